@@ -80,22 +80,22 @@ class LeakError(InvitekitError):
 
     Args:
         column: The released column, or ``file`` for the whole.
-        gate: The check that failed, such as ``tokens``.
+        check: The check that failed, such as ``values``.
         count: In how many cells or rows.
     """
 
     advice = _("no file was written; correct the records or the policy, and report it if neither is at fault.")
 
-    def __init__(self, column: str, gate: str, count: int) -> None:
+    def __init__(self, column: str, check: str, count: int) -> None:
         self.column = column
-        self.gate = gate
+        self.check = check
         self.count = count
         cells = ngettext(
-            "{place}, {gate}, {n:,} cell",
-            "{place}, {gate}, {n:,} cells",
+            "{place}, {check}, {n:,} cell",
+            "{place}, {check}, {n:,} cells",
             count,
             place=_NO_COLUMNS.get(column) or _("{column}", column=column),
-            gate=_GATES[gate],
+            check=_CHECKS[check],
         )
         super().__init__(self._problem(cells), hint=self.advice)
 
@@ -115,9 +115,10 @@ class ChangedError(LeakError):
 _REFUSED = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 _NO_COLUMNS = {"file": _("file"), "manifest": _("manifest")}
 """What was checked, where it is no column."""
-_GATES = {str(gate).removeprefix("gate "): gate for gate in (
-    _("gate readable"), _("gate columns"), _("gate types"), _("gate metadata"), _("gate rows"), _("gate nulls"),
-    _("gate declared"), _("gate values"), _("gate formulas"), _("gate cells"), _("gate sha256"), _("gate signature"),
+_CHECKS = {str(check).split("'")[1]: check for check in (
+    _("check 'readable'"), _("check 'columns'"), _("check 'types'"), _("check 'metadata'"), _("check 'rows'"),
+    _("check 'nulls'"), _("check 'declared'"), _("check 'values'"), _("check 'formulas'"), _("check 'cells'"),
+    _("check 'sha256'"), _("check 'signature'"),
 )}  # fmt: skip
 """The checks of an exported file, by their names."""
 

@@ -55,7 +55,7 @@ def test_a_known_message_gets_its_meaning(engine: Any) -> None:
     assert (found["who_acts"], found["resend_rule"]) == ("partner", "now")
 
 
-def test_spelling_habits_do_not_matter_and_other_words_do(engine: Any) -> None:
+def test_spelling_variants_match_and_other_words_do_not(engine: Any) -> None:
     texts = [
         "THE INVITATION  LINK has expired", "邀请链接已失效。", "The invitation link has expired!!", "Something else",
     ]  # fmt: skip
@@ -63,13 +63,13 @@ def test_spelling_habits_do_not_matter_and_other_words_do(engine: Any) -> None:
     assert [row["failure_code"] for row in found] == ["link_expired", "link_expired", "unknown", "unknown"]
 
 
-def test_a_failure_without_a_message_says_so(engine: Any) -> None:
+def test_a_failure_without_a_message_has_its_own_code(engine: Any) -> None:
     found = annotated(engine, record(status="association_failed"), record(status="invited"))
     assert [row["failure_code"] for row in found] == ["not_given", None]
 
 
 @pytest.mark.parametrize("message", ["", "   ", "\t\n", "\u00a0\u3000", "\ufeff"])
-def test_an_empty_message_is_none(engine: Any, message: str) -> None:
+def test_an_empty_message_counts_as_missing(engine: Any, message: str) -> None:
     failed, invited = record(status="association_failed"), record(status="invited")
     found = annotated(engine, failed | {"failure_message": message}, invited | {"failure_message": message}, failed)
     assert [row["failure_code"] for row in found] == ["not_given", None, "not_given"]
@@ -81,12 +81,12 @@ def test_a_message_of_an_associated_record_is_history(engine: Any) -> None:
     assert all(found[name] is None for name in ("failure_code", "cause", "advice", "who_acts", "resend_rule"))
 
 
-def test_the_meaning_comes_in_chinese(engine: Any) -> None:
+def test_cause_and_advice_are_available_in_chinese(engine: Any) -> None:
     (found,) = annotated(engine, record(status="association_failed", failure_message=EXPIRED_LINK), language="zh")
     assert found["suggested_operation"] == "建议重新发送邀请邮件。"
 
 
-def test_a_failure_of_ones_own_is_known(engine: Any, tmp_path: Path) -> None:
+def test_a_failure_of_the_users_own_catalogue_is_known(engine: Any, tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text(
         '[[failure]]\ncode = "holiday"\nmessage_en = "On holiday."\ncause_en = "Away."\nadvice_en = "Wait."\n'
@@ -129,7 +129,7 @@ AGES = {
 }  # fmt: skip
 
 
-def test_ages_are_whole_days_rounded_towards_the_past(engine: Any) -> None:
+def test_ages_are_whole_days_rounded_down(engine: Any) -> None:
     found = annotated(engine, *[record(invited_at=at) for at in AGES])
     assert [row["age_days"] for row in found] == list(AGES.values())
 
@@ -165,12 +165,12 @@ def test_nothing_else_changes_and_no_row_is_lost(engine: Any) -> None:
     assert found.columns == [*records().columns, *(c.name for c in schema.ANNOTATED)]
 
 
-def test_the_first_and_the_last_day_are_moments_too(engine: Any) -> None:
+def test_the_first_and_the_last_day_of_the_calendar_are_valid(engine: Any) -> None:
     for day, status in ((dt.date(1, 1, 1), "invited"), (dt.date(9999, 12, 31), "expired")):
         assert annotated(engine, record(), as_of=day)[0]["effective_status"] == status
 
 
-def test_no_records_are_no_error(engine: Any) -> None:
+def test_no_records_cause_no_error(engine: Any) -> None:
     assert annotated(engine) == []
 
 
@@ -189,13 +189,13 @@ FRAMES: dict[str, Callable[[pl.DataFrame], Any]] = {
 
 
 FORETOLD = pytest.mark.filterwarnings("ignore:In a future version, the keys of `groups`")
-"""What pandas says of Narwhals."""
+"""Warnings of pandas about Narwhals."""
 
 
 @FORETOLD
 @pytest.mark.parametrize("native", FRAMES.values(), ids=FRAMES.keys())
 @pytest.mark.parametrize("kind", [pl.Null, pl.String], ids=str)
-def test_the_columns_that_are_lacking_may_be_added_as_nulls(native: Callable[[pl.DataFrame], Any], kind: Any) -> None:
+def test_missing_columns_may_be_added_as_nulls(native: Callable[[pl.DataFrame], Any], kind: Any) -> None:
     frame = records(record(status="association_failed", invited_at=AS_OF - WEEK)).drop(NOTHING)
     given = native(frame.with_columns(pl.lit(None, kind).alias(name) for name in NOTHING))
     result = nw.from_native(ik.annotate(given, as_of=AS_OF)).lazy().collect("polars")
@@ -229,9 +229,9 @@ def test_words_may_be_categories_and_times_may_be_dates(kind: Any) -> None:
     assert found.select("effective_status", "age_days", "invited_at").row(0) == ("expired", 29, dt.datetime(2026, 3, 1))
 
 
-def test_a_column_of_something_else_is_named_and_not_shown() -> None:
+def test_a_column_of_a_wrong_type_is_named_without_its_values() -> None:
     frame = records(record()).with_columns(invited_at=pl.lit("secret@example.com"))
-    with pytest.raises(SchemaError, match=r"^invited_at is of type String, which is no time. Hint: "):
+    with pytest.raises(SchemaError, match=r"^invited_at has type String, not time. Hint: "):
         ik.annotate(frame)
 
 
@@ -248,10 +248,8 @@ TAKING_RECORDS: dict[str, Callable[[Any, Path], object]] = {
 
 
 @pytest.mark.parametrize("verb", TAKING_RECORDS)
-def test_what_is_no_frame_is_refused_and_what_load_returned_is_taken_or_told_what_it_lacks(
-    verb: str, tmp_path: Path
-) -> None:
-    with pytest.raises(ArgumentError, match="of the type object, which is no frame"):
+def test_only_frames_and_results_of_load_with_all_columns_are_accepted(verb: str, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="have the type object, which is not a frame"):
         TAKING_RECORDS[verb](object(), tmp_path)
     loaded = ik.load(records(record()))
     if verb == "annotate":
@@ -270,7 +268,7 @@ def test_two_columns_of_one_name_are_refused() -> None:
 # --- zones
 
 HERE = "America/New_York"
-"""Where the session of a test is; its clocks go back at 2025-11-02 06:00 UTC."""
+"""The zone of a test session; its clocks go back at 2025-11-02 06:00 UTC."""
 MOMENTS = [dt.datetime(2026, 1, 1), dt.datetime(2025, 11, 2, 5, 30), dt.datetime(2025, 11, 2, 6, 30, 0, 1), None]
 
 
@@ -317,12 +315,12 @@ def test_a_timestamp_of_spark_is_the_same_in_a_session_of_any_zone(spark: Any) -
         spark.conf.set("spark.sql.session.timeZone", before)
 
 
-def test_a_language_that_is_none_is_refused() -> None:
+def test_an_unknown_language_is_rejected() -> None:
     with pytest.raises(ArgumentError, match="'de'"):
         ik.annotate(records(record()), language="de")
 
 
-def test_a_moment_is_utc_whatever_it_is_given_as() -> None:
+def test_as_of_is_converted_to_utc() -> None:
     east = dt.timezone(dt.timedelta(hours=8))
     assert as_utc(dt.date(2026, 3, 30)) == dt.datetime(2026, 3, 30)
     assert as_utc(dt.datetime(2026, 3, 30, 8, tzinfo=east)) == dt.datetime(2026, 3, 30)
@@ -331,7 +329,7 @@ def test_a_moment_is_utc_whatever_it_is_given_as() -> None:
     assert abs(as_utc(None) - dt.datetime.now(dt.UTC).replace(tzinfo=None)) < dt.timedelta(minutes=1)
 
 
-def test_annotate_and_the_screens_take_what_load_returned(tmp_path: Path) -> None:
+def test_annotate_and_the_screens_accept_the_result_of_load(tmp_path: Path) -> None:
     loaded = ik.load(pl.DataFrame({"Account": ["a1", "a2"], "Status": ["Expired", "Associated"]}))
     day = dt.date(2026, 3, 30)
     assert ik.annotate(loaded, as_of=day).equals(ik.annotate(loaded.records, as_of=day))

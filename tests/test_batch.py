@@ -1100,7 +1100,7 @@ def test_what_is_no_plan_is_refused_with_what_is_missing(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("wrong", [{"language": "de"}, {"formats": []}, {"formats": ["pdf"]}, {"formats": "csv"}])
-def test_an_argument_that_means_nothing_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+def test_an_invalid_argument_is_rejected(tmp_path: Path, wrong: dict[str, Any]) -> None:
     refused(plan(expired(1)), tmp_path, ArgumentError, next(iter(wrong)), **wrong)
 
 

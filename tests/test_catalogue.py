@@ -1,4 +1,4 @@
-"""The failure catalogue: the portal's words letter for letter, found exactly or not at all."""
+"""The failure catalogue: exact copies of the portal's texts, which match exactly or not at all."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def own_file(folder: Path, *rows: str) -> Path:
     return path
 
 
-# What the portal says
+# Texts of the portal
 
 
 def test_every_text_is_the_portals_letter_for_letter() -> None:
@@ -101,7 +101,7 @@ def test_the_rows_are_in_the_manuals_order_with_those_of_other_sources_between()
     assert positions == [*range(1, 1 + len(positions))]
 
 
-# What follows from it
+# Rules
 
 
 def test_who_acts_and_when_to_resend_is_the_domains_rule() -> None:
@@ -112,14 +112,14 @@ def test_who_acts_and_when_to_resend_is_the_domains_rule() -> None:
 
 
 @pytest.mark.parametrize(("code", "words"), CAUTIONS.items(), ids=CAUTIONS)
-def test_the_advice_carries_its_caution_in_both_languages(code: str, words: tuple[str, ...]) -> None:
+def test_the_advice_has_its_warning_in_both_languages(code: str, words: tuple[str, ...]) -> None:
     failure = BUILT_IN.by_code(code)
     assert failure is not None
     advice = failure.advice("en") + failure.advice("zh")
     assert [word for word in words if word not in advice] == []
 
 
-def test_cause_and_advice_are_short_and_given_in_both_languages() -> None:
+def test_cause_and_advice_are_short_and_available_in_both_languages() -> None:
     for failure in (*BUILT_IN.failures, UNKNOWN_FAILURE, NOT_GIVEN):
         for text, most in (
             (failure.cause_en, 70),
@@ -133,7 +133,7 @@ def test_cause_and_advice_are_short_and_given_in_both_languages() -> None:
         assert failure.resend_rule in {value.code for value in RESEND_RULES}
 
 
-def test_a_text_that_is_absent_is_given_in_the_other_language() -> None:
+def test_a_missing_text_is_returned_in_the_other_language() -> None:
     chinese_only = BUILT_IN.by_code("credit_account")
     english_only = BUILT_IN.by_code("support_plan")
     assert chinese_only is not None
@@ -142,7 +142,7 @@ def test_a_text_that_is_absent_is_given_in_the_other_language() -> None:
     assert str(english_only.suggested_operation("zh")).startswith("Remind the customer to unsubscribe")
 
 
-def test_a_text_is_given_in_the_language_asked_for() -> None:
+def test_a_text_is_returned_in_the_chosen_language() -> None:
     failure = Failure(
         code="c", who_acts="nobody", resend_rule="never", suggested_operation_en="operation",
         suggested_operation_zh="操作", cause_en="cause", cause_zh="原因", advice_en="advice", advice_zh="建议",
@@ -152,7 +152,7 @@ def test_a_text_is_given_in_the_language_asked_for() -> None:
 
 
 @pytest.mark.parametrize("failure", [UNKNOWN_FAILURE, NOT_GIVEN], ids=lambda f: f.code)
-def test_what_we_do_not_know_has_a_code_no_message_and_no_resend(failure: Failure) -> None:
+def test_an_unknown_failure_has_a_code_no_message_and_no_resend(failure: Failure) -> None:
     assert BUILT_IN.by_code(failure.code) is failure
     assert failure.messages == ()
     assert (failure.who_acts, failure.resend_rule) == ("partner", "unknown")
@@ -171,7 +171,7 @@ SPELT = (
 )  # fmt: skip
 
 
-def test_a_copy_that_differs_in_habits_of_spelling_is_found() -> None:
+def test_a_spelling_variant_of_a_message_is_found() -> None:
     assert [text for text in SPELT if BUILT_IN.find(text) is not BUILT_IN.by_code("link_expired")] == []
 
 
@@ -184,7 +184,7 @@ def test_a_copy_that_differs_in_habits_of_spelling_is_found() -> None:
         ('a "prepaid" partner', "a “prepaid” partner"), ("plans; see (1)", "plans；see （1）"),
     ],
 )  # fmt: skip
-def test_punctuation_that_reads_the_same_is_the_same(one: str, other: str) -> None:
+def test_equivalent_punctuation_is_equal(one: str, other: str) -> None:
     assert normalise_message(one) == normalise_message(other)
 
 
@@ -207,7 +207,7 @@ def test_no_two_messages_share_a_normalised_form() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "  ", ".", "\u3000。"])
-def test_no_message_is_no_failure(text: str | None) -> None:
+def test_no_message_means_no_failure(text: str | None) -> None:
     assert BUILT_IN.find(text) is None
     assert BUILT_IN.closest(text) is None
 
@@ -269,7 +269,7 @@ def test_any_text_can_be_looked_up_and_compared(text: str) -> None:
     assert suggestion is None or suggestion.similarity >= CLOSE_ENOUGH
 
 
-# A catalogue file of one's own
+# The user's own catalogue file
 
 
 def test_the_built_in_catalogue_is_read_once() -> None:
@@ -381,20 +381,20 @@ def test_a_wrong_row_is_named_with_its_file_number_and_field(tmp_path: Path, row
 
 
 FILE_ERRORS = {
-    "empty": ("", "mine.toml must hold [[failure]] tables only; found: nothing."),
-    "no rows": ("failure = []", "mine.toml must hold [[failure]] tables only; found: failure."),
-    "a number": ("failure = 1", "mine.toml must hold [[failure]] tables only"),
-    "one table, not a row": ("[failure]\ncode = 'a'", "mine.toml must hold [[failure]] tables only"),
-    "not only tables": ("failure = [{}, 1]", "mine.toml must hold [[failure]] tables only"),
+    "empty": ("", "mine.toml may contain [[failure]] tables only; found: nothing."),
+    "no rows": ("failure = []", "mine.toml may contain [[failure]] tables only; found: failure."),
+    "a number": ("failure = 1", "mine.toml may contain [[failure]] tables only"),
+    "one table, not a row": ("[failure]\ncode = 'a'", "mine.toml may contain [[failure]] tables only"),
+    "not only tables": ("failure = [{}, 1]", "mine.toml may contain [[failure]] tables only"),
     "misspelt table": (
         f"{toml_row()}\n[[failures]]\ncode = 'a'",
-        "mine.toml must hold [[failure]] tables only; found: failure, failures.",
+        "mine.toml may contain [[failure]] tables only; found: failure, failures.",
     ),
 }
 
 
 @pytest.mark.parametrize(("text", "problem"), FILE_ERRORS.values(), ids=FILE_ERRORS)
-def test_a_file_that_holds_no_rows_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+def test_a_file_without_rows_is_rejected(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(CatalogueError) as caught:
         read_catalogue(own_file(tmp_path, text))
     assert str(caught.value).startswith(problem)

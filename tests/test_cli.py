@@ -192,7 +192,7 @@ def test_a_signal_stops_a_load_on_disk_and_leaves_no_scratch(tmp_path: Path) -> 
     (tmp_path / "long.csv").write_text(HEADER + ROWS.splitlines(keepends=True)[0] * 400_000)
     on_disk = (
         "import invitekit.cli as c, invitekit.ingest.engine_choice as e, invitekit.ingest.stores as s; "
-        "e.SMALL = s.IN_MEMORY = 0; e.free_memory = lambda: 0; c.main()"
+        "e.ALWAYS_FITS = s.IN_MEMORY = 0; e.free_memory = lambda: 0; c.main()"
     )
     words = [sys.executable, "-c", on_disk, "check", str(tmp_path / "long.csv")]
     environment = os.environ | {"TMPDIR": str(scratch)}

@@ -1,4 +1,4 @@
-"""Containers as programs write them: workbooks of every kind, packed files, web tables, and JSON around records."""
+"""Workbooks of every kind, packed files, web tables, and JSON documents, as programs write them."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def as_xlsx(fill: Callable[[Any, Any], None] | None = None, rows: Sequence[Seque
 
 
 def as_xlsb() -> bytes:
-    """Build a binary workbook by hand: no library here writes one."""
+    """Build an XLSB workbook by hand, because no installed library can write one."""
 
     def record(kind: int, content: bytes = b"") -> bytes:
         return (
@@ -181,7 +181,7 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_a_table_is_read_from_whatever_holds_it(tmp_path: Path, name: str) -> None:
+def test_a_table_is_read_from_every_kind_of_container(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(CONTAINERS[name]())
     loaded = ik.load(tmp_path / name)
     assert read(loaded) == READ
@@ -205,7 +205,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         b"<!doctype html><html><body><p>Log in</p></body></html>",
         "'login.csv' is a web page without a table",
     ),
-    "packed.csv": (as_zip(**{"a.csv": as_csv()}), "its content is zip, not csv"),
+    "packed.csv": (as_zip(**{"a.csv": as_csv()}), "does not match its extension: it is zip, not csv"),
     "wide.xls": (
         as_xml().replace(b"<Row><Cell>", b'<Row ss:Index="1000000"><Cell ss:Index="16000">', 1),
         "'wide.xls' is truncated, damaged or password-protected.",
@@ -214,10 +214,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         b"<table>" + b"<tr><td colspan=1000>x" * 2200 + b"</table>",
         "'spans.xls' is truncated, damaged or password-protected.",
     ),
-    "archive.xls": (b"MIME-Version: 1.0\nContent-Type: multipart/related\n", "its content is mht, not xls"),
+    "archive.xls": (
+        b"MIME-Version: 1.0\nContent-Type: multipart/related\n",
+        "does not match its extension: it is mht, not xls",
+    ),
     "table.tar.gz": (gzip.compress(b"x" * 600), "'table.tar' is an archive of a kind that is not unpacked here."),
     "table.7z": (b"7z\xbc\xaf" * 9, "'table.7z' is an archive of a kind that is not unpacked here."),
-    "packed.xlsx": (b"Rar!" * 9, "its content is rar, not xlsx"),
+    "packed.xlsx": (b"Rar!" * 9, "does not match its extension: it is rar, not xlsx"),
     "codec.xlsx": (
         with_part(as_xlsx(), "xl/workbook.xml", b"UTF-8", b"UTF-x"),
         "'codec.xlsx' is truncated, damaged or password-protected.",
@@ -228,7 +231,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_read_is_refused_and_named(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_file_is_rejected_by_name(tmp_path: Path, name: str) -> None:
     content, problem = REFUSED[name]
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError) as refused:
@@ -253,27 +256,27 @@ def as_parquet(count: int = 3) -> bytes:
     pl.DataFrame({"Account": ["a", "b", "c"], "Status": ["Invited"] * 3}).write_parquet(
         target, compression="uncompressed", statistics=False
     )
-    # The header of a page has the number of its values as a zigzag number.
+    # The header of a page has its number of values in zigzag encoding.
     return target.getvalue().replace(b"\x2c\x15\x06", bytes([0x2C, 0x15, 2 * count if count >= 0 else -2 * count - 1]))
 
 
 HUNGRY: dict[str, Callable[[], tuple[bytes, str]]] = {
-    # The chain of the directory leads back to itself.
+    # The sector chain of the directory is a cycle.
     "loop.xls": lambda: (
         as_xls().replace(struct.pack("<II", 0xFFFFFFFD, 0xFFFFFFFE), struct.pack("<II", 0xFFFFFFFD, 1), 1),
-        "asks for more",
+        "needs more memory or time",
     ),
-    "far.xlsx": lambda: (as_xlsx(lambda _, sheet: sheet.write(1_048_575, 16_383, "x")), "asks for more"),
+    "far.xlsx": lambda: (as_xlsx(lambda _, sheet: sheet.write(1_048_575, 16_383, "x")), "needs more memory or time"),
     "count.xlsx": lambda: (
         with_part(as_xlsx(), "xl/sharedStrings.xml", b'uniqueCount="', b'uniqueCount="99999999999'),
-        "asks for more",
+        "needs more memory or time",
     ),
     "page.parquet": lambda: (as_parquet(-3), "cannot be read to its end"),
 }
 
 
 @pytest.mark.parametrize("name", HUNGRY)
-def test_a_file_that_asks_for_more_than_the_machine_has_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_file_that_needs_too_much_memory_is_rejected(tmp_path: Path, name: str) -> None:
     content, problem = HUNGRY[name]()
     (tmp_path / name).write_bytes(content)
     before = psutil.Process().children()
@@ -282,7 +285,7 @@ def test_a_file_that_asks_for_more_than_the_machine_has_is_refused(tmp_path: Pat
     assert psutil.Process().children() == before
 
 
-def test_a_line_that_no_table_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delimited, "_MAX_LINE", 1 << 10)
     monkeypatch.setattr(delimited, "BLOCK_SIZE", 1 << 9)
     (tmp_path / "f.csv").write_bytes(as_csv() + b"," * 1000)
@@ -293,7 +296,7 @@ def test_a_line_that_no_table_has_is_refused(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
-def test_a_file_that_never_ends_is_refused(tmp_path: Path) -> None:
+def test_an_endless_file_is_rejected(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "f.csv")
     (tmp_path / "g.csv").symlink_to("/dev/zero")
     for name in ("f.csv", "g.csv"):
@@ -303,16 +306,16 @@ def test_a_file_that_never_ends_is_refused(tmp_path: Path) -> None:
         ik.load(tmp_path)
 
 
-def test_a_small_sound_workbook_needs_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_valid_workbook_needs_no_child_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "")
     assert read(load_xlsx(tmp_path, rows=[*ROWS, *[ANN] * 50])) == [READ[0]] * 51 + READ[1:]
     monkeypatch.setattr(sheets, "_SMALL", 0)
-    with pytest.raises(SourceError, match="none can be started here"):
+    with pytest.raises(SourceError, match="cannot be started here"):
         load_xlsx(tmp_path)
 
 
-def test_a_process_is_watched_where_the_system_sets_no_limits() -> None:
-    # A process without children: those of this one may be browsers of other tests.
+def test_a_process_is_monitored_if_the_system_enforces_no_limits() -> None:
+    # A process without children, because children of this one may be browsers of other tests.
     works = [sys.executable, "-c", "sum(range(10**7)); print(flush=True); input()"]
     with subprocess.Popen(works, stdin=PIPE, stdout=PIPE) as process:
         assert process.stdout is not None
@@ -324,7 +327,7 @@ def test_a_process_is_watched_where_the_system_sets_no_limits() -> None:
         process.kill()
 
 
-def test_a_process_that_takes_too_long_is_stopped_and_leaves_nothing(
+def test_a_process_that_takes_too_long_is_stopped_and_leaves_no_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sheets, "_SECONDS", 0)
@@ -332,23 +335,21 @@ def test_a_process_that_takes_too_long_is_stopped_and_leaves_nothing(
     path = tmp_path / "book.xls"
     path.write_bytes(as_xls())
     before = psutil.Process().children()
-    with pytest.raises(SourceError, match="asks for more memory or time"):
+    with pytest.raises(SourceError, match="needs more memory or time"):
         ik.load(path)
     assert (psutil.Process().children(), [*tmp_path.iterdir()]) == (before, [path])
 
 
-def test_an_old_workbook_is_refused_where_no_process_can_be_started(
+def test_an_old_workbook_is_rejected_if_no_process_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "book.xls").write_bytes(as_xls())
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    with pytest.raises(SourceError, match="none can be started here"):
+    with pytest.raises(SourceError, match="cannot be started here"):
         ik.load(tmp_path / "book.xls")
 
 
-def test_a_script_inherits_where_modules_are_but_not_this_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_script_inherits_the_import_path_without_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit(7)")
     (tmp_path / "book.xls").write_bytes(as_xls())
     monkeypatch.chdir(tmp_path)
@@ -357,9 +358,9 @@ def test_a_script_inherits_where_modules_are_but_not_this_folder(
 
 @pytest.mark.parametrize(
     ("limit", "value", "problem"),
-    [("_MAX_ROWS", -99_999, "announces 3 rows"), ("_MAX_COLUMNS", 1, "has 2 columns; at most 1")],
+    [("_MAX_ROWS", -99_999, "states 3 rows"), ("_MAX_COLUMNS", 1, "has 2 columns; at most 1")],
 )
-def test_a_table_of_more_rows_or_columns_than_a_file_holds_is_refused(
+def test_a_table_with_an_impossible_size_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, problem: str
 ) -> None:
     monkeypatch.setattr(readers, limit, value)
@@ -392,14 +393,14 @@ def test_the_date_of_a_packed_export_is_in_either_name(tmp_path: Path, outer: st
     assert ik.load(tmp_path / outer).summary.files[0].snapshot_at == dt.datetime(2026, 3, 30)
 
 
-def test_packed_files_in_a_folder_are_not_read_beside_what_was_unpacked_from_them(tmp_path: Path) -> None:
+def test_packed_files_in_a_folder_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(as_csv())
     (tmp_path / "table.zip").write_bytes(as_zip(**{"table.csv": as_csv()}))
     loaded = ik.load(tmp_path)
     assert (loaded.summary.records, loaded.summary.ignored) == (2, ("table.zip",))
 
 
-# ---- what a person sees in a workbook -----------------------------------------------------------
+# ---- the layout of a workbook -----------------------------------------------------------
 
 
 def load_xlsx(tmp_path: Path, fill: Callable[[Any, Any], None] | None = None, **how: Any) -> Loaded:
@@ -417,10 +418,10 @@ def test_merged_cells_have_their_value_in_each_row(tmp_path: Path, shift: int) -
     loaded = load_xlsx(tmp_path, merge, rows=[*[[]] * shift, *([""] * shift + row for row in ROWS)])
     assert loaded.records["email"].to_list() == ["ann@example.com", "bea@example.com"]
     assert loaded.records.select("customer_full_name", "account_name").rows() == [("Ann Example", "ann")] * 2
-    assert "1 rows lie in merged cells and got their value from the first of these rows." in str(loaded.summary)
+    assert "1 rows are in merged cells and got the value of the first of these rows." in str(loaded.summary)
 
 
-def test_a_hidden_sheet_is_not_read_unless_it_alone_holds_records(tmp_path: Path) -> None:
+def test_a_hidden_sheet_is_read_only_if_no_other_has_records(tmp_path: Path) -> None:
     def back_up(book: Any, _: Any) -> None:
         old = book.add_worksheet("Backup")
         old.write_row(0, 0, HEADER)
@@ -446,7 +447,7 @@ def test_a_chart_sheet_causes_no_warning(tmp_path: Path, caplog: pytest.LogCaptu
 def test_hidden_rows_are_read_and_reported(tmp_path: Path) -> None:
     loaded = load_xlsx(tmp_path, lambda _, sheet: sheet.set_row(2, None, None, {"hidden": True}))
     assert read(loaded) == READ
-    assert "1 rows of 'book.xlsx [Records]' are hidden there, by a filter perhaps, and were read" in str(loaded.summary)
+    assert "1 rows of 'book.xlsx [Records]' are hidden there, perhaps by a filter, and were read" in str(loaded.summary)
 
 
 @pytest.mark.parametrize("shift", [b"", b"<table:table-cell/>"])
@@ -462,7 +463,7 @@ def test_merged_cells_and_hidden_rows_of_ods_are_as_in_xlsx(tmp_path: Path, shif
     (tmp_path / "book.ods").write_bytes(as_zip(**parts | {"content.xml": content}))
     loaded = ik.load(tmp_path / "book.ods")
     assert loaded.records["customer_full_name"].to_list() == ["Ann Example"] * 2
-    assert "1 rows lie in merged cells" in str(loaded.summary)
+    assert "1 rows are in merged cells" in str(loaded.summary)
     assert "1 rows of 'book.ods [S]' are hidden there" in str(loaded.summary)
 
 
@@ -470,7 +471,7 @@ def test_merged_cells_of_an_old_workbook_have_their_value_in_each_row(tmp_path: 
     (tmp_path / "book.xls").write_bytes(as_xls(1, 2, 0, 0))
     loaded = ik.load(tmp_path / "book.xls")
     assert loaded.records["customer_full_name"].to_list() == [ANN[0]] * 2
-    assert "1 rows lie in merged cells" in str(loaded.summary)
+    assert "1 rows are in merged cells" in str(loaded.summary)
 
 
 @pytest.mark.parametrize(
@@ -507,7 +508,7 @@ def test_formulas_without_a_result_are_reported_by_column(tmp_path: Path) -> Non
             changed.writestr(name, book.read(name).replace(b"</f><v>0</v>", b"</f><v></v>"))
     (tmp_path / "book.xlsx").write_bytes(target.getvalue())
     summary = str(ik.load(tmp_path / "book.xlsx").summary)
-    assert "1 formula cells of 'Email' hold no result and were read as empty" in summary
+    assert "1 formula cells of 'Email' have no result and were read as empty" in summary
     assert "formula" not in str(load_xlsx(tmp_path).summary)
 
 
@@ -535,14 +536,14 @@ def test_records_are_found_in_a_json_document(tmp_path: Path, name: str) -> None
 
 
 @pytest.mark.parametrize("orient", ["split", "index", "columns", "table"])
-def test_an_index_that_holds_accounts_is_a_column(tmp_path: Path, orient: Any) -> None:
+def test_an_index_of_accounts_is_a_column(tmp_path: Path, orient: Any) -> None:
     FRAME.set_index("Account").to_json(tmp_path / "f.json", orient=orient)
     name = "Account" if orient == "table" else "index"
     loaded = ik.load(tmp_path / "f.json", columns={"account_name": name})
     assert loaded.records["account_name"].to_list() == ["ann", "bea"]
 
 
-def test_keys_of_lists_that_may_be_a_person_are_not_shown(tmp_path: Path) -> None:
+def test_keys_of_lists_that_may_be_personal_are_not_shown(tmp_path: Path) -> None:
     path, rows = tmp_path / "history.json", [{"Account": "ann", "Status": "Invited"}]
     path.write_text(json.dumps({"ann@example.com": rows, "+44 7700 900101": rows}))
     with pytest.raises(SourceError) as caught:
@@ -554,7 +555,7 @@ def test_keys_of_lists_that_may_be_a_person_are_not_shown(tmp_path: Path) -> Non
     ("form", "named"),
     [('{"now": %s, "old": {"list": [%s]}}', r"now, old\.list"), ('{"now": %s, "now": [%s]}', r"now, now \(2\)")],
 )
-def test_several_lists_of_records_are_refused_by_name(tmp_path: Path, form: str, named: str) -> None:
+def test_several_lists_of_records_are_rejected_by_name(tmp_path: Path, form: str, named: str) -> None:
     (tmp_path / "f.json").write_text(form % (json.dumps(RECORDS), json.dumps(RECORDS[0])))
     with pytest.raises(SourceError, match=f"holds 2 lists of records: {named}"):
         ik.load(tmp_path / "f.json")
@@ -574,7 +575,7 @@ def test_an_object_with_a_key_twice_is_rejected_if_the_values_differ(tmp_path: P
 
 def test_one_page_of_an_answer_is_reported(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_text(json.dumps({"data": {"list": RECORDS, "total": 40}}))
-    assert "38 records more are announced in 'f.json' than it holds" in str(ik.load(tmp_path / "f.json").summary)
+    assert "38 records are missing: 'f.json' states a larger total" in str(ik.load(tmp_path / "f.json").summary)
 
 
 # ---- damage -------------------------------------------------------------------------------------
@@ -603,7 +604,7 @@ def as_delimited(table: Table, draw: Draw) -> bytes:
 
 
 def as_objects(table: Table, draw: Draw) -> bytes:
-    """Write rows as JSON objects: headers of one name are a key twice."""
+    """Write rows as JSON objects; duplicate headers become duplicate keys."""
     keys = list(map(json.dumps, table[0]))
     items = ["{" + ", ".join(map("{}: {}".format, keys, map(json.dumps, row))) + "}" for row in table[1:]]
     forms = ["[{}]", '{{"code": 0, "data": {{"list": [{}], "total": 99}}}}', '{{"data": [{0}], "data": [{0}]}}', "{}"]
@@ -641,7 +642,7 @@ KINDS: dict[str, Callable[[Table, Draw], bytes]] = {
 
 
 def damage(content: bytes, draw: Draw) -> bytes:
-    """Change, cut or double some bytes, of what is inside a packed file as often as of the file itself."""
+    """Change, cut or duplicate some bytes, of the content of a packed file or of the file itself."""
     if content.startswith(b"PK") and draw(st.booleans()):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = {name: archive.read(name) for name in archive.namelist()}
@@ -655,12 +656,12 @@ def damage(content: bytes, draw: Draw) -> bytes:
 
 
 def check_it_adds_up(path: Path) -> None:
-    """Check that a file gives rows that add up, or one error that quotes no cell; the summary quotes unknown words."""
+    """Check that a file gives consistent counts, or one error that quotes no cell."""
     try:
         loaded = ik.load(path)
     except InvitekitError as error:
         said = str(error)
-        # One line; "defect" is what load calls rows that do not add up.
+        # One line; the error for rows that do not add up contains "defect".
         assert re.fullmatch("(?!.*(defect|canary|7700)).*Hint: .*", said)
     else:
         summary = loaded.summary
@@ -682,7 +683,7 @@ def bad_files(draw: Draw) -> tuple[str, bytes]:
 
 @settings(max_examples=often(400), deadline=dt.timedelta(seconds=20), suppress_health_check=[*HealthCheck])
 @given(file=bad_files())
-def test_any_table_however_damaged_adds_up_or_is_one_error(tmp_path: Path, file: tuple[str, bytes]) -> None:
+def test_any_damaged_table_adds_up_or_is_one_error(tmp_path: Path, file: tuple[str, bytes]) -> None:
     path = tmp_path / file[0]
     path.write_bytes(file[1])
     check_it_adds_up(path)

@@ -1,4 +1,4 @@
-"""Real dirty files: for each one under dirty/, exactly what is read, what is refused and why."""
+"""Untidy files: the expected result of each file under dirty/."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).with_name("dirty")
 ABOUT = FOLDER / "README.md"
 FILES = sorted(path.name for path in FOLDER.iterdir() if path != ABOUT)
 PERSON = re.compile(r"example\.com|Example|Beispiel|示例|样本|7700900")
-"""What everybody's name, address or number in these files holds; no file name does."""
+"""A part of every name, address and number in these files, and of no file name."""
 
 CSV = ("csv", "utf-8", ",")
 XLSX = ("xlsx", None, None)
@@ -35,7 +35,7 @@ JSON_LINES = ("json_lines", None, None)
 
 @dataclass(frozen=True)
 class Read:
-    """What a file gives when it can be read; every field is compared, what is not named has to be empty.
+    """The expected result of a readable file; every field is compared, and those that are not given must be empty.
 
     Attributes:
         counts: Rows read, records, rejects.
@@ -66,7 +66,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Refused:
-    """How a file is refused as a whole: the kind of the error, and its words before the hint."""
+    """The expected error of a rejected file: its class, and its text before the hint."""
 
     kind: type[InvitekitError]
     problem: str
@@ -93,7 +93,7 @@ NO_JSON = "is not JSON"
 NO_OBJECT = "is JSON, but not an object"
 
 EXPECTED: dict[str, Read | Refused] = {
-    # how cells are set apart
+    # delimiters
     "comma.csv": Read((2, 2, 0), PEOPLE, {2: ANN, 3: BEA}),
     "semicolon.csv": Read(
         (2, 2, 0),
@@ -119,7 +119,7 @@ EXPECTED: dict[str, Read | Refused] = {
         (2, 2, 0), {"Account": "account_name", "Status": "status", "Mobile": "mobile"},
         {3: ("ann", "invited", "007"), 4: ("bea", "expired", None)}, how=("csv", "utf-8", ";"),
     ),
-    # how letters are written
+    # encodings
     "utf8_bom.csv": Read((2, 2, 0), PEOPLE, {2: ANN, 3: BEA}, how=("csv", "utf-8-sig", ",")),
     "utf16_le_bom.txt": Read(
         (2, 2, 0), {"客户账号": "account_name", "Status": "status", "备注": "remarks"},
@@ -177,7 +177,7 @@ EXPECTED: dict[str, Read | Refused] = {
             3: ("bea", None, "expired", "2026-03-02 00:00:00", None),
         },
     ),
-    # how rows are set apart
+    # line ends
     "title_above.csv": Read(
         (2, 2, 0), {"Account": "account_name", "Mobile": "mobile", "Status": "status", "Sent At": "invited_at"},
         {5: ("007", "0", "invited", "2026-03-01 00:00:00"), 7: ("bea", None, "expired", "2026-03-02 00:00:00")},
@@ -231,7 +231,7 @@ EXPECTED: dict[str, Read | Refused] = {
         SchemaError, "No column of 'no_status.parquet' holds the status. Found: ['Customer Full Name', 'Email'].",
     ),
     "no_identity.csv": Refused(
-        SchemaError, "No column of 'no_identity.csv' tells records apart. Found: ['Status', 'Remarks'].",
+        SchemaError, "No column of 'no_identity.csv' identifies the customers. Found: ['Status', 'Remarks'].",
     ),
     "no_header.csv": Refused(
         SchemaError, "No column of 'no_header.csv' holds the status. Found: 5 columns, 1 with a known header.",
@@ -254,10 +254,13 @@ EXPECTED: dict[str, Read | Refused] = {
     "empty.csv": Refused(SourceError, "'empty.csv' is empty."),
     "blank.csv": Refused(SourceError, "'blank.csv' is empty."),
     "binary_junk.csv": Refused(SourceError, "'binary_junk.csv' is binary, not text."),
-    "picture.csv": Refused(SourceError, "'picture.csv' is not what its name says: its content is picture, not csv."),
+    "picture.csv": Refused(
+        SourceError, "The content of 'picture.csv' does not match its extension: it is picture, not csv."
+    ),
     "web_page.csv": Refused(SourceError, "'web_page.csv' is a web page without a table, such as a page to log in."),
     "text.xlsx": Refused(
-        SourceError, "'text.xlsx' is not what its name says: its content is text or unknown content, not xlsx.",
+        SourceError,
+        "The content of 'text.xlsx' does not match its extension: it is text or unknown content, not xlsx.",
     ),
     "old_workbook.xlsx": Refused(SourceError, "'old_workbook.xlsx' is password-protected or an old .xls workbook."),
     "zip_of_text.xlsx": Refused(SourceError, "'zip_of_text.xlsx' is truncated, damaged or password-protected."),
@@ -527,13 +530,13 @@ def what_was_read(loaded: Loaded, rejects: Sequence[Mapping[str, Any]], expected
     }
 
 
-def test_every_file_has_an_expectation_and_a_line_that_says_what_is_wrong_with_it() -> None:
+def test_every_file_has_an_expectation_and_a_description() -> None:
     assert sorted(EXPECTED) == FILES
     assert re.findall(r"^\| `([^`]+)` \| .", ABOUT.read_text(encoding="utf-8"), re.MULTILINE) == FILES
 
 
 @pytest.mark.parametrize(("name", "expected"), READABLE.items(), ids=READABLE.keys())
-def test_a_file_gives_exactly_this_and_its_summary_names_nobody(name: str, expected: Read) -> None:
+def test_a_file_is_read_as_expected_and_its_summary_contains_no_person(name: str, expected: Read) -> None:
     loaded = ik.load(FOLDER / name)
     rejects = loaded.rejects.rows(named=True)
     found = what_was_read(loaded, rejects, expected)
@@ -548,8 +551,8 @@ def test_every_reason_for_a_rejected_row_has_a_chinese_form() -> None:
     reasons = {reason for expected in READABLE.values() for _, _, reason in expected.rejects} | {
         non_customers.TOTAL, non_customers.LEGEND, non_customers.ONE_CELL, cleaning._LOST_KEY,
         f"{cells}, and no line end: the file may be cut off", f"{cells}: the next line seems to be the rest of it",
-        "has a key twice, with two values", "has a quote that is not closed, or text after a closing one; it writes "
-        "quotes with a backslash: export it again with doubled quotes",
+        "has a key twice, with two values", "has a quote that is not closed, or text after a closing one; its "
+        "quotes are escaped with a backslash: export it again with doubled quotes",
     }  # fmt: skip
     assert len(reasons) > 20
     for reason in reasons:
@@ -557,7 +560,7 @@ def test_every_reason_for_a_rejected_row_has_a_chinese_form() -> None:
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_a_file_gives_the_same_on_duckdb_and_in_small_blocks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_the_same_on_duckdb_and_in_small_blocks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ik.load(FOLDER / name)
     stored = ik.load(FOLDER / name, engine="duckdb")
     assert_frame_equal(stored.records.pl(), whole.records)
@@ -570,7 +573,7 @@ def test_a_file_gives_the_same_on_duckdb_and_in_small_blocks(name: str, monkeypa
 
 
 @pytest.mark.parametrize(("name", "expected"), UNREADABLE.items(), ids=UNREADABLE.keys())
-def test_a_file_that_is_refused_is_one_line_that_names_nobody(
+def test_a_rejected_file_is_one_line_without_personal_data(
     check: Callable[[str], tuple[int, str, str]], name: str, expected: Refused
 ) -> None:
     with pytest.raises(expected.kind) as refused:
@@ -583,11 +586,11 @@ def test_a_file_that_is_refused_is_one_line_that_names_nobody(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_small_and_nobody_in_it_exists(name: str) -> None:
+def test_every_file_is_small_and_fictitious(name: str) -> None:
     content = (FOLDER / name).read_bytes()
     assert len(content) < 4096
     letters = content.replace(b"\0", b"")
     assert set(re.findall(rb"\w@([\w.]*\w)", letters)) <= {b"example.com"}
-    # Numbers of a phone's length: the range that Ofcom keeps for fiction, and one Unix time.
+    # Numbers as long as a phone number: the range that Ofcom reserves for fiction, and one Unix time.
     numbers = {n for n in re.findall(rb"(?<![\d.E+])\d{10,15}(?![\d.])", letters) if not n.startswith(b"4477009001")}
     assert numbers <= {b"1772323200"}

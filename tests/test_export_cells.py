@@ -9,7 +9,7 @@ import pytest
 import invitekit as ik
 from invitekit.errors import OutputError, SchemaError
 from invitekit.export import verify, writers
-from invitekit.export.frequent_values import LONGEST
+from invitekit.export.frequent_values import MAX_BYTES
 from invitekit.io import table_writers
 from invitekit.privacy import Level
 
@@ -25,7 +25,7 @@ def records(tag: str = "sale", at: object = dt.datetime(2026, 3, 2, 9, 30)) -> p
     [("", "other"), ("  ", "other"), ("'=x", "'=x"), ("'", "'"), ("=x", "=x"), ("x" * 3_000_000, "other")],
     ids=["empty", "blank", "guarded", "guard", "formula", "long"],
 )
-def test_an_odd_tag_leaves_as_it_is_or_as_other(tmp_path: Path, kind: str, tag: str, leaves: str) -> None:
+def test_an_unusual_tag_is_exported_unchanged_or_as_other(tmp_path: Path, kind: str, tag: str, leaves: str) -> None:
     done = ik.export(records(tag), tmp_path / f"out.{kind}")
     if kind == "csv":
         found = ik.load(done.path).records
@@ -36,7 +36,7 @@ def test_an_odd_tag_leaves_as_it_is_or_as_other(tmp_path: Path, kind: str, tag: 
 
 
 BORDERS = {"before": -62_135_596_800_000_001, "first": -62_135_596_800_000_000}
-"""Microseconds of the moment before the year 1, and of its first one; and of the year 9999 and after it."""
+"""Microseconds of the last time before year 1, the first of year 1, the last of 9999, and the first after it."""
 BORDERS |= {"last": 253_402_300_799_999_999, "after": 253_402_300_800_000_000}
 
 
@@ -44,7 +44,7 @@ BORDERS |= {"last": 253_402_300_799_999_999, "after": 253_402_300_800_000_000}
 @pytest.mark.parametrize(
     ("border", "leaves"), [("before", 0), ("first", "0001-01-01"), ("last", "9999-12"), ("after", 0)]
 )
-def test_the_years_1_to_9999_leave_to_their_last_moment(
+def test_the_years_1_to_9999_are_exported_completely(
     tmp_path: Path, kind: str, level: Level, border: str, leaves: str
 ) -> None:
     moments = pl.Series("invited_at", [BORDERS[border], *[BORDERS["first"]] * 19]).cast(pl.Datetime("us"))
@@ -64,11 +64,11 @@ def test_the_years_1_to_9999_leave_to_their_last_moment(
 
 @pytest.mark.parametrize(
     ("tag", "leaves"),
-    [("sale-" * (LONGEST // 5), True), ("sale-" * (LONGEST // 5) + "x", False),
-     ("ü" * (LONGEST // 2), True), ("ü" * (LONGEST // 2) + "x", False), ("春" * (LONGEST // 3 + 1), False)],
+    [("sale-" * (MAX_BYTES // 5), True), ("sale-" * (MAX_BYTES // 5) + "x", False),
+     ("ü" * (MAX_BYTES // 2), True), ("ü" * (MAX_BYTES // 2) + "x", False), ("春" * (MAX_BYTES // 3 + 1), False)],
     ids=["at", "over", "at in bytes", "over in bytes", "fewer letters"],
 )  # fmt: skip
-def test_a_tag_leaves_up_to_its_longest_in_bytes(tmp_path: Path, tag: str, *, leaves: bool) -> None:
+def test_a_tag_is_exported_up_to_the_limit_in_bytes(tmp_path: Path, tag: str, *, leaves: bool) -> None:
     done = ik.export(records(tag), tmp_path / "out.xlsx")
     assert set(pl.read_excel(done.path)["custom_tag"]) == {tag if leaves else "other"}
 
@@ -77,7 +77,7 @@ LONG = (("x" * 32_767, True), ("x" * 32_768, False), ("😀" * 16_383, True), ("
 
 
 @pytest.mark.parametrize(("text", "fits"), LONG, ids=["at", "over", "at in pairs", "over in pairs"])
-def test_a_text_is_in_excel_whole_or_there_is_no_file(tmp_path: Path, text: str, *, fits: bool) -> None:
+def test_a_text_is_complete_in_excel_or_the_export_fails(tmp_path: Path, text: str, *, fits: bool) -> None:
     frame = records().with_columns(remarks=pl.Series([text, *["paid"] * 19]))
     for kind in ("csv", "parquet"):
         assert ik.export(frame, tmp_path / f"out.{kind}", remarks="scrub").rows == 20
@@ -97,13 +97,13 @@ def test_a_text_is_in_excel_whole_or_there_is_no_file(tmp_path: Path, text: str,
 
 @pytest.fixture
 def short_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An Excel whose sheets hold twenty rows: a million take a minute."""
+    """Limit sheets to twenty rows, because a million take a minute."""
     for room in (writers, table_writers):
         monkeypatch.setattr(room, "XLSX_ROWS", 20)
 
 
 @pytest.mark.usefixtures("short_sheet")
-def test_more_rows_than_a_sheet_holds_are_refused_and_say_where_they_fit(tmp_path: Path) -> None:
+def test_more_rows_than_a_sheet_has_are_rejected_with_a_hint(tmp_path: Path) -> None:
     one_more = pl.concat([records(), records().head(1)])
     assert ik.export(records(), tmp_path / "full.xlsx").rows == 20
     with pytest.raises(OutputError, match=r"More than 20 rows do not fit .*\.parquet or \.csv"):

@@ -1,4 +1,4 @@
-"""The way out on the command line: what it never writes over, and what its options change in the file."""
+"""The export command: files that it never overwrites, and its options."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAILURE += 'advice_en = "Wait."\nwho_acts = "customer"\nresend_rule = "after_cus
 
 @pytest.fixture
 def source(tmp_path: Path, run: Command) -> Path:
-    """A source, and beside it whatever else an export reads; each has a name that an export could have."""
+    """A source and all other inputs of an export, each with a valid name for an export."""
     lines = [f"acct {n},{('Invited', 'Associated')[n % 2]},{('=1+1', 'gold')[n % 2]}" for n in range(20)]
     (tmp_path / "source.csv").write_text("\n".join(["Account Name,Status,Deal", *lines]))
     (tmp_path / "policy.csv").write_text(POLICY)
@@ -51,7 +51,7 @@ WAYS += [("policy", "page"), ("key-file", "page")]
 
 
 @pytest.mark.parametrize(("option", "how"), WAYS)
-def test_nothing_that_an_export_reads_is_written_over(run: Command, source: Path, option: str, how: str) -> None:
+def test_an_export_overwrites_none_of_its_inputs(run: Command, source: Path, option: str, how: str) -> None:
     given = target = source.with_name(READ[option])
     if option == "workspace":
         assert run("workspace", "add", source, "--snapshot", "2026-03-30", "-w", given).returncode == 0
@@ -81,7 +81,7 @@ def test_a_csv_for_programs_has_no_mark_and_no_apostrophes(run: Command, source:
     assert set(pl.read_csv(people)["Deal"]) == {"'=1+1", "gold"}
     assert set(pl.read_csv(programs)["Deal"]) == {"=1+1", "gold"}
     assert [verify(path).spreadsheet_safe for path in (people, programs)] == [True, False]
-    assert ["formulas" in verify(path).gates for path in (people, programs)] == [True, False]
+    assert ["formulas" in verify(path).checks for path in (people, programs)] == [True, False]
 
 
 def test_a_key_file_gives_the_same_tokens_again_and_no_other_key_does(run: Command, source: Path) -> None:

@@ -13,13 +13,13 @@ from invitekit.errors import LeakError, OutputError, SourceError
 from invitekit.export import counts, source, verify
 from invitekit.export.anonymity import SMALL
 from invitekit.export.counts import count_cells
-from invitekit.export.whose import WHO
+from invitekit.export.customer_numbers import CUSTOMER_NUMBER
 from invitekit.privacy import Key, Secrets, standard
 from invitekit.privacy.disclosure import round_count
 
 BY_STATUS = [row for row in standard("aggregated").rows if row.into == "effective_status"]
 STATUSES = ("associated", "expired", "invited", "pending_review", "pre_registered")
-SECRETS = Secrets(Key.new(kept=False))
+SECRETS = Secrets(Key.new(stored=False))
 FEWEST = 10
 
 
@@ -39,7 +39,7 @@ def some(start: int, end: int) -> list[str]:
 
 
 def plainly(rows: Collection[tuple[str, int | None]]) -> dict[str, tuple[int | None, int | None]]:
-    """Count the slow and plain way, all records at hand at once."""
+    """Count in a simple way, with all records in memory."""
     people: dict[str, set[int]] = {status: {who for s, who in rows if s == status and who} for status, _ in rows}
     return {
         status: (round_count(sum(s == status for s, _ in rows)), round_count(len(some)))
@@ -56,7 +56,7 @@ def test_counts_of_many_small_frames_are_those_of_all_records_at_once(seed: int)
         (status, dice.choice([None, *range(1, 40)]) if dice.random() < 0.1 else dice.randrange(1, most[status] + 1))
         for status in dice.choices(STATUSES, weights=[9, 9, 5, 5, 1], k=300)
     ]
-    frame = pl.DataFrame(rows, schema={"effective_status": pl.String(), WHO: pl.UInt64()}, orient="row")
+    frame = pl.DataFrame(rows, schema={"effective_status": pl.String(), CUSTOMER_NUMBER: pl.UInt64()}, orient="row")
     try:
         made = count_cells(frame.iter_slices(dice.randrange(1, 60)), BY_STATUS, SECRETS, FEWEST)
     except OutputError:
@@ -90,7 +90,7 @@ def test_a_count_that_is_not_rounded_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(counts, "rounded", mutant)
     with pytest.raises(LeakError) as refused:
         published(tmp_path, {"associated": some(0, 34), "expired": some(40, 61)})
-    assert (refused.value.column, refused.value.gate, refused.value.count) == ("records", "cells", 2)
+    assert (refused.value.column, refused.value.check, refused.value.count) == ("records", "cells", 2)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -110,7 +110,7 @@ def test_no_manifest_allows_counts_that_are_not_rounded(tmp_path: Path) -> None:
 def test_a_group_is_small_below_its_size_and_not_at_it(tmp_path: Path, group: int, small: int) -> None:
     statuses = ["expired"] * 20 + ["invited"] * group
     frame = pl.DataFrame({"account_name": some(0, 20 + group), "status": statuses})
-    told = ik.export(frame, tmp_path / "out.parquet").alike[0]
+    told = ik.export(frame, tmp_path / "out.parquet").uniqueness[0]
     assert (told.by, told.records, told.unique, told.small, told.smallest) == (
         ("status",), 20 + group, 0, small, group,
     )  # fmt: skip

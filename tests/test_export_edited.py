@@ -1,4 +1,4 @@
-"""An exported file that somebody edits, who makes its manifest fit: the proof reads what stands in the file."""
+"""Edited exports with an adapted manifest: the checks use the content of the file."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def made(kind: str, level: Level) -> tuple[bytes, bytes]:
 
 
 def exported(folder: Path, kind: str, level: Level = "pseudonymised") -> Path:
-    """Return an export, a copy of its own for each test."""
+    """Return a copy of an export for each test."""
     path = folder / f"out.{kind}"
     for file, content in zip((path, path_of(path)), made(kind, level), strict=True):
         file.write_bytes(content)
@@ -60,13 +60,13 @@ def exported(folder: Path, kind: str, level: Level = "pseudonymised") -> Path:
 
 
 def fit(path: Path, **told: object) -> None:
-    """Make the manifest say the digest of the file that stands there now, and what else is handed in."""
+    """Write the current digest of the file, and other given fields, into the manifest."""
     page = path_of(path)
     page.write_text(json.dumps(json.loads(page.read_text("utf-8")) | {"sha256": digest(path)} | told), "utf-8")
 
 
 def edited(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
-    """Change what a file holds; without a change, it still is the proved one."""
+    """Change the content of a file, after checking that it verifies unchanged."""
     read: dict[str, Callable[[Path], pl.DataFrame]] = {
         ".csv": lambda file: pl.read_csv(file, infer_schema=False),
         ".xlsx": lambda file: pl.read_excel(file, infer_schema_length=0),
@@ -84,7 +84,7 @@ def refusal(path: Path) -> tuple[str, str, int]:
     with pytest.raises(ChangedError) as refused:
         verify(path)
     assert refused.value.__context__ is None
-    return refused.value.column, refused.value.gate, refused.value.count
+    return refused.value.column, refused.value.check, refused.value.count
 
 
 def put(column: str, place: int, cell: object) -> Callable[[pl.DataFrame], pl.DataFrame]:
@@ -107,18 +107,14 @@ def put(column: str, place: int, cell: object) -> Callable[[pl.DataFrame], pl.Da
         ("invited_month", "2026-03-01 09:30:00"),
     ],
 )
-def test_a_cell_that_means_nothing_in_its_column_is_found_out(
-    tmp_path: Path, kind: str, column: str, cell: str
-) -> None:
+def test_an_invalid_cell_is_detected(tmp_path: Path, kind: str, column: str, cell: str) -> None:
     path = exported(tmp_path, kind)
     edited(path, put(column, 1, cell))
     assert refusal(path) == (column, "declared", 1)
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_a_word_in_the_place_of_an_empty_cell_is_found_out_although_it_types_as_empty(
-    tmp_path: Path, kind: str
-) -> None:
+def test_an_invalid_word_in_place_of_an_empty_cell_is_detected(tmp_path: Path, kind: str) -> None:
     path = exported(tmp_path, kind)
 
     def change(found: pl.DataFrame) -> pl.DataFrame:
@@ -130,14 +126,14 @@ def test_a_word_in_the_place_of_an_empty_cell_is_found_out_although_it_types_as_
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("column", ["status", "account_name"])
-def test_a_cell_that_was_emptied_is_found_out(tmp_path: Path, kind: str, column: str) -> None:
+def test_an_emptied_cell_is_detected(tmp_path: Path, kind: str, column: str) -> None:
     path = exported(tmp_path, kind)
     edited(path, put(column, 3, None))
     assert refusal(path) == (column, "nulls", 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_that_were_taken_out_or_added_are_found_out(tmp_path: Path, kind: str) -> None:
+def test_removed_or_added_rows_are_detected(tmp_path: Path, kind: str) -> None:
     (tmp_path / "more").mkdir()
     path = exported(tmp_path, kind)
     edited(path, lambda found: found.tail(-2))
@@ -148,7 +144,7 @@ def test_rows_that_were_taken_out_or_added_are_found_out(tmp_path: Path, kind: s
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ["places", "names", "one less", "one more"])
-def test_columns_in_another_order_or_number_are_found_out(tmp_path: Path, kind: str, how: str) -> None:
+def test_reordered_or_missing_columns_are_detected(tmp_path: Path, kind: str, how: str) -> None:
     path = exported(tmp_path, kind)
     changes: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
         "places": lambda found: found.select(*found.columns[1:], found.columns[0]),
@@ -165,16 +161,14 @@ def test_columns_in_another_order_or_number_are_found_out(tmp_path: Path, kind: 
     [b"acct 1\r\n", b"," * 20 + b"acct 1\r\n", b'"acct 1\r\n', b"\xff\xfe\r\n"],
     ids=["short", "long", "open", "no UTF-8"],
 )
-def test_a_line_of_csv_that_is_not_written_as_it_had_to_be_is_not_read_in_another_way(
-    tmp_path: Path, line: bytes
-) -> None:
+def test_csv_in_another_format_is_rejected(tmp_path: Path, line: bytes) -> None:
     path = exported(tmp_path, "csv")
     path.write_bytes(path.read_bytes() + line)
     fit(path, rows=31)
     assert refusal(path) == ("file", "readable", 1)
 
 
-def test_a_cell_of_csv_that_a_spreadsheet_would_run_is_found_out_and_a_number_below_zero_is_none(
+def test_a_formula_in_csv_is_detected_and_a_negative_number_is_none(
     tmp_path: Path,
 ) -> None:
     rules, frame = (tmp_path / "policy.toml", FRAME.with_columns(change=pl.lit(-3), tier=pl.lit("=1")))
@@ -187,7 +181,7 @@ def test_a_cell_of_csv_that_a_spreadsheet_would_run_is_found_out_and_a_number_be
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "parquet"])
-def test_a_file_that_was_cut_off_is_refused_wherever(tmp_path: Path, kind: str) -> None:
+def test_a_truncated_file_is_rejected(tmp_path: Path, kind: str) -> None:
     path = exported(tmp_path, kind)
     whole = path.read_bytes()
     for length in (*(len(whole) * part // 8 for part in range(8)), len(whole) - 1):
@@ -197,9 +191,7 @@ def test_a_file_that_was_cut_off_is_refused_wherever(tmp_path: Path, kind: str) 
 
 
 @pytest.mark.parametrize("safe", [True, False])
-def test_csv_has_one_mark_and_one_header_however_many_small_frames_it_is_written_from(
-    tmp_path: Path, *, safe: bool
-) -> None:
+def test_csv_has_one_byte_order_mark_and_one_header_for_all_frames(tmp_path: Path, *, safe: bool) -> None:
     path = tmp_path / "out.csv"
     write_csv([FRAME.select("account_name").head(n) for n in (2, 0, 3)], path, safe=safe)
     end = "\r\n" if safe else "\n"
@@ -209,7 +201,7 @@ def test_csv_has_one_mark_and_one_header_however_many_small_frames_it_is_written
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("column", "n"), [("records", 9), ("records", 11), ("customers", 0), ("customers", 25)])
-def test_a_count_that_is_too_small_or_not_rounded_is_found_out(tmp_path: Path, kind: str, column: str, n: int) -> None:
+def test_a_count_that_is_too_small_or_not_rounded_is_detected(tmp_path: Path, kind: str, column: str, n: int) -> None:
     path = exported(tmp_path, kind, "aggregated")
     edited(path, put(column, 0, 10 if kind == "parquet" else "10"))
     assert verify(path).rows == 1

@@ -42,7 +42,7 @@ export(frame, sys.argv[1], overwrite=True, progress=wait)
 
 @contextlib.contextmanager
 def at_work(target: Path, aside: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Return a process that has begun an export, and the file that lets it go on; it spills beside that."""
+    """Start an export in a process; return it, and the file that lets it continue."""
     began, on = aside / "began", aside / "on"
     command = [sys.executable, "-c", SLOW, str(target), str(began), str(on)]
     with subprocess.Popen(command, env=os.environ | {"TMPDIR": str(aside)}) as process:
@@ -68,7 +68,7 @@ def left(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_second_export_of_a_target_is_refused_and_the_first_comes_to_its_end(place: tuple[Path, Path]) -> None:
+def test_a_second_export_of_a_target_is_rejected_while_the_first_completes(place: tuple[Path, Path]) -> None:
     target, aside = place
     with at_work(target, aside) as (process, on):
         with pytest.raises(OutputError, match=r"Another process is writing 'out\.csv'"):
@@ -81,7 +81,7 @@ def test_the_second_export_of_a_target_is_refused_and_the_first_comes_to_its_end
     assert left(target.parent) == ["other.csv", "other.csv.manifest.json", "out.csv", "out.csv.manifest.json"]
 
 
-def test_what_a_killed_export_left_is_removed_and_said(
+def test_files_of_a_killed_export_are_removed_and_reported(
     place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     target, aside = place
@@ -128,7 +128,7 @@ print("stored", flush=True)
 time.sleep(600)"""
 
 
-def test_what_a_killed_kernel_stored_is_removed_and_a_living_ones_is_not(
+def test_folders_of_a_killed_kernel_are_removed_and_those_of_a_running_one_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -148,7 +148,7 @@ def test_what_a_killed_kernel_stored_is_removed_and_a_living_ones_is_not(
 
 
 @pytest.mark.parametrize("how", ["export", "write"])
-def test_a_link_to_nowhere_is_a_name_that_is_taken(tmp_path: Path, how: str) -> None:
+def test_a_dangling_link_counts_as_an_existing_file(tmp_path: Path, how: str) -> None:
     target = tmp_path / "out.csv"
     target.symlink_to(tmp_path / "nowhere")
     make = ik.export if how == "export" else write_table
@@ -162,7 +162,7 @@ def test_a_link_to_nowhere_is_a_name_that_is_taken(tmp_path: Path, how: str) -> 
 
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("kind", ["file", "link to nowhere"])
-def test_a_name_that_appears_at_the_last_moment_is_not_taken(
+def test_a_file_created_at_the_last_moment_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, links: bool
 ) -> None:
     part, target = tmp_path / "part", tmp_path / "out.csv"
@@ -183,7 +183,7 @@ def test_a_name_that_appears_at_the_last_moment_is_not_taken(
 
 @pytest.mark.parametrize("page", [False, True])
 @pytest.mark.parametrize("links", [True, False])
-def test_a_name_that_appears_while_an_export_is_proved_is_not_taken(
+def test_a_file_created_during_the_checks_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, page: bool, links: bool
 ) -> None:
     target = tmp_path / "out.csv"
@@ -201,7 +201,7 @@ def test_a_name_that_appears_while_an_export_is_proved_is_not_taken(
     assert taken.read_text() == "mine"
 
 
-def test_a_lock_that_a_dead_process_left_holds_nobody_up(tmp_path: Path) -> None:
+def test_the_lock_of_a_dead_process_does_not_block(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     code = "import os, sys; from pathlib import Path; from invitekit.io.lock import exclusive_lock"
     code += "; held = exclusive_lock(Path(sys.argv[1])); held.__enter__(); os._exit(9)"
@@ -238,11 +238,11 @@ with exclusive_lock(target):
     except OutputError:
         print("once")
 """
-"""Takes the lock's file away each time it was opened and is not held yet, as whoever held it does."""
+"""Removes the lock file whenever it is open but not locked yet, as its previous owner does."""
 
 
 @pytest.mark.parametrize("how", ["gone", "another's"])
-def test_a_lock_that_is_let_go_at_that_moment_is_not_held_twice(tmp_path: Path, how: str) -> None:
+def test_a_lock_released_at_the_same_moment_is_not_acquired_twice(tmp_path: Path, how: str) -> None:
     command = [sys.executable, "-c", LET_GO, str(tmp_path / "out.csv"), how]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert said.split() == ["0", "once"]
@@ -250,5 +250,5 @@ def test_a_lock_that_is_let_go_at_that_moment_is_not_held_twice(tmp_path: Path, 
 
 
 def refuse(*_paths: Path, **_how: bool) -> None:
-    """A disk that knows no second names."""
+    """A disk without hard links."""
     raise PermissionError

@@ -18,14 +18,14 @@ FIELDS = list(Manifest.__struct_fields__)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where an export stands; each test writes a page of its own beside it."""
+    """The folder of an export; each test writes its own manifest."""
     made = tmp_path_factory.mktemp("export")
     ik.export(FRAME, made / "out.csv")
     (made / "page").write_bytes(path_of(made / "out.csv").read_bytes())
     return made
 
 
-def told(folder: Path) -> dict[str, Any]:
+def manifest_of(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "page").read_text("utf-8"))
     assert list(found) == FIELDS
     return found
@@ -37,8 +37,8 @@ def put(folder: Path, page: object) -> Path:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_manifest_that_leaves_something_out_is_not_believed(folder: Path, field: str) -> None:
-    page = told(folder)
+def test_a_manifest_with_a_missing_field_is_rejected(folder: Path, field: str) -> None:
+    page = manifest_of(folder)
     verify(put(folder, page))
     del page[field]
     with pytest.raises(SourceError, match="not a readable manifest"):
@@ -46,19 +46,24 @@ def test_a_manifest_that_leaves_something_out_is_not_believed(folder: Path, fiel
 
 
 @pytest.mark.parametrize("number", [FORMAT + 1, FORMAT - 1, 2**70])
-@pytest.mark.parametrize("more", [{}, {"more": 1}, {"gates": ["of another version"]}])
-def test_the_manifest_of_another_version_is_said_to_be_one_whatever_it_holds(
-    folder: Path, number: int, more: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("more", [{}, {"more": 1}, {"checks": ["of another version"]}])
+def test_a_manifest_of_another_version_is_reported_as_such(folder: Path, number: int, more: dict[str, Any]) -> None:
     with pytest.raises(SourceError, match=r"another version of invitekit.*check it with that version"):
-        verify(put(folder, told(folder) | {"format": number} | more))
+        verify(put(folder, manifest_of(folder) | {"format": number} | more))
 
 
 FORMATS: list[dict[str, Any]] = [{"format": number} for number in (True, float(FORMAT), str(FORMAT), None, [FORMAT])]
 
 
-def test_a_page_that_says_more_or_is_no_manifest_of_a_whole_version_is_not_believed(folder: Path) -> None:
-    pages: list[object] = [[], "manifest", 1, None, {}, *(told(folder) | wrong for wrong in [{"more": 1}, *FORMATS])]
+def test_a_manifest_with_extra_fields_or_an_invalid_version_is_rejected(folder: Path) -> None:
+    pages: list[object] = [
+        [],
+        "manifest",
+        1,
+        None,
+        {},
+        *(manifest_of(folder) | wrong for wrong in [{"more": 1}, *FORMATS]),
+    ]
     for page in pages:
         with pytest.raises(SourceError, match="not a readable manifest"):
             verify(put(folder, page))

@@ -1,4 +1,4 @@
-"""The order rows leave in, and the frames that are made ahead."""
+"""The random order of exported rows, and prefetching."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FRAME = pl.DataFrame(
 
 
 class Shuffle:
-    """Shuffles records that are a frame or a relation, and fit into memory or not; lists the rows of each release."""
+    """Shuffles a frame or a relation, which fits into memory or not, and lists the rows of each release."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection | None) -> None:
         self.con, self.released = con, list[int]()
@@ -55,7 +55,7 @@ def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
     return int(request.param)
 
 
-def test_every_row_leaves_once_in_an_order_that_is_another_each_time(drawn: Shuffle, room: int) -> None:
+def test_every_row_is_released_once_in_a_new_order_each_time(drawn: Shuffle, room: int) -> None:
     first, second = drawn(), drawn()
     assert (max(drawn.released) == ROWS) == (room > 0), "what does not fit is released in small frames"
     assert len(first) > 2
@@ -70,19 +70,19 @@ def test_every_row_leaves_once_in_an_order_that_is_another_each_time(drawn: Shuf
 
 
 @pytest.mark.usefixtures("room")
-def test_of_no_rows_one_empty_frame_is_given(drawn: Shuffle) -> None:
+def test_no_rows_are_one_empty_frame(drawn: Shuffle) -> None:
     (empty,) = drawn(FRAME.head(0))
     assert (empty.height, empty.columns) == (0, ["kind", "n"])
 
 
-def test_every_order_of_four_rows_comes_up() -> None:
+def test_every_order_of_four_rows_occurs() -> None:
     with contextlib.closing(open_source(FRAME.head(4), None)) as opened:
         seen = {tuple(next(order.shuffled(opened, ["n"], lambda batch: batch))["n"]) for _ in range(400)}
     assert len(seen) == 24
 
 
 @pytest.mark.usefixtures("room")
-def test_records_that_cannot_be_computed_are_said_without_their_values() -> None:
+def test_an_error_of_a_lazy_frame_is_reported_without_values() -> None:
     with duckdb.connect() as con:
         bad = con.sql(
             "select range as n, case when range > 150000 then error('acme') else 'a' end as kind from range(200000)"
@@ -92,7 +92,7 @@ def test_records_that_cannot_be_computed_are_said_without_their_values() -> None
     assert "acme" not in str(caught.value)
 
 
-def test_the_next_item_is_made_while_the_last_is_used_and_no_more() -> None:
+def test_exactly_one_item_is_prefetched() -> None:
     made: list[int] = []
     second = threading.Event()
 
@@ -110,7 +110,7 @@ def test_the_next_item_is_made_while_the_last_is_used_and_no_more() -> None:
     assert list(frames) == [1, 2, 3, 4]
 
 
-def test_an_error_comes_where_its_item_would_have() -> None:
+def test_an_error_is_raised_in_place_of_its_item() -> None:
     def items() -> Iterator[int]:
         yield 1
         raise SchemaError(_("It is wrong."), hint=_("correct it."))
@@ -121,7 +121,7 @@ def test_an_error_comes_where_its_item_would_have() -> None:
         next(frames)
 
 
-def test_who_stops_early_closes_what_is_made() -> None:
+def test_stopping_early_closes_the_source() -> None:
     closed: list[int] = []
 
     def items() -> Iterator[int]:

@@ -14,7 +14,7 @@ import pytest
 
 import invitekit as ik
 from invitekit.errors import ArgumentError, InvitekitError, LeakError, SchemaError
-from invitekit.export import GATES, keys, verify
+from invitekit.export import CHECKS, keys, verify
 from invitekit.export.manifest import path_of
 from invitekit.i18n import _
 from invitekit.model import schema
@@ -39,7 +39,7 @@ KEY = Key(bytes(range(32)))
 
 
 class Screen:
-    """A panel, and everything that its screen was told."""
+    """A panel, and all messages to its screen."""
 
     def __init__(self, records: Any, *given: Any, **how: Any) -> None:
         self.panel = cast("Any", ExportPanel(records, *given, **how))
@@ -83,8 +83,8 @@ def test_one_message_exports_a_file_that_verifies(tmp_path: Path) -> None:
     assert (manifest.purpose, manifest.rows, result.sha256) == ("spring", COUNT, manifest.sha256)
     told = screen.last("result")
     assert told["facts"][:2] == ["Pseudonymised", f"{COUNT} rows"]
-    assert told["gates"] == [GATES[gate] for gate in manifest.gates]
-    assert told["said"][0] == result.alike[0].sentence()
+    assert told["checks"] == [CHECKS[name] for name in manifest.checks]
+    assert told["said"][0] == result.uniqueness[0].sentence()
     assert (tmp_path / "out.csv").as_posix() in told["paths"]
 
 
@@ -185,12 +185,12 @@ def test_a_manifest_without_its_file_is_asked_about_too(tmp_path: Path) -> None:
     assert "file_exists" in kinds(Screen(FRAME, folder=tmp_path).say("export", file="out.csv"))
 
 
-def test_a_leak_is_told_by_column_and_gate_without_the_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_leak_is_told_by_column_and_check_without_the_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ACTIONS, "pseudonymise", lambda values, _row, _secret: values)
     screen = Screen(FRAME, folder=tmp_path)
     screen.say("export", file="out.parquet")
     told = screen.last("problem")
-    assert told["problem"].startswith(f"The export was refused: account_name, gate declared, {COUNT}")
+    assert told["problem"].startswith(f"The export was refused: account_name, check 'declared', {COUNT}")
     assert told["hint"] == LeakError.advice
     assert "secret" not in json.dumps(screen.told)
     assert list(tmp_path.iterdir()) == []
@@ -353,8 +353,8 @@ def test_run_raises_what_the_screen_shows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("records", [None, "a text"])
-def test_what_is_no_frame_is_refused_in_words(records: Any) -> None:
-    with pytest.raises(ArgumentError, match="is no frame"):
+def test_an_object_that_is_no_frame_is_a_clear_error(records: Any) -> None:
+    with pytest.raises(ArgumentError, match="is not a frame"):
         ExportPanel(records)
 
 

@@ -29,7 +29,7 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.parametrize("query", FORBIDDEN)
-def test_a_proof_reads_its_file_and_nothing_else(tmp_path: Path, done: Exported, query: str) -> None:
+def test_the_checking_connection_reads_only_its_file(tmp_path: Path, done: Exported, query: str) -> None:
     other = tmp_path / "other.csv"
     other.write_text("mine")
     rows = tuple(row for row in standard().applied(FRAME.columns) if row.into in done.columns)
@@ -40,13 +40,13 @@ def test_a_proof_reads_its_file_and_nothing_else(tmp_path: Path, done: Exported,
     assert other.read_text() == "mine"
 
 
-def test_memory_that_runs_out_in_the_proof_is_no_fault_of_the_file(tmp_path: Path, done: Exported) -> None:
+def test_running_out_of_memory_in_the_checks_is_not_a_leak(tmp_path: Path, done: Exported) -> None:
     rows = tuple(row for row in standard().applied(FRAME.columns) if row.into in done.columns)
     with pytest.raises(InvitekitError, match="not enough memory"), read_back(done.path, rows, tmp_path, safe=True):
         raise duckdb.OutOfMemoryException
 
 
-def test_the_connection_that_holds_records_reads_no_file(tmp_path: Path) -> None:
+def test_the_connection_with_the_records_reads_no_file(tmp_path: Path) -> None:
     con, _ = connection()
     (tmp_path / "other.csv").write_text("mine")
     with pytest.raises(duckdb.PermissionException):

@@ -11,11 +11,11 @@ from invitekit.export import frequent_values
 WORD = "Münster gala"
 
 
-def told(*portions: list[str | None]) -> frozenset[str]:
-    out = frequent_values.IdentifierScanner([WORD])
+def identifying_words(*portions: list[str | None]) -> frozenset[str]:
+    scanner = frequent_values.IdentifierScanner([WORD])
     for values in portions:
-        out.look([pl.Series(values, dtype=pl.String), pl.Series([None], dtype=pl.String)])
-    return out.told()
+        scanner.search([pl.Series(values, dtype=pl.String), pl.Series([None], dtype=pl.String)])
+    return scanner.identifying_words()
 
 
 @pytest.mark.parametrize(
@@ -25,15 +25,15 @@ def told(*portions: list[str | None]) -> frozenset[str]:
         "Münster Gala", "𝐠𝐚𝐥𝐚",
     ],
 )  # fmt: skip
-def test_a_value_that_stands_in_a_word_is_seen_however_it_is_spelt(value: str) -> None:
-    assert told([value], ["somebody else"]) == {WORD}
+def test_a_value_in_a_word_is_found_in_any_spelling(value: str) -> None:
+    assert identifying_words([value], ["somebody else"]) == {WORD}
 
 
-def test_a_value_that_does_not_stand_in_a_word_is_nobodys() -> None:
-    assert told(["ann", "李伟", "müller", None, "+49 170 1"]) == frozenset()
+def test_a_value_that_is_not_in_a_word_is_not_found() -> None:
+    assert identifying_words(["ann", "李伟", "müller", None, "+49 170 1"]) == frozenset()
 
 
-def test_signs_that_are_passed_over_are_the_same_in_every_form() -> None:
+def test_characters_without_folding_are_the_same_in_every_form() -> None:
     signs = "".join(chr(n) for n in range(0x80, 0x110000) if not 0xD800 <= n < 0xE000)
     passed = re.sub(_python(), "", signs)
     assert len(passed) > 20_000
@@ -41,5 +41,5 @@ def test_signs_that_are_passed_over_are_the_same_in_every_form() -> None:
 
 
 def _python() -> str:
-    """Return the class as Python writes it."""
+    """Return the character class in Python's syntax."""
     return re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: f"\\u{int(found[1], 16):04x}", frequent_values._FOLDS)

@@ -1,4 +1,4 @@
-"""Filters: one value, its words, and the records that match it."""
+"""Filters: their values, texts and matching records."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CHOICES: dict[str, tuple[dict[str, Any], list[str], str]] = {
 }  # fmt: skip
 
 
-def test_a_filter_chooses_what_it_says(engine: Engine) -> None:
+def test_a_filter_selects_its_records(engine: Engine) -> None:
     frame = engine(pl.DataFrame(ROWS, schema=SHAPE))
     for how, chosen, _ in CHOICES.values():
         found = engine.to_polars(ik.where(frame, ik.Filter(**how)))["account_name"].sort().to_list()
@@ -135,7 +135,7 @@ def test_the_longest_text_is_searched_for_and_a_longer_one_is_rejected() -> None
         Filter(text=longest + "a")
 
 
-def test_days_are_those_of_the_invitation_where_the_records_are_resolved(engine: Engine) -> None:
+def test_days_of_resolved_records_are_those_of_the_invitation(engine: Engine) -> None:
     """A record without a time of its own belongs to an invitation that has one."""
     sent = pl.lit(dt.datetime(2026, 3, 2, 8)).alias("invitation_sent_at")
     frame = engine(pl.DataFrame(ROWS, schema=SHAPE).with_columns(sent))
@@ -143,7 +143,7 @@ def test_days_are_those_of_the_invitation_where_the_records_are_resolved(engine:
     assert engine.to_polars(ik.where(frame, Filter(invited_to=dt.date(2026, 3, 1)))).height == 0
 
 
-def test_earlier_states_of_invitations_are_kept_where_the_newest_matches() -> None:
+def test_earlier_states_stay_if_the_newest_state_matches() -> None:
     kinds: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64}
     shape = {column.name: kinds.get(column.kind, pl.String) for column in schema.RECORD}
     seen = [(9, "a", "invited"), (16, "a", "associated"), (9, "b", "associated"), (16, "b", "invited")]
@@ -159,7 +159,7 @@ def test_earlier_states_of_invitations_are_kept_where_the_newest_matches() -> No
 
 
 @pytest.mark.parametrize(("how", "_chosen", "words"), CHOICES.values(), ids=CHOICES)
-def test_a_filter_says_itself(how: dict[str, Any], _chosen: list[str], words: str) -> None:
+def test_a_filter_is_described_in_words(how: dict[str, Any], _chosen: list[str], words: str) -> None:
     assert str(Filter(**how)) == words
     assert bool(Filter(**how)) == bool(how)
 
@@ -176,7 +176,7 @@ def test_equal_choices_are_equal_values() -> None:
 
 @given(st.sampled_from(list(CHOICES)))
 @settings(deadline=None)
-def test_a_filter_comes_back_from_its_plain_values(name: str) -> None:
+def test_a_filter_is_read_from_its_plain_values(name: str) -> None:
     choice = Filter(**CHOICES[name][0])
     kept: dict[str, Any] = dict(choice.to_dict())
     kept.update({name: dt.date.fromisoformat(kept[name]) for name in kept if name.startswith("invited_")})
@@ -188,12 +188,12 @@ def test_a_filter_comes_back_from_its_plain_values(name: str) -> None:
     [{"text": 1}, {"text": "\ud800"}, {"manager": [7]}, {"tag": [["x"]]}, {"batch": ["x"]}, {"batch": [2**63]},
      {"batch": [True]}, {"snapshot": [1]}, {"invited_to": 1}, {"invited_from": "9.3."}],
 )  # fmt: skip
-def test_a_value_that_no_column_can_hold_is_refused(plain: dict[str, Any]) -> None:
-    with pytest.raises(ArgumentError, match=r"a value that it cannot have|cannot be read"):
+def test_a_value_of_the_wrong_type_is_rejected(plain: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match=r"has an invalid value|cannot be read"):
         Filter.from_dict(plain)
 
 
-def test_a_code_that_is_none_is_refused() -> None:
+def test_an_unknown_code_is_rejected() -> None:
     with pytest.raises(ArgumentError, match=r"status has no value 'gone'.*expired"):
         Filter(status="gone")
 

@@ -1,4 +1,4 @@
-"""Invitations that never end: simulated histories whose truth is known, and every number agrees with it."""
+"""The follow-up of invitations: metrics of simulated histories agree with the simulated truth."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ AS_OF = dt.datetime(2026, 3, 30)
 DAY = dt.timedelta(days=1)
 BUSY = "The system is busy. Try later."
 LINK, EMAIL = 0.117, 0.41
-"""How many of the links and of the emails are associated in truth."""
+"""The true association rates of links and emails."""
 FAILING = {"link": 0.22, "email": 0.14}
 MARKS = 0.0047
-"""How many periods are marked by chance: 0.27 % beyond the limits, and long runs."""
+"""The share of periods with a signal by chance: 0.27 % beyond the limits, and long runs."""
 Columns = dict[str, Any]
 
 
 def annotated(columns: Columns, as_of: dt.datetime = AS_OF) -> pl.DataFrame:
-    """Build annotated records from the columns that matter; each row is an account of its own unless it says so."""
+    """Build annotated records from the needed columns; by default each row is another account."""
     kinds = {"time": pl.Datetime("us"), "integer": pl.Int64()}
     rows = len(columns["status"])
     plain = {"account_name": [f"a{row}" for row in range(rows)], "source_file": ["a.csv"] * rows,
@@ -42,7 +42,7 @@ def annotated(columns: Columns, as_of: dt.datetime = AS_OF) -> pl.DataFrame:
 
 def simulate(seed: int, n: int, *, weeks: int = 20, links: float = 0.5, mean_days: float = 2.0, dirty: bool = False,
              shift: dict[int, float] | None = None) -> Columns:  # fmt: skip
-    """Simulate invitations sent at random over some weeks, and how they stand at the last snapshot.
+    """Simulate invitations sent at random over some weeks, and their state at the last snapshot.
 
     An answer comes after an exponential time; an email's within its seven days. ``shift`` adds to the share that
     fails from a week on. Dirty: a third of the associations has no time, some links end by their own date, and some
@@ -57,7 +57,7 @@ def simulate(seed: int, n: int, *, weeks: int = 20, links: float = 0.5, mean_day
         failing = failing + by * (sent >= 7 * week)
     draw = dice.random(n)
     fate = np.where(draw < share, "associated", np.where(draw < share + failing, "association_failed", "silent"))
-    # By the inverse of its distribution, cut off where the invitation ends.
+    # By inverse transform sampling, truncated at the end of the invitation.
     own_end = np.where(is_link & dirty & (dice.random(n) < 0.3), dice.choice([20.0, 60.0], n), np.inf)
     most = np.where(is_link, own_end, 7.0)
     answer = -mean_days * np.log1p(-dice.random(n) * -np.expm1(-most / mean_days))
@@ -132,8 +132,8 @@ def test_a_series_of_links_without_a_change_raises_no_more_alarms_than_chance(di
     assert changed <= stats.binom.ppf(0.9999, rounds, 2 * 0.01)
 
 
-def test_resends_are_ranked_by_what_they_truly_lead_to() -> None:
-    """Customers whose email expired are sent another email; those whose link ended by its date, another link."""
+def test_resends_are_ranked_by_their_true_success_rates() -> None:
+    """Customers with an expired email get another email, those with an expired link another link."""
     first, again = simulate(1, 4000), simulate(2, 4000)
     gap = 40 * DAY
     ended = {"email": "expired", "link": "expired"}
@@ -152,7 +152,7 @@ def test_resends_are_ranked_by_what_they_truly_lead_to() -> None:
     assert plan["invitation_method"].to_list() == ["email"] * 20 + ["link"] * 20
     for method, truth in (("email", EMAIL), ("link", LINK)):
         row = plan.filter(invitation_method=method).row(0, named=True)
-        assert row["chance_from"] == "alike"
+        assert row["chance_from"] == "cause_method_delay"
         assert row["chance_low"] - 0.01 <= truth <= row["chance_high"] + 0.01
 
 
@@ -191,7 +191,7 @@ def test_counts_are_so_far_and_rates_within_the_follow_up(engine: Engine) -> Non
         assert longer.funnel.filter(stage="not_used")["n"].to_list() == [unused]
 
 
-def test_what_no_snapshot_could_show_is_not_known() -> None:
+def test_events_after_the_newest_snapshot_are_unknown() -> None:
     stale = ik.progress(links(snapshot_at=AS_OF - DAY), as_of=AS_OF)
     assert stale.funnel.filter(stage="not_used")["n"].to_list() == [2]
     assert by_value(stale.by_method)["link"]["followed"] == 8
@@ -212,7 +212,7 @@ def test_a_week_is_complete_once_its_last_link_is_followed(engine: Engine) -> No
 
 
 @pytest.mark.parametrize("days", [0, 1.5, True, 100_001])
-def test_a_follow_up_that_is_no_number_of_days_is_an_error(days: Any) -> None:
+def test_an_invalid_follow_up_is_an_error(days: Any) -> None:
     for call in (ik.progress, ik.failure_trend):
         with pytest.raises(ArgumentError, match="follow_up_days is"):
             call(links(), as_of=AS_OF, follow_up_days=days)

@@ -1,4 +1,4 @@
-"""Headers and words as people write them: what they mean, what they state, and what is not guessed."""
+"""The meaning of headers and words, in the spellings that people use."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import xlsxwriter
 import invitekit as ik
 from invitekit.cli import main
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.i18n import translate
 from invitekit.ingest import Loaded
 from invitekit.ingest.headers import counts_rows
 from invitekit.ingest.words import read_words, skeleton
@@ -68,11 +69,13 @@ def test_a_header_with_another_word_is_an_extra_column(header: str) -> None:
 
 
 def test_a_header_with_an_unknown_text_in_brackets_is_suggested_only() -> None:
-    text = str(load({**CUSTOMER, "Mobile (private)": "x", "Email (private)": "x", "Email": "y"}).summary)
-    assert (
-        "no column holds the mobile number. If 'Mobile (private)' does: columns={'mobile': 'Mobile (private)'}" in text
-    )
-    assert "Email (private)" not in text
+    summary = load({**CUSTOMER, "Mobile (private)": "x", "Email (private)": "x", "Email": "y"}).summary
+    how = "columns={'mobile': 'Mobile (private)'}, or --column 'mobile=Mobile (private)'"
+    (note,) = summary.files[0].notes
+    assert note == f"no column holds the mobile number. If 'Mobile (private)' does: {how}."
+    assert translate(note, "zh") == f"没有手机号列。如果“Mobile (private)”就是该列：{how}。"
+    (remark,) = [remark for remark in summary.remarks() if note in remark]
+    assert translate(remark, "zh") == f"frame：{translate(note, 'zh')}"
 
 
 def test_the_zone_of_a_header_that_the_user_chose_counts_too() -> None:
@@ -104,7 +107,7 @@ def test_of_two_headers_the_more_exact_one_counts_and_the_other_is_an_extra_colu
 
 
 @pytest.mark.parametrize(("one", "other"), [("Mobile", "Mobile Number"), ("Phone", "Telephone"), ("邮箱", "Email")])
-def test_two_equally_exact_headers_are_refused_with_both_names(one: str, other: str) -> None:
+def test_two_equally_exact_headers_are_rejected_with_both_names(one: str, other: str) -> None:
     with pytest.raises(SchemaError, match=f"'{one}' .* and '{other}'"):
         load({**CUSTOMER, one: "x", other: "y"})
 
@@ -134,7 +137,7 @@ def test_a_file_of_messages_is_matched_by_the_portals_id_and_needs_a_header_that
         load(cells, messages=path)
 
 
-def test_a_date_that_nobody_calls_the_invitation_is_suggested_only() -> None:
+def test_an_ambiguous_date_header_is_only_suggested() -> None:
     summary = load({**CUSTOMER, "Created At": "2026-03-01"}).summary
     assert summary.files[0].extras == ("Created At",)
     assert "If 'Created At' does: columns={'invited_at': 'Created At'}" in str(summary)
@@ -185,7 +188,7 @@ def test_a_column_of_names_and_accounts_is_split() -> None:
     assert tags.select("custom_tag", "account_manager").row(0) == ("spring fair", "li01")
 
 
-def test_a_column_of_two_is_an_extra_one_where_the_file_has_one_of_them_itself() -> None:
+def test_a_joined_column_is_extra_if_the_file_has_one_of_its_parts() -> None:
     found = load({**CUSTOMER, "Customer Name/Account Name": "Acme/other"})
     assert found.records.select("account_name", "Customer Name/Account Name").row(0) == ("ann", "Acme/other")
 
@@ -198,13 +201,13 @@ def test_a_column_of_two_is_an_extra_one_where_the_file_has_one_of_them_itself()
         (["4711", "4807", "4999"], False), (["INV-1", "INV-2", "INV-3"], False), (["0a1b", "0a1c", "0a1d"], False),
     ],
 )  # fmt: skip
-def test_a_count_of_rows_is_no_id_under_any_header(header: str, numbers: list[str], *, is_a_count: bool) -> None:
+def test_row_numbers_are_not_an_id_under_any_header(header: str, numbers: list[str], *, is_a_count: bool) -> None:
     summary = load({"Account": ["x"] * len(numbers), "Status": ["Invited"] * len(numbers), header: numbers}).summary
     assert (header not in summary.files[0].headers) is is_a_count
     assert (f"'{header}' counts rows" in str(summary)) is is_a_count
 
 
-def test_strangers_of_two_masked_files_with_row_numbers_stay_strangers(tmp_path: Path) -> None:
+def test_row_numbers_do_not_join_customers_of_two_masked_files(tmp_path: Path) -> None:
     for day, status in (("23", "Associated"), ("30", "Expired")):
         rows = [f"{i},T***{day}{i},138****0000,Email,{status},2026-03-10\n" for i in (1, 2, 3)]
         header = "ID,Customer Full Name,Mobile,Invitation Method,Status,Invited At\n"
@@ -215,19 +218,19 @@ def test_strangers_of_two_masked_files_with_row_numbers_stay_strangers(tmp_path:
     assert found.filter(pl.col("source_file").str.contains("30"))["decision"].eq("associated").sum() == 0
 
 
-def test_the_user_may_say_that_row_numbers_are_ids() -> None:
+def test_the_user_may_choose_row_numbers_as_ids() -> None:
     found = load({"Account": ["a", "b"], "Status": ["Invited"] * 2, "ID": ["1", "2"]}, columns={"record_id": "ID"})
     assert found.records["record_id"].to_list() == ["1", "2"]
 
 
-def test_rows_counted_over_a_gap_or_with_letters_are_no_count() -> None:
+def test_numbers_with_a_gap_or_letters_are_not_row_numbers() -> None:
     assert counts_rows([str(i) for i in range(500)])
     assert counts_rows([str(i) for i in range(900, 600, -1)])
     assert not counts_rows(["100000001234", "100000001235", "100000001236"])
     assert not counts_rows([])
 
 
-def test_the_portals_customer_id_tells_customers_apart_before_any_other_key() -> None:
+def test_the_portals_customer_id_takes_precedence_over_other_keys() -> None:
     rows = {
         "Customer ID": ["c7f", "C7F", "d8a", None, None, None],
         "Account": ["old", "new", "twin", "old", "twin", "other"],
@@ -271,7 +274,7 @@ def test_masked_files_are_followed_by_the_portals_customer_id(tmp_path: Path) ->
         ("Ann Smith,138 0000 1111,x\nBob Jones,139 0000 1111,y\n", "3 columns, none with a known header"),
     ],
 )
-def test_a_refusal_lists_the_headers_in_any_language_but_no_row_of_data(tmp_path: Path, text: str, shown: str) -> None:
+def test_the_error_lists_headers_in_any_language_but_no_data(tmp_path: Path, text: str, shown: str) -> None:
     path = tmp_path / "s.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SchemaError) as refused:
@@ -308,7 +311,7 @@ def test_a_header_of_two_rows_is_read_as_one(tmp_path: Path, rows: list[list[str
         ]
 
 
-def test_a_first_row_of_data_is_no_second_row_of_the_header(tmp_path: Path) -> None:
+def test_the_first_row_of_data_is_not_part_of_the_header(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("Account,,Status\n,Email,Invited\nacme,Link,Invited\n")
     loaded = ik.load(tmp_path / "a.csv")
     assert (loaded.summary.rows_read, loaded.records["account_name"].to_list()) == (2, ["acme"])
@@ -368,19 +371,19 @@ def test_words_can_be_taught(tmp_path: Path) -> None:
         ('[status]\n"a" = "open"\n', "'a' has a value that does not exist. Hint: use one of pre_registered, not_pre_"),
         ('[status]\n"a" = ""\n', "'a' has a value that does not exist"),
         ('[status]\n"A b" = "invited"\n"a-B" = "expired"\n', "'A b' and 'a-B' are one word with two values"),
-        ('[state]\n"a" = "invited"\n', "holds 'state', which is no table of words"),
-        ('status = "invited"\n', "holds 'status', which is no table of words"),
+        ('[state]\n"a" = "invited"\n', "contains 'state', which is not a table of words"),
+        ('status = "invited"\n', "contains 'status', which is not a table of words"),
         ('[status]\n"!" = "invited"\n', "a word has no letters or digits"),
     ],
 )
-def test_a_wrong_file_of_words_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+def test_an_invalid_file_of_words_is_rejected(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(ArgumentError) as refused:
         load(CUSTOMER, words=words(tmp_path, text))
     assert problem in str(refused.value)
     assert "words.toml" in str(refused.value)
 
 
-def test_a_summary_says_how_many_unknown_words_it_does_not_list() -> None:
+def test_a_summary_counts_the_unknown_words_that_it_does_not_list() -> None:
     found = [f"word{i:02}" for i in range(13)]
     text = str(load({"Account": found, "Status": found}).summary)
     assert "word09 (1), and 3 more words. Say what they mean in a file" in text

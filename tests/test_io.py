@@ -1,4 +1,4 @@
-"""Files whole or not at all, locks, names, and the processes that own temporary folders, on every system."""
+"""Atomic writes, file locks, file names, and owners of temporary folders, on every system."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from invitekit.errors import OutputError, SourceError
 from invitekit.ingest.words import read_words
 from invitekit.io import atomic_write
 from invitekit.io.lock import exclusive_lock
-from invitekit.io.toml_file import LARGEST
+from invitekit.io.toml_file import MAX_BYTES
 from invitekit.model.catalogue import read_catalogue
 from invitekit.planning import ResendRules
 from invitekit.privacy.policy_file import read_policy
@@ -44,7 +44,7 @@ os._exit(0)
 """
 
 
-def test_without_fcntl_a_lock_is_still_held_once_and_a_dead_process_holds_nobody_up(tmp_path: Path) -> None:
+def test_without_fcntl_a_lock_is_exclusive_and_a_dead_process_does_not_block(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", LOCKED]
     for _ in range(2):
         ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -78,7 +78,7 @@ def fsync_refused(number: int, kind: Callable[[int], bool]) -> Callable[[int], N
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EACCES, errno.EPERM, errno.EBADF, errno.EIO])
-def test_a_written_file_is_no_error_because_its_folder_cannot_be_synced(
+def test_a_folder_that_cannot_be_synced_is_not_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(os, "fsync", fsync_refused(number, stat.S_ISDIR))
@@ -87,7 +87,7 @@ def test_a_written_file_is_no_error_because_its_folder_cannot_be_synced(
 
 
 @pytest.mark.parametrize("overwrite", [True, False])
-def test_a_file_gets_its_name_though_a_scanner_looks_at_it_for_a_moment(
+def test_a_file_is_renamed_although_a_scanner_opens_it_briefly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, overwrite: bool
 ) -> None:
     name, looks = "replace" if overwrite else "rename", [1, 2]
@@ -116,9 +116,7 @@ def test_a_file_is_written_where_modes_cannot_be_changed_and_files_cannot_be_syn
     assert target.read_text() == "whole"
 
 
-def test_a_file_that_the_disk_did_not_take_is_an_error_said_in_english(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_error_is_reported_in_english(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", fsync_refused(errno.EIO, stat.S_ISREG))
     with pytest.raises(OutputError, match=r"'a\.txt' cannot be written: input/output error"):
         atomic_write.write_file(tmp_path / "a.txt", lambda part: part.write_text("whole"), overwrite=False)
@@ -140,7 +138,7 @@ def test_names_that_windows_allows(name: str) -> None:
     assert atomic_write.windows_allows(name)
 
 
-def test_a_process_of_which_the_system_tells_nothing_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_without_information_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     started = scratch_dirs.process_start_time(os.getpid())
     assert started
     assert scratch_dirs.is_alive(os.getpid(), started)
@@ -175,7 +173,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 @pytest.mark.skipif(os.name != "posix", reason="a file that never ends is one of POSIX")
-def test_a_file_that_is_no_toml_is_said_to_be_none(tmp_path: Path, read: Callable[[Path], object]) -> None:
+def test_an_invalid_toml_file_is_a_clear_error(tmp_path: Path, read: Callable[[Path], object]) -> None:
     path = tmp_path / "mine.toml"
     for content, problem in {
         None: r"'mine.toml' cannot be read: .+ Hint: check its path and mode",
@@ -184,7 +182,7 @@ def test_a_file_that_is_no_toml_is_said_to_be_none(tmp_path: Path, read: Callabl
         b"a = " + b"[" * 100_000: r"'mine.toml' is not a TOML file \(it is too large, or too deep\)",
         b"a." * 20_000 + b"a = 1": "it is too large, or too deep",
         b"a = " + b"9" * 5_000: "it is too large, or too deep",
-        b"#" * (LARGEST + 1): "it is too large, or too deep",
+        b"#" * (MAX_BYTES + 1): "it is too large, or too deep",
     }.items():
         if content is not None:
             path.write_bytes(content)

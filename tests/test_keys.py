@@ -1,4 +1,4 @@
-"""Where keys are kept: in a file, in a keyring, and across a kill at any moment."""
+"""Storage of keys in a file or a keyring, and rotation with a kill at any moment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEY = Key(bytes(range(32)))
 
 
 class Chest(KeyringBackend):
-    """A keyring that keeps what it is given for as long as it lives, and breaks when it is told to."""
+    """A keyring in memory that can be made to fail."""
 
     priority = -1  # never chosen but where a test puts it: keyring looks through every class of its kind
 
@@ -45,7 +45,7 @@ class Chest(KeyringBackend):
 
 @pytest.fixture
 def chest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chest:
-    """A machine with a keyring, whose user has set nothing up yet."""
+    """A machine with a keyring and without settings."""
     made = Chest()
     monkeypatch.delenv("INVITEKIT_KEY", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
@@ -53,7 +53,7 @@ def chest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chest:
     return made
 
 
-def test_a_key_goes_to_the_keyring_and_no_file_holds_it(chest: Chest) -> None:
+def test_a_key_is_stored_in_the_keyring_and_in_no_file(chest: Chest) -> None:
     made, where = new_key()
     assert where == "the system's keyring"
     assert chest.kept == {(SERVICE, NAME): made.text()}
@@ -67,12 +67,12 @@ def test_a_key_goes_to_the_keyring_and_no_file_holds_it(chest: Chest) -> None:
         resolve_key()
 
 
-def test_no_keyring_is_asked_for_a_key_that_it_was_never_given(chest: Chest) -> None:
+def test_the_keyring_is_not_read_before_a_key_is_stored(chest: Chest) -> None:
     chest.kept[SERVICE, NAME] = KEY.text()
     assert resolve_key().id != KEY.id
 
 
-def test_a_keyring_that_takes_nothing_leaves_the_key_to_a_file(chest: Chest) -> None:
+def test_without_a_keyring_the_key_is_stored_in_a_file(chest: Chest) -> None:
     chest.writes_left = 0
     made, where = new_key()
     assert str(default_file()) in where
@@ -85,7 +85,7 @@ def test_a_keyring_that_takes_nothing_leaves_the_key_to_a_file(chest: Chest) -> 
 
 
 @pytest.mark.parametrize("writes", [0, 1])
-def test_a_keyring_that_breaks_while_a_key_is_replaced_still_has_it(chest: Chest, writes: int) -> None:
+def test_a_keyring_failure_during_a_rotation_loses_no_key(chest: Chest, writes: int) -> None:
     made, _ = new_key()
     chest.writes_left = writes
     with pytest.raises(OutputError, match="rotate again") as refused:
@@ -98,7 +98,9 @@ def test_a_keyring_that_breaks_while_a_key_is_replaced_still_has_it(chest: Chest
     assert chest.kept[SERVICE, f"{NAME} {made.id}"] == made.text()
 
 
-def test_the_environment_overrules_a_new_key_and_it_is_said(chest: Chest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_overrides_a_new_key_and_the_user_is_informed(
+    chest: Chest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert key_override() is None
     monkeypatch.setenv("INVITEKIT_KEY", KEY.text())
     said = CliRunner().invoke(app, ["key", "new"])
@@ -133,11 +135,11 @@ for file in map(Path, sys.argv[1:]):
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-"""Replaces keys, each killed at another of the moments when it touches the disk."""
+"""Rotates keys; each rotation is killed at another access to the disk."""
 MOMENTS = 40
 
 
-def test_a_key_that_is_being_replaced_outlives_a_kill_at_any_moment(tmp_path: Path) -> None:
+def test_a_kill_during_a_rotation_loses_no_key(tmp_path: Path) -> None:
     files = [tmp_path / str(moment) / "key" for moment in range(MOMENTS)]
     for file in files:
         file.parent.mkdir()

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import invitekit as ik
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
 from invitekit.ingest import Loaded, delimited, engine_choice
-from invitekit.ingest.cells import WHITE
+from invitekit.ingest.cells import TRIM_CHARS
 from invitekit.ingest.csv_dialect import Dialect
 from invitekit.ingest.encoding import looks_like_utf16
 from invitekit.model import schema
@@ -55,13 +55,13 @@ def adds_up(loaded: Loaded) -> bool:
 
 
 @pytest.mark.parametrize("delimiter", ["   ", "，"])
-def test_lines_that_no_delimiter_splits_are_refused_as_such(tmp_path: Path, delimiter: str) -> None:
-    with pytest.raises(SchemaError, match="not split into cells"):
+def test_lines_with_an_unknown_delimiter_are_rejected(tmp_path: Path, delimiter: str) -> None:
+    with pytest.raises(SchemaError, match="cannot be split into cells"):
         ik.load(write(tmp_path, "邮箱#状态\nx#y\n".replace("#", delimiter)))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^", "~", "\x01"])
-def test_the_delimiter_is_found_out(tmp_path: Path, delimiter: str) -> None:
+def test_the_delimiter_is_detected(tmp_path: Path, delimiter: str) -> None:
     row = [*ROW[:-1], "a, b; c | d"]
     loaded = ik.load(write(tmp_path, text_of(row, delimiter=delimiter)))
     assert records(loaded).select("account_name", "remarks").row(0) == ("ann", "a, b; c | d")
@@ -75,13 +75,13 @@ def test_every_header_is_understood_in_any_case_and_spacing(column: schema.Colum
             assert schema.canonical_name(spelt) in (column.name, "cause", "reason"), spelt
 
 
-def test_a_files_own_column_is_not_taken_for_one_that_a_later_step_adds() -> None:
+def test_a_column_named_like_one_of_a_later_step_is_an_extra_column() -> None:
     given = pl.DataFrame({"Account": ["a"], "Status": ["Failed"], "Advice": ["mine"], "rank": ["7"], "BATCH": ["x"]})
     loaded = records(ik.load(given))
     assert loaded.select("Advice (in file)", "rank (in file)", "BATCH (in file)").row(0) == ("mine", "7", "x")
 
 
-def test_the_word_cause_means_the_message_but_in_our_own_files() -> None:
+def test_cause_means_the_message_except_in_our_own_files() -> None:
     plain = ik.load(
         pl.DataFrame({"Account": ["a"], "Status": ["Failed"], "cause": ["The invitation link has expired."]})
     )
@@ -91,7 +91,7 @@ def test_the_word_cause_means_the_message_but_in_our_own_files() -> None:
     assert records(again)["failure_message"].to_list() == ["The invitation link has expired."]
 
 
-def test_extra_columns_are_kept_under_names_of_their_own(tmp_path: Path) -> None:
+def test_extra_columns_have_unique_names(tmp_path: Path) -> None:
     kept = {
         "Revenue": "Revenue", "source_row": "source_row (in file)", "": "column 10", "revenue": "revenue (2)",
         "_IK_row": "_IK_row (in file)", "rowid": "rowid (in file)", "extra\0": "extra", "'=SUM(A1)": "=SUM(A1)",
@@ -102,7 +102,7 @@ def test_extra_columns_are_kept_under_names_of_their_own(tmp_path: Path) -> None
     assert found["source_row"].to_list() == [2]
 
 
-def test_the_user_says_which_header_counts(tmp_path: Path) -> None:
+def test_the_user_chooses_the_header_of_a_column(tmp_path: Path) -> None:
     path = write(tmp_path, text_of(["a", "Associated", "x"], header=["Login", "Stand", "Status"]))
     found = records(ik.load(path, columns={"status": "Stand", "account_name": "Login"}))
     assert found.select("account_name", "status", "Status (in file)").row(0) == ("a", "associated", "x")
@@ -114,7 +114,7 @@ def test_the_user_says_which_header_counts(tmp_path: Path) -> None:
         (["Email", "E-mail", "Status"], {}, "Two columns mean email: 'Email' (column 1) and 'E-mail' (column 2)"),
         (["Sent\nAt", "Sent\nAt", "Status"], {}, "Two columns mean invited_at: 'Sent At' (column 1) and 'Sent At'"),
         (["Email", "Name"], {}, "holds the status. Found: ['Email', 'Name']"),
-        (["Status", "Remarks"], {}, "tells records apart"),
+        (["Status", "Remarks"], {}, "identifies the customers"),
         (["Email", "State"], {"status": "State", "custom_tag": "state"}, "maps status and custom_tag to 'State'"),
         (["Email", "Status"], {"mail": "Email"}, "choice of columns names 'mail'"),
         (["Email", "Status"], {"mobile": "Cell"}, "to 'Cell', which no file has"),
@@ -140,14 +140,14 @@ def test_text_stays_text_and_ends_are_trimmed() -> None:
 
 
 @pytest.mark.parametrize("nothing", [text for text in schema.NULL_LIKE if text])
-def test_texts_that_stand_for_nothing_are_null(tmp_path: Path, nothing: str) -> None:
+def test_placeholders_are_null(tmp_path: Path, nothing: str) -> None:
     path = write(tmp_path, text_of([ROW[0], "ann", nothing, nothing, "Invited", nothing, f" {nothing} "]))
     found = records(ik.load(path)).select("email", "mobile", "invited_at", "remarks")
     assert found.row(0) == (None, None, None, None)
 
 
 @pytest.mark.parametrize(("raw", "meant"), [("x,", "x"), ("y" * 3_000_000, "y" * 3_000_000)], ids=["comma", "long"])
-def test_an_unusual_cell_is_read_as_it_is_meant(tmp_path: Path, raw: str, meant: str) -> None:
+def test_an_unusual_cell_is_read_correctly(tmp_path: Path, raw: str, meant: str) -> None:
     line = ",".join([*ROW[:-1], raw])
     loaded = ik.load(write(tmp_path, ",".join(HEADER) + "\n" + line + "\n" + ",".join(ROW) + "\n"))
     assert records(loaded).sort("source_row")["remarks"].to_list() == [meant, "called"]
@@ -199,9 +199,9 @@ PIECES = ("a", "b", ",", ",", '"', '""', '"a"', "\n", "\r\n", "\r", " ", "é", "
 @pytest.mark.slow
 @settings(max_examples=often(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=40))
-def test_lines_are_split_all_at_once_as_they_are_one_by_one(tmp_path: Path, pieces: list[str]) -> None:
+def test_splitting_in_blocks_equals_splitting_line_by_line(tmp_path: Path, pieces: list[str]) -> None:
     path = write(tmp_path, b"h1,h2,h3\n" + "".join(pieces).encode("utf-8", "surrogateescape"))
-    dialect = Dialect("utf-8", ",", ("h1", "h2", "h3"), skip=1, first_row=2, least=2)
+    dialect = Dialect("utf-8", ",", ("h1", "h2", "h3"), skip=1, first_row=2, min_cells=2)
     classify = delimited._Block._classify
 
     def all_odd(block: Any, text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
@@ -241,7 +241,7 @@ def make_frame(kind: str, folder: Path) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["polars", "lazy polars", "arrow", "pandas", "parquet"])
-def test_a_frame_of_any_kind_gives_the_same_records(kind: str, tmp_path: Path) -> None:
+def test_frames_of_every_engine_give_the_same_records(kind: str, tmp_path: Path) -> None:
     found = records(ik.load(make_frame(kind, tmp_path))).sort("account_name")
     assert found.select("account_name", "mobile", "status", "invited_at").rows() == [
         ("a", "13800001111", "invited", dt.datetime(2026, 3, 1, 9)),
@@ -296,7 +296,7 @@ def test_the_snapshot_is_dated_by_argument_then_column_then_name(tmp_path: Path)
     assert records(told)["snapshot_at"].to_list() == [dt.datetime(2026, 2, 1)]
 
 
-def test_an_invitation_keeps_its_id_and_a_resend_gets_another() -> None:
+def test_an_invitation_keeps_its_id_and_a_resend_gets_a_new_one() -> None:
     frame = pl.DataFrame(
         {"Account": ["Ann", "ann", "ann"], "Status": ["Invited", "Associated", "Invited"],
          "Sent At": ["2026-03-01 09:00", "2026-03-01T09:00:00Z", "2026-03-08 09:00"]}
@@ -327,7 +327,7 @@ def test_a_folder_or_pattern_without_files_says_so(tmp_path: Path) -> None:
         ik.load(tmp_path / "*.csv")
 
 
-def test_what_is_no_frame_is_refused() -> None:
+def test_an_object_that_is_no_frame_is_rejected() -> None:
     with pytest.raises(ArgumentError, match="type int"):
         ik.load(7)
 
@@ -344,7 +344,7 @@ def test_the_summary_escapes_and_hides_addresses() -> None:
     assert summary.unknown_messages[0].text == message
 
 
-def test_nothing_stays_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporary_files_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "tmp"
     place.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(place))
@@ -357,7 +357,7 @@ def test_nothing_stays_in_the_temporary_folder(tmp_path: Path, monkeypatch: pyte
     assert list(place.iterdir()) == []
 
 
-# ---- what was once got wrong ----------------------------------------------------------------------
+# ---- fixed bugs ----------------------------------------------------------------------
 
 
 def of_one_column(folder: Path, *cells: str, name: str = "history.csv", column: str = "Sent At") -> Loaded:
@@ -365,12 +365,12 @@ def of_one_column(folder: Path, *cells: str, name: str = "history.csv", column: 
     return ik.load(write(folder, f"Account,Status,{column}\n{rows}", name))
 
 
-def test_a_space_before_a_date_hides_no_evidence(tmp_path: Path) -> None:
+def test_a_space_before_a_date_does_not_hide_evidence(tmp_path: Path) -> None:
     loaded = of_one_column(tmp_path, " 03/04/2025", " 04/28/2025")
     assert records(loaded)["invited_at"].to_list() == [dt.datetime(2025, 3, 4), dt.datetime(2025, 4, 28)]
 
 
-def test_an_hour_that_comes_twice_is_the_later_one_in_every_form(tmp_path: Path) -> None:
+def test_a_repeated_hour_means_the_later_one_in_every_form(tmp_path: Path) -> None:
     path = write(tmp_path, "Account,Status,Sent At\na,Invited,2026-10-25 02:30:00\nb,Invited,2026-10-25T02:30:00\n")
     found = records(ik.load(path, time_zone="Europe/Berlin"))["invited_at"]
     assert found.to_list() == [dt.datetime(2026, 10, 25, 1, 30)] * 2
@@ -404,7 +404,7 @@ def test_a_workbooks_serials_count_from_its_own_day_to_the_second(tmp_path: Path
     assert records(ik.load(path))["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 9, 30)] * 2
 
 
-def test_a_refused_row_keeps_its_unknown_status_and_is_not_counted_among_records(tmp_path: Path) -> None:
+def test_a_rejected_row_keeps_its_unknown_status_and_is_not_counted_among_records(tmp_path: Path) -> None:
     header = "Account,Status,Sent At,Remarks\n"
     loaded = ik.load(write(tmp_path, header + 'a,Frozen,soon,\nb,Lost,2026-03-01,"say ""hi"""\n'))
     content = {"account_name": "a", "status": "unknown", "invited_at": "soon", "unrecognised": "status: Frozen"}
@@ -428,7 +428,7 @@ def test_json_is_read_in_the_encoding_that_is_named(tmp_path: Path, name: str) -
     assert records(loaded)["account_name"].to_list() == ["Jörg", "Björn"]
 
 
-def test_not_a_number_is_nobody(tmp_path: Path) -> None:
+def test_nan_identifies_no_customer(tmp_path: Path) -> None:
     loaded = ik.load(write(tmp_path, "Account,Mobile,Status\nnan,NaT,Invited\n<NA>,nan,Invited\nb,1,Invited\n"))
     assert records(loaded)["account_name"].to_list() == ["b"]
     frame = pl.DataFrame({"Account": ["a"], "Status": ["Invited"], "Mobile": [float("nan")]})
@@ -446,7 +446,7 @@ def test_files_of_one_name_in_folders_of_one_name_keep_their_rejects(tmp_path: P
     ]
 
 
-def test_what_lies_in_a_folder_and_is_not_read_is_said(tmp_path: Path) -> None:
+def test_ignored_files_of_a_folder_are_reported(tmp_path: Path) -> None:
     write(tmp_path, text_of(ROW))
     for name in ("old.doc", "packed.csv.gz", "README.md", ".hidden.csv"):
         write(tmp_path, "x", name)
@@ -466,7 +466,7 @@ def test_a_name_that_is_too_long_for_any_file_is_one_clear_error(tmp_path: Path)
 FAILED = "Account,Status\nann,Association failed\nbea,Association failed\n"
 
 
-def test_a_second_files_refused_rows_are_counted_and_said(tmp_path: Path) -> None:
+def test_rejected_rows_of_the_second_file_are_reported(tmp_path: Path) -> None:
     second = write(tmp_path, "Account,Reason\nann,The system is busy, try later\nbea,x\nbea,y\ncem,z\n", "m.csv")
     loaded = ik.load(write(tmp_path, FAILED), messages=second)
     found = loaded.summary.messages
@@ -497,12 +497,12 @@ def test_a_second_file_that_cannot_help_is_one_clear_error(
 
 
 @pytest.mark.parametrize("encoding", ["hex", "rot13", "idna", "undefined", "nonsense"])
-def test_a_codec_that_is_none_of_text_is_refused(tmp_path: Path, encoding: str) -> None:
+def test_a_codec_that_is_not_for_text_is_rejected(tmp_path: Path, encoding: str) -> None:
     with pytest.raises(ArgumentError, match="is not a text encoding"):
         ik.load(write(tmp_path, text_of(ROW)), encoding=encoding)
 
 
-# ---- what a second look found ---------------------------------------------------------------------
+# ---- more fixed bugs ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("offset", ["+14:01", "-12:30", "+08:75", "+99:00"])
@@ -531,7 +531,7 @@ def book_of(path: Path, **sheets: list[list[str]]) -> Path:
     return path
 
 
-def test_a_sheet_that_is_not_read_is_said(tmp_path: Path) -> None:
+def test_an_ignored_sheet_is_reported(tmp_path: Path) -> None:
     people = [["Account", "Status"], ["a", "Invited"]]
     path = book_of(
         tmp_path / "b.xlsx", Pivot=[["Status", "Count"], ["Invited", "1"]], People=people,
@@ -545,7 +545,7 @@ def test_a_sheet_that_is_not_read_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("settings_", ["date1904='1'", 'date1904="on"'])
-def test_a_workbook_says_in_several_ways_that_it_counts_from_1904(tmp_path: Path, settings_: str) -> None:
+def test_the_1904_setting_of_a_workbook_is_read_in_every_spelling(tmp_path: Path, settings_: str) -> None:
     plain = book_of(tmp_path / "p.xlsx", A=[["Account", "Status", "Sent At"], ["a", "Invited", "44620.5"]])
     with zipfile.ZipFile(plain) as old, zipfile.ZipFile(tmp_path / "q.xlsx", "w") as new:
         for item in old.namelist():
@@ -555,7 +555,7 @@ def test_a_workbook_says_in_several_ways_that_it_counts_from_1904(tmp_path: Path
 
 
 @pytest.mark.parametrize("header", ["Account,状态", "账号,Status", "Account,Status,备注", '"账号","Status"'])
-def test_a_header_in_gb18030_decides_however_short(tmp_path: Path, header: str) -> None:
+def test_even_a_short_header_in_gb18030_decides(tmp_path: Path, header: str) -> None:
     width = header.count(",") + 1
     rows = "".join(f"p{i},Associated,x"[: None if width == 3 else -2] + "\n" for i in range(50))
     summary = ik.load(write(tmp_path, f"{header}\n{rows}".encode("gb18030"))).summary
@@ -567,7 +567,7 @@ CHINESE = "客户账号,状态,客户全称\n示例,已关联,示例科技有限
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("times_", [1, 9000])
-def test_utf16_without_a_mark_is_known_by_its_separators(tmp_path: Path, encoding: str, times_: int) -> None:
+def test_utf16_without_a_mark_is_detected_by_its_separators(tmp_path: Path, encoding: str, times_: int) -> None:
     head, body = CHINESE.split("\n", 1)
     path = write(tmp_path, f"{head}\n{body * times_}".encode(encoding))
     loaded = ik.load(path)
@@ -577,7 +577,7 @@ def test_utf16_without_a_mark_is_known_by_its_separators(tmp_path: Path, encodin
 
 @pytest.mark.parametrize("text", ["a", "Ü", "GRÜSSE,ÄÖÜ\n" * 9, "账号,状态\n一,二\n"])
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_the_shortest_utf16_is_known(text: str, encoding: str) -> None:
+def test_very_short_utf16_is_detected(text: str, encoding: str) -> None:
     assert looks_like_utf16(text.encode(encoding)) == encoding
 
 
@@ -603,12 +603,12 @@ def test_utf32_with_a_mark_is_read(tmp_path: Path) -> None:
     assert (summary.records, summary.rejects, summary.files[0].encoding) == (2, 0, "utf-32")
 
 
-def test_a_named_encoding_does_not_make_text_of_what_is_binary(tmp_path: Path) -> None:
+def test_a_chosen_encoding_does_not_make_binary_content_text(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is binary"):
         ik.load(write(tmp_path, bytes(range(256)) * 40), encoding="gb18030")
 
 
-def test_json_is_told_apart_by_all_of_it(tmp_path: Path) -> None:
+def test_the_encoding_of_json_is_detected_from_the_whole_file(tmp_path: Path) -> None:
     plain = '{"Account": "a", "Status": "Invited"}\n'
     late = (plain * 3000 + '{"Account": "示例公司", "Status": "Invited"}\n' * 1000).encode("gb18030")
     assert ik.load(write(tmp_path, late, "late.jsonl")).summary.rejects == 0
@@ -637,7 +637,7 @@ def test_a_number_is_read_the_same_from_json_as_from_a_column_of_floats(tmp_path
     assert ik.load(write(tmp_path, rows[0].replace("447700900101.0", "1e999999999"), "b.jsonl")).summary.records == 1
 
 
-def test_bytes_that_are_no_text_are_refused_but_kept_in_an_extra_column() -> None:
+def test_bytes_that_are_not_text_are_rejected_but_kept_in_an_extra_column() -> None:
     frame = pl.DataFrame(
         {"Account": [b"a", b"\xff\x00", b"c"], "Status": ["Invited"] * 3,
          "Remarks": [b"\xfe", "é".encode(), None],
@@ -659,7 +659,9 @@ def test_bytes_that_are_no_text_are_refused_but_kept_in_an_extra_column() -> Non
     ("header", "columns"),
     [("Account,Stand", {}), ("Email,E-mail,Status", {}), ("Account,Status", {"status": "Status", "remarks": "status"})],
 )
-def test_a_hint_serves_python_and_the_command_line(tmp_path: Path, header: str, columns: dict[str, str]) -> None:
+def test_a_hint_is_valid_in_python_and_on_the_command_line(
+    tmp_path: Path, header: str, columns: dict[str, str]
+) -> None:
     with pytest.raises(SchemaError) as caught:
         ik.load(write(tmp_path, f"{header}\nx,y,z\n"), columns=columns)
     problem, hint = str(caught.value).split("Hint: ")
@@ -668,15 +670,15 @@ def test_a_hint_serves_python_and_the_command_line(tmp_path: Path, header: str, 
     assert "columns=" not in problem
 
 
-def test_white_far_down_in_a_file_is_trimmed_as_at_its_top(tmp_path: Path) -> None:
-    cells_in = [(f"{white}Ann", f"late{white}", f"{white}NULL{white}") for white in WHITE]
+def test_white_space_is_trimmed_everywhere_in_a_file(tmp_path: Path) -> None:
+    cells_in = [(f"{white}Ann", f"late{white}", f"{white}NULL{white}") for white in TRIM_CHARS]
     late = "".join('"{}","{}",,,Invited,,"{}"\n'.format(*texts) for texts in cells_in)
     loaded = ik.load(write(tmp_path, text_of(*[ROW] * 300) + late))
-    last = records(loaded).tail(len(WHITE)).select("customer_full_name", "account_name", "remarks")
-    assert last.rows() == [("Ann", "late", None)] * len(WHITE)
+    last = records(loaded).tail(len(TRIM_CHARS)).select("customer_full_name", "account_name", "remarks")
+    assert last.rows() == [("Ann", "late", None)] * len(TRIM_CHARS)
 
 
-def test_codes_in_bytes_are_read_as_those_in_text() -> None:
+def test_codes_in_bytes_are_read_like_text() -> None:
     frame = pl.DataFrame({"Account": ["a", "b", "c"], "Status": [b"Invited", "谜".encode(), b"\xff"]})
     loaded = ik.load(frame)
     assert records(loaded)["status"].to_list() == ["invited", "unknown"]
@@ -687,7 +689,7 @@ def test_codes_in_bytes_are_read_as_those_in_text() -> None:
 # ---- wide sources -----------------------------------------------------------------------------------
 
 
-def test_formatted_blank_cells_are_no_columns(tmp_path: Path) -> None:
+def test_formatted_empty_cells_are_not_columns(tmp_path: Path) -> None:
     with xlsxwriter.Workbook(tmp_path / "wide.xlsx") as book:
         sheet, grey = book.add_worksheet(), book.add_format({"bg_color": "gray"})
         sheet.write_row(0, 0, ["Account", "Status", "", "", "Memo"])
@@ -731,7 +733,7 @@ def test_an_engine_that_does_not_exist_is_rejected() -> None:
 def test_sources_that_do_not_fit_into_memory_go_to_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, text_of(ROW))
     summaries = [ik.load(path, engine="auto").summary]
-    monkeypatch.setattr(engine_choice, "SMALL", 0)
+    monkeypatch.setattr(engine_choice, "ALWAYS_FITS", 0)
     summaries.append(ik.load(path, engine="auto").summary)
     monkeypatch.setattr(engine_choice, "free_memory", lambda: 100)
     summaries.append(ik.load(path, engine="auto").summary)
@@ -740,7 +742,7 @@ def test_sources_that_do_not_fit_into_memory_go_to_duckdb(tmp_path: Path, monkey
     assert str(summaries[2].engine_reason).startswith("Engine: DuckDB, on disk; for Polars, in memory, about ")
 
 
-def test_both_engines_add_messages_and_extra_columns_alike(tmp_path: Path) -> None:
+def test_both_engines_add_messages_and_extra_columns_in_the_same_way(tmp_path: Path) -> None:
     messages = write(tmp_path, "Account,Reason\nann,one\n", "m.csv")
     first = write(tmp_path, "Account,Status,Score\nann,Failed,7\n", "a.csv")
     second = write(tmp_path, "Account,Status,SCORE,Sent At\nbea,Invited,8,03/04/2026\nx,Invited,1,soon\n", "b.csv")

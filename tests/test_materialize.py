@@ -1,4 +1,4 @@
-"""A lazy frame is computed once, on its own engine, and its table lives no longer than it is needed."""
+"""A lazy frame is computed once on its own engine, and its table is dropped when it is not needed any more."""
 
 from __future__ import annotations
 

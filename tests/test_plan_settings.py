@@ -1,4 +1,4 @@
-"""A plan holds the rules and the time that it was made for, so that its batches can be written from it alone."""
+"""A plan contains its rules and its time, so that its batches can be written without other inputs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def page(folder: Path) -> str:
     return (folder / "00_read_me_first.txt").read_text("utf-8-sig")
 
 
-def test_every_row_of_a_plan_holds_its_time_and_its_rules(engine: Engine) -> None:
+def test_every_row_of_a_plan_has_its_time_and_its_rules(engine: Engine) -> None:
     annotated = ik.annotate(engine(records()), as_of=DAY)
     made = engine.to_polars(ik.plan_resends(annotated, RULES, as_of=DAY))
     assert made.select("planned_at", "plan_rules").unique().rows() == [(DAY, RULES.to_json())]
@@ -67,7 +67,7 @@ def test_batches_are_written_from_a_plan_alone(engine: Engine, tmp_path: Path) -
 
 
 def _joined(made: pl.DataFrame, _folder: Path) -> pl.DataFrame:
-    """An outer join adds rows of nulls."""
+    """Return a plan after an outer join, which adds rows of nulls."""
     return made.join(pl.DataFrame({"account_name": ["a1", "zz"], "mine": [1, 2]}), on="account_name", how="full")
 
 
@@ -81,12 +81,12 @@ def _pandas(made: pl.DataFrame, _folder: Path) -> Any:
 
 
 def _with_a_zone(made: pl.DataFrame, _folder: Path) -> pl.DataFrame:
-    """As Spark writes times that have no zone."""
+    """Return a plan whose times have a zone, as Spark writes them."""
     return made.with_columns(pl.col("planned_at").dt.replace_time_zone("UTC").dt.convert_time_zone("Asia/Shanghai"))
 
 
 @pytest.mark.parametrize("change", [_parquet, _pandas, _with_a_zone])
-def test_a_plan_that_was_changed_or_stored_still_tells_its_settings(change: Any, tmp_path: Path) -> None:
+def test_a_changed_or_stored_plan_keeps_its_settings(change: Any, tmp_path: Path) -> None:
     made = change(plan(), tmp_path)
     assert count_decisions(made).settings == PlanSettings(RULES, DAY)
     ik.write_batches(made, tmp_path / "set")
@@ -155,7 +155,7 @@ def test_an_empty_plan_takes_the_time_that_is_given_or_now(tmp_path: Path) -> No
     assert any(day in page(tmp_path / "now") for day in days)
 
 
-def test_rules_are_read_from_what_they_wrote() -> None:
+def test_rules_are_read_from_their_own_json() -> None:
     for rules in (ik.ResendRules(), RULES):
         assert ik.ResendRules.from_json(rules.to_json()) == rules
     assert json.loads(RULES.to_json())["link_life_days"] == 30

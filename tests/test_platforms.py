@@ -20,7 +20,7 @@ import pytest
 
 from invitekit import Workspace
 from invitekit.cli import output
-from invitekit.engine.scratch_dirs import where_processes_are
+from invitekit.engine.scratch_dirs import pid_namespace
 from invitekit.ingest.discover import _names
 from invitekit.widgets import picker
 from invitekit.workspace.open_errors import not_opened
@@ -206,7 +206,7 @@ def left_behind() -> str:
     """Return the name of a folder that a process left which is dead now."""
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    return f"invitekit.{ended.pid}-77-{where_processes_are()}.x"
+    return f"invitekit.{ended.pid}-77-{pid_namespace()}.x"
 
 
 def play(folder: Path, system: str, commands: list[str]) -> Ended:

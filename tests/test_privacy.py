@@ -43,7 +43,7 @@ from invitekit.privacy import (
     read_policy,
     standard,
 )
-from invitekit.privacy.actions import ACTIONS, Row
+from invitekit.privacy.actions import ACTIONS, Rule
 from invitekit.privacy.keyed_hash import hmac_sha256
 from invitekit.privacy.output_types import LETTERS, Form
 from invitekit.privacy.policy import LEAST_DAYS, PREFIXES, TABLE, make_row
@@ -59,20 +59,20 @@ def done(values: list, column: str, action: str, how: str = "", kind: pl.DataTyp
     return ACTIONS[action](pl.Series(column, values, dtype=kind or pl.String()), row, Secrets(KEY)).to_list()
 
 
-def test_the_policy_says_at_every_level_what_happens_to_every_column_of_the_schema() -> None:
+def test_the_policy_has_a_rule_for_every_column_at_every_level() -> None:
     for level in LEVELS:
         assert {row.column for row in standard(level).rows} == set(schema.BY_NAME)
     assert {column for column, *_ in TABLE} == set(schema.BY_NAME)
 
 
 @pytest.mark.parametrize("column", [c for c in schema.COLUMNS if c.privacy in ("identifier", "free_text")])
-def test_what_tells_who_somebody_is_never_leaves_as_it_is(column: schema.Column) -> None:
+def test_an_identifying_column_is_never_exported_unchanged(column: schema.Column) -> None:
     for level in LEVELS:
         for words in standard(level).actions(column.name):
             assert words in ("drop", "mask", "pseudonymise", "derive mailbox", "derive filled", "derive code")
 
 
-def test_every_column_that_gets_tokens_has_a_letter_of_its_own_and_none_of_the_loaders() -> None:
+def test_every_tokenised_column_has_a_unique_prefix_that_load_does_not_use() -> None:
     tokenised = {row.column for row in standard().rows if row.action == "pseudonymise"}
     assert tokenised == set(PREFIXES)
     assert len(set(PREFIXES.values())) == len(PREFIXES)
@@ -80,7 +80,7 @@ def test_every_column_that_gets_tokens_has_a_letter_of_its_own_and_none_of_the_l
     assert not set("kr") & set(LETTERS)
 
 
-def test_a_column_that_no_row_names_stops_the_export_by_its_place_and_not_by_a_persons_data() -> None:
+def test_a_column_without_a_rule_stops_the_export_and_is_named_by_position_if_it_may_be_personal() -> None:
     with pytest.raises(PolicyError, match=r"column 2 \('Deal size'\)"):
         standard().applied(["status", "Deal size"])
     with pytest.raises(PolicyError) as refused:
@@ -99,7 +99,7 @@ def test_two_columns_cannot_be_released_under_one_name(tmp_path: Path) -> None:
 CODE = '[[column]]\nname = "Second message"\naction = "derive"\nhow = "code"\n'
 
 
-def test_the_code_of_a_column_of_ones_own_is_released_beside_that_of_annotate(tmp_path: Path) -> None:
+def test_the_code_of_an_extra_column_is_released_beside_that_of_annotate(tmp_path: Path) -> None:
     path = tmp_path / "p.toml"
     path.write_text(CODE + 'into = "second_code"\n')
     rows = read_policy(path).applied(["failure_message", "failure_code", "Second message"])
@@ -109,7 +109,7 @@ def test_the_code_of_a_column_of_ones_own_is_released_beside_that_of_annotate(tm
     ]
 
 
-def test_a_second_code_that_has_no_name_of_its_own_is_refused_and_not_dropped(tmp_path: Path) -> None:
+def test_a_second_code_without_its_own_name_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "p.toml"
     path.write_text(CODE)
     with pytest.raises(PolicyError, match=r"two columns as 'failure_code'.*into"):
@@ -131,7 +131,7 @@ def test_the_hash_keeps_the_order_of_many_values_and_nulls() -> None:
 
 
 def expected_token(text: str, column: str, purpose: str = "") -> str:
-    """What a token has to be, put together from Python's own parts."""
+    """Compute a token with Python's own functions."""
     parts = (b"invitekit token v2", column.encode(), purpose.encode())
     info = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     extracted = hmac.digest(bytes(32), bytes(range(32)), "sha256")
@@ -141,14 +141,14 @@ def expected_token(text: str, column: str, purpose: str = "") -> str:
 
 @given(st.lists(st.text(), min_size=1, max_size=30))
 @settings(deadline=None, max_examples=often(200))
-def test_a_token_is_what_pythons_hmac_gives_for_the_normal_form(texts: list[str]) -> None:
+def test_a_token_equals_pythons_hmac_of_the_normalised_value(texts: list[str]) -> None:
     values = pl.Series("email", texts, dtype=pl.String)
     found = tokens(values, KEY.subkey("email"), "e").to_list()
     normal = normalise(values).to_list()
     assert found == [None if text is None else expected_token(text, "email") for text in normal]
 
 
-def test_a_batch_that_repeats_itself_gets_the_same_tokens_as_one_that_does_not() -> None:
+def test_repeated_values_get_the_same_tokens() -> None:
     dice = random.Random(1)
     texts = ["".join(dice.choices("aAbB ", k=dice.randrange(5))) for _ in range(1500)]
     values = pl.Series("email", texts, dtype=pl.String)
@@ -157,7 +157,7 @@ def test_a_batch_that_repeats_itself_gets_the_same_tokens_as_one_that_does_not()
 
 
 def plainly(text: str) -> str:
-    """The normal form by Python's own means, but for the list of signs that show nothing."""
+    """Normalise a value with Python's own functions, apart from the list of invisible characters."""
     signs = pl.Series(list(text), dtype=pl.String)
     seen = "".join(signs.filter(~signs.str.contains(schema.UNSEEN)))
     return unicodedata.normalize("NFKC", seen).strip().lower()
@@ -165,7 +165,7 @@ def plainly(text: str) -> str:
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=12))  # Polars' Unicode is newer
 @settings(deadline=None)
-def test_the_normal_form_is_nfkc_without_unseen_signs_stripped_and_lower(text: str) -> None:
+def test_normalised_values_are_nfkc_stripped_lower_case_without_invisible_characters(text: str) -> None:
     normal, plain = normalise(pl.Series("v", [text])).item(), plainly(text)
     if normal is None:
         assert plain in schema.SAYS_NOTHING or re.search(r"[^\w\s]|[x_\u3007\u67d0]", plain)
@@ -213,13 +213,13 @@ NAMES = (
 
 
 @pytest.mark.parametrize("nothing", [None, *schema.NULL_LIKE, *NOTHING, *MASKED])
-def test_what_stands_for_nothing_or_came_masked_has_no_token(nothing: str | None) -> None:
+def test_placeholders_and_masked_values_have_no_token(nothing: str | None) -> None:
     assert done([nothing, "ann"], "customer_name", "pseudonymise")[0] is None
     assert done([nothing, "王"], "customer_name", "pseudonymise")[0] is None
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_that_only_looks_like_it_has_a_token(name: str) -> None:
+def test_a_name_that_resembles_a_placeholder_has_a_token(name: str) -> None:
     assert done([name], "customer_name", "pseudonymise") != [None]
 
 
@@ -231,18 +231,18 @@ def test_a_mobile_has_one_token_however_it_is_spaced_and_another_without_its_cou
     assert home[3:] == [None, None]
 
 
-def test_only_in_a_mobile_the_signs_between_do_not_count() -> None:
+def test_separators_are_ignored_in_mobile_numbers_only() -> None:
     assert len(set(done(["a-b", "ab", "a b", "(ab)"], "account_name", "pseudonymise"))) == 4
 
 
-def test_no_two_columns_and_purposes_derive_one_key_and_no_purpose_is_the_empty_one() -> None:
+def test_each_column_and_purpose_derives_its_own_key() -> None:
     asked = [("a\0b", ""), ("a", "b\0"), ("a", "b"), ("ab", ""), ("a", "")]
     assert len({KEY.subkey(column, purpose).text() for column, purpose in asked}) == len(asked)
     assert len({KEY.subkey("a", purpose).text() for purpose in (None, "", " ")}) == 1
     assert KEY.subkey("a", "q1").text() == KEY.subkey("a", " q1\n").text()
 
 
-def test_a_key_never_shows() -> None:
+def test_a_key_is_never_shown() -> None:
     key = Key.new()
     assert key.text() not in repr(key) + str(key) + repr([key]) + f"{key!r:>80}"
     with pytest.raises(TypeError):
@@ -270,13 +270,13 @@ class Holder:
 
 @pytest.mark.parametrize("show", SHOWN.values(), ids=SHOWN)
 @pytest.mark.parametrize("secret", [KEY.subkey("email"), KEY._material], ids=["subkey", "material"])
-def test_a_secret_shows_itself_by_its_one_method_only(show: Callable[[Secret], str], secret: Secret) -> None:
+def test_only_one_method_of_a_secret_returns_its_text(show: Callable[[Secret], str], secret: Secret) -> None:
     assert "Secret()" in show(secret)
     assert not any(secret.text()[n : n + 8] in show(secret) for n in range(56))
 
 
 @pytest.mark.parametrize("write", WRITTEN)
-def test_a_secret_is_not_written_anywhere_by_itself(write: Callable[[Secret], object]) -> None:
+def test_a_secret_cannot_be_pickled_or_serialised(write: Callable[[Secret], object]) -> None:
     with pytest.raises(TypeError) as refused:
         write(KEY.subkey("email"))
     assert KEY.subkey("email").text() not in str(refused.value)
@@ -291,7 +291,7 @@ def test_a_key_of_one_byte_or_of_another_length_is_refused() -> None:
 
 
 def traced(key: Key, values: pl.Series) -> str:
-    """What a traceback that prints variables tells when making tokens goes wrong."""
+    """Return a traceback with variables for an error while tokens are computed."""
     try:
         tokens(values, key.subkey("email"), "e")
     except Exception as error:  # noqa: BLE001 - whatever it is
@@ -308,23 +308,23 @@ def test_a_key_is_in_no_traceback_even_one_that_prints_variables(monkeypatch: py
     assert not any(secret in text for text in told for secret in (key.text(), key.subkey("email").text()))
 
 
-def test_a_key_is_known_by_its_id_and_a_thrown_away_one_by_none() -> None:
+def test_a_stored_key_has_an_id_and_a_temporary_one_has_none() -> None:
     key = Key.new()
     assert key.id == Key.from_text(key.text()).id
     assert key.id not in (None, Key.new().id)
     assert key.id not in key.text()
-    assert Key.new(kept=False).id is None
+    assert Key.new(stored=False).id is None
 
 
 @pytest.mark.parametrize("text", ["", "secret-secret", "0" * 63, "g" * 64])
-def test_a_text_that_is_no_key_is_refused_and_not_quoted(text: str) -> None:
+def test_an_invalid_key_is_rejected_and_not_quoted(text: str) -> None:
     with pytest.raises(ArgumentError) as refused:
         Key.from_text(text)
     assert text == "" or text not in str(refused.value)
 
 
 @pytest.mark.parametrize("value", ["A", "Dr. Maximiliane Mustermann", "ann@example.com", "<script>", "T***m"])
-def test_a_mask_has_one_shape_whatever_the_value(value: str) -> None:
+def test_a_mask_is_the_same_for_every_value(value: str) -> None:
     assert done([value, None], "email", "mask") == ["***@***", None]
     assert done([value, None], "customer_name", "mask") == ["***", None]
 
@@ -343,7 +343,7 @@ def test_the_table_of_countries_is_that_of_babel() -> None:
         ("Hong Kong (China)", "Hong Kong SAR China"), ("德国", "Germany"), ("Ann Example", OTHER), (None, None),
     ],
 )  # fmt: skip
-def test_a_country_leaves_under_its_english_name_or_as_other(text: str | None, country: str | None) -> None:
+def test_a_country_is_exported_by_its_english_name_or_as_other(text: str | None, country: str | None) -> None:
     assert done([text], "country", "generalise", "country") == [country]
     assert country is None or country in generalise.country_names()
 
@@ -357,11 +357,11 @@ def test_a_country_leaves_under_its_english_name_or_as_other(text: str | None, c
         ("", OTHER), (None, None),
     ],
 )  # fmt: skip
-def test_an_address_leaves_as_the_kind_of_its_mailbox(address: str | None, kind: str | None) -> None:
+def test_an_address_is_exported_as_its_kind_of_mailbox(address: str | None, kind: str | None) -> None:
     assert done([address], "email", "derive", "mailbox") == [kind]
 
 
-def test_a_message_leaves_as_its_code_and_an_unknown_one_as_other() -> None:
+def test_a_message_is_exported_as_its_code_and_an_unknown_one_as_other() -> None:
     messages = ["The invitation link has expired.", "ann@example.com was refused", None]
     assert done(messages, "failure_message", "derive", "code") == ["link_expired", OTHER, None]
 
@@ -374,14 +374,14 @@ def test_a_message_leaves_as_its_code_and_an_unknown_one_as_other() -> None:
         (365, "184 to 365"), (366, "over 365"), (None, None),
     ],
 )  # fmt: skip
-def test_a_duration_leaves_as_a_band(days: int | None, band: str | None) -> None:
+def test_a_duration_is_exported_as_a_band(days: int | None, band: str | None) -> None:
     assert done([days], "age_days", "generalise", "days", pl.Int64()) == [band]
     assert done([days], "Waited", "generalise", "days", pl.Float64()) == [band]
     assert done([float("nan")], "Waited", "generalise", "days", pl.Float64()) == [None]
 
 
 def telling_when(days: pl.DataFrame) -> pl.DataFrame:
-    """Release, by the policy of pseudonyms, every column that tells when."""
+    """Release every column of times with the pseudonymised policy."""
     columns = [c.name for c in schema.COLUMNS if c.kind == "time" or c.name in ("age_days", "days_to_associate")]
     rows = [row for row in standard().rows if row.column in columns and row.action != "drop"]
     return days.select(
@@ -389,8 +389,8 @@ def telling_when(days: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def test_a_row_with_pseudonyms_fits_at_least_so_many_days_of_its_month() -> None:
-    """Counts for every pair of days in three years: invited, associated, and a snapshot of any later month."""
+def test_a_pseudonymised_row_has_a_minimum_of_possible_days() -> None:
+    """Count over all pairs of days in three years (invited, associated), and snapshots of all later months."""
     day = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2026, 12, 31), "1d", eager=True).alias("invited_at")
     pairs = day.to_frame().join(day.alias("associated_at").to_frame(), how="cross")
     pairs = pairs.filter(pl.col("invited_at") <= pl.col("associated_at"))
@@ -398,7 +398,7 @@ def test_a_row_with_pseudonyms_fits_at_least_so_many_days_of_its_month() -> None
     times = [pl.col("associated_at").alias(name) for name in ("snapshot_at", "expires_at", "retry_at")]
     told = telling_when(pairs.with_columns(*times, days_to_associate=took, age_days=took))
     assert told.columns == ["invited_month", "snapshot_month", "days_to_associate"]
-    # A day fits from the first snapshot that can hold its association, and in every later one.
+    # A day is possible from the first snapshot that can have its association, and in all later ones.
     first = told.with_columns(pairs["invited_at"]).group_by("invited_month", "days_to_associate", "invited_at")
     later = first.agg(pl.col("snapshot_month").min()).join(
         told.select(seen=pl.col("snapshot_month").unique()), how="cross"
@@ -407,7 +407,7 @@ def test_a_row_with_pseudonyms_fits_at_least_so_many_days_of_its_month() -> None
     assert fits.group_by("invited_month", "days_to_associate", "seen").len()["len"].min() == LEAST_DAYS
 
 
-def test_a_month_leaves_as_its_first_day() -> None:
+def test_a_month_is_exported_as_its_first_day() -> None:
     ends = [dt.datetime(2024, 2, 29, 23, 59), dt.datetime(2026, 12, 31), dt.datetime(2026, 3, 1), None]
     found = done(ends, "invited_at", "generalise", "month", pl.Datetime("us"))
     assert found == [dt.date(2024, 2, 1), dt.date(2026, 12, 1), dt.date(2026, 3, 1), None]
@@ -425,7 +425,7 @@ def policy(tmp_path: Path, text: str, level: str | None = None) -> Policy:
     return read_policy(path, level)
 
 
-def test_a_policy_file_says_what_happens_to_extra_columns_and_tightens_ours(tmp_path: Path) -> None:
+def test_a_policy_file_has_rules_for_extra_columns_and_stricter_ones_for_others(tmp_path: Path) -> None:
     text = """
     level = "masked"
     fewest = 20
@@ -482,12 +482,12 @@ REFUSED = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "told"), REFUSED)
-def test_a_wrong_policy_file_is_refused_by_file_row_and_column(tmp_path: Path, text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "message"), REFUSED)
+def test_a_wrong_policy_file_is_refused_by_file_row_and_column(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(PolicyError) as refused:
         policy(tmp_path, text)
     assert "mine.toml" in str(refused.value)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert "Hint: " in str(refused.value)
 
 
@@ -516,7 +516,7 @@ LOOSE = (
 PEOPLE = [column.name for column in schema.COLUMNS if column.privacy in ("identifier", "free_text")]
 
 
-def test_what_holds_people_is_kept_by_no_policy() -> None:
+def test_no_policy_can_keep_an_identifying_column() -> None:
     forms: tuple[Form, ...] = Words(frozenset({"gold"})), Range(0, 1), Text()
     for column, level, form in product(PEOPLE, LEVELS, forms):
         with pytest.raises(PolicyError, match="The policy loosens"):
@@ -533,13 +533,13 @@ NOBODY = (
 
 
 @pytest.mark.parametrize("word", SOMEBODY)
-def test_a_word_that_looks_like_somebody_is_not_kept_and_not_quoted(tmp_path: Path, word: str) -> None:
+def test_a_word_that_looks_like_a_name_is_not_kept_and_not_quoted(tmp_path: Path, word: str) -> None:
     with pytest.raises(PolicyError, match="1 of the words to keep look") as refused:
         policy(tmp_path, f'[[column]]\nname = "Tier"\naction = "keep"\nvalues = ["{word}", "gold"]')
     assert word not in str(refused.value)
 
 
-def test_words_that_look_like_nobody_are_kept(tmp_path: Path) -> None:
+def test_words_that_do_not_look_like_names_are_kept(tmp_path: Path) -> None:
     found = policy(tmp_path, f'[[column]]\nname = "Tier"\naction = "keep"\nvalues = {json.dumps(NOBODY)}')
     assert found.actions("Tier") == ("keep",)
 
@@ -548,9 +548,9 @@ INTO = ("Anna Lee", "Anna", "", " deal", "deal\n", "a" * 65, "张伟", "anna@exa
 
 
 @pytest.mark.parametrize("name", INTO)
-def test_a_name_in_what_is_released_is_a_plain_word(name: str) -> None:
+def test_the_name_of_a_released_column_is_a_plain_word(name: str) -> None:
     with pytest.raises(PolicyError, match="not a plain word") as refused:
-        standard().with_rows([Row("Deal", "keep", "", name, Range(0, 9))])
+        standard().with_rows([Rule("Deal", "keep", "", name, Range(0, 9))])
     assert not name.strip() or name not in str(refused.value)
     assert standard().with_rows([make_row("Deal size", "keep", form=Range(0, 9))]).actions("Deal size")
     assert standard().with_rows([make_row("Deal", "keep", form=Range(0, 9), into="a" * 64)]).actions("Deal")
@@ -568,12 +568,12 @@ def test_a_purpose_is_a_plain_word_and_is_not_quoted(purpose: str) -> None:
 
 
 @pytest.mark.parametrize(("level", "row"), LOOSE)
-def test_a_policy_tells_no_more_of_somebody_than_ours(level: str, row: Row) -> None:
+def test_a_policy_reveals_no_more_than_the_built_in_one(level: str, row: Rule) -> None:
     with pytest.raises(PolicyError, match="The policy loosens"):
         standard(level).with_rows([row])
 
 
-def test_what_is_kept_is_small_up_to_its_border() -> None:
+def test_kept_values_are_limited_in_number_and_length() -> None:
     few, many = ([f"tier {n}" for n in range(count)] for count in (MOST_WORDS, MOST_WORDS + 1))
     for form in (Words(frozenset({*few, OTHER})), Words(frozenset({"x" * LONGEST})), Range(5, 5 + WIDEST)):
         assert standard().with_rows([make_row("Deal", "keep", form=form)]).actions("Deal")
@@ -589,7 +589,7 @@ def test_a_policy_that_leaves_no_column_is_refused() -> None:
         standard().applied([])
 
 
-def test_a_policy_file_that_loosens_something_is_named_with_the_column(tmp_path: Path) -> None:
+def test_a_policy_file_that_loosens_a_rule_is_rejected_with_the_column(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"mine.toml: The policy loosens column \d+ \('invited_at'\): .*Hint"):
         policy(tmp_path, '[[column]]\nname = "invited_at"\naction = "generalise"\nhow = "day"')
     with pytest.raises(PolicyError, match="row 1: there is no action") as refused:
@@ -610,12 +610,12 @@ def standard_form(column: str, kind: type) -> Any:
     return next(row.form for row in standard().rows if row.column == column and isinstance(row.form, kind))
 
 
-def test_counts_are_of_no_fewer_customers_than_ours() -> None:
+def test_counts_never_have_fewer_customers_than_the_built_in_minimum() -> None:
     with pytest.raises(PolicyError, match="fewest"):
         Policy("aggregated", standard("aggregated").rows, 9)
 
 
-def test_a_policy_may_tell_less_and_count_by_the_country() -> None:
+def test_a_policy_may_be_stricter_and_count_by_country() -> None:
     stricter = standard("masked").with_rows([make_row("invited_at", "generalise", "month"), make_row("status", "drop")])
     assert stricter.actions("invited_at") == ("generalise month",)
     assert standard("aggregated").with_rows([make_row("country", "generalise", "country")]).actions("country")

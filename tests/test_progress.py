@@ -29,9 +29,9 @@ from invitekit.metrics import (
 )
 from invitekit.metrics import funnel as funnels
 from invitekit.metrics.funnel import FUNNEL
-from invitekit.metrics.intervals import ENOUGH_PERIODS, RUN, control_limits, signals, wilson
+from invitekit.metrics.intervals import MIN_PERIODS, RUN, control_limits, signals, wilson
 from invitekit.metrics.survival import SURVIVAL, kaplan_meier
-from invitekit.metrics.trend import ACTING, MOST_GROUPS, TREND
+from invitekit.metrics.trend import ACTING, MAX_GROUPS, TREND
 from invitekit.model import schema
 from invitekit.model.resolve import count_untrackable
 from tests.conftest import often
@@ -49,7 +49,7 @@ BUSY = {"status": "association_failed", "failure_message": "The system is busy. 
 
 
 def frame(*rows: dict[str, Any], as_of: dt.datetime = AS_OF) -> pl.DataFrame:
-    """Make annotated records: each row one account, invited by link in January, associated two days later."""
+    """Build annotated records: each row is an account, invited by link in January and associated two days later."""
     kinds = {"time": pl.Datetime("us"), "integer": pl.Int64()}
     plain = {
         "status": "associated", "invitation_method": "link", "invited_at": MONDAY, "snapshot_at": AS_OF,
@@ -105,7 +105,7 @@ def test_the_funnel_adds_up(engine: Engine) -> None:
         assert sum(row["rate"] for row in parts) == pytest.approx(1)
 
 
-def test_every_row_is_counted_or_said_to_be_left_out(sample: Any) -> None:
+def test_every_row_is_counted_or_reported_as_left_out(sample: Any) -> None:
     counts: Any = progress(sample, as_of=AS_OF).counts
     assert counts["rows"] == len(sample)
     assert counts["invitations"] + counts["older_states"] + counts["untrackable"] == counts["rows"]
@@ -113,7 +113,7 @@ def test_every_row_is_counted_or_said_to_be_left_out(sample: Any) -> None:
     assert counts["untrackable"] == 0, "every customer of the sample has an account"
 
 
-def test_the_whole_and_its_parts_agree_wherever_they_are_told(sample: Any) -> None:
+def test_totals_and_parts_agree_in_all_tables(sample: Any) -> None:
     found = progress(sample, as_of=AS_OF)
     failed = table(found.funnel, "stage")["failed"]["n"]
     assert found.pareto["n"].sum() == failed
@@ -146,7 +146,7 @@ def test_a_rate_is_small_below_ten_cases_or_ten_in_all(n: int, of: int, small: b
 
 
 def test_values_beyond_the_most_frequent_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(funnels, "MOST_VALUES", 2)
+    monkeypatch.setattr(funnels, "MAX_VALUES", 2)
     rows = [*many(5, country="A"), *many(3, country="B"), *many(2, country="C"), {**LINK_EXPIRED, "country": "D"}]
     found = progress(frame(*rows), as_of=AS_OF).by_country
     assert found.select("value", "invited", "failed").rows() == [("A", 5, 0), ("B", 3, 0), (OTHER, 3, 1)]
@@ -163,7 +163,7 @@ def test_the_interval_is_wilsons(of: int, share: float) -> None:
     assert list(wilson(n, of)) == pytest.approx([max(low, 0), min(high, 1)], abs=1e-12)
 
 
-def test_a_rate_of_nothing_is_none() -> None:
+def test_a_rate_without_cases_is_null() -> None:
     assert wilson(0, 0) == (None, None)
     empty = progress(frame(*many(2, status="invited", invited_at=AS_OF - DAY)), as_of=AS_OF)
     assert table(empty.funnel, "stage")["pre_registered"]["rate"] is None
@@ -210,7 +210,7 @@ def test_periods_begin_where_a_calendar_says(engine: Engine, period: Any, starts
     assert [str(day) for day in found["period_start"]] == starts
 
 
-def test_by_cause_the_share_is_of_all_settled_invitations(engine: Engine) -> None:
+def test_by_cause_the_share_is_of_all_invitations_with_an_outcome(engine: Engine) -> None:
     rows: list[dict[str, Any]] = [*many(4), *many(3, **LINK_EXPIRED), *many(1, **BUSY)]
     found = ik.failure_trend(engine(frame(*rows)), as_of=AS_OF, by="cause")
     assert found.select("group", "n", "of").rows() == [("link_expired", 3, 8), ("system_busy", 1, 8)]
@@ -239,19 +239,19 @@ def test_by_a_column_the_share_is_of_its_own_invitations(engine: Engine) -> None
 
 
 def test_groups_beyond_the_largest_are_one() -> None:
-    rows = [{"country": f"c{number:02}"} for number in range(MOST_GROUPS + 3) for _ in range(30 - number)]
+    rows = [{"country": f"c{number:02}"} for number in range(MAX_GROUPS + 3) for _ in range(30 - number)]
     found = ik.failure_trend(frame(*rows), as_of=AS_OF, by="country")
-    assert found["group"].to_list() == [*[f"c{number:02}" for number in range(MOST_GROUPS)], OTHER]
+    assert found["group"].to_list() == [*[f"c{number:02}" for number in range(MAX_GROUPS)], OTHER]
     assert found["of"].sum() == len(rows)
 
 
-def test_a_cause_that_did_not_occur_in_a_week_is_a_nought_and_no_gap() -> None:
+def test_a_cause_that_did_not_occur_in_a_week_has_zero_cases() -> None:
     rows = [*many(5, **BUSY), *many(5, invited_at=MONDAY + WEEK)]
     found = ik.failure_trend(frame(*rows), as_of=AS_OF, by="cause")
     assert found.select("n", "of").rows() == [(5, 5), (0, 5)]
 
 
-def test_the_latest_weeks_are_incomplete_until_the_last_email_has_had_its_life() -> None:
+def test_the_latest_weeks_are_incomplete_until_the_last_email_has_expired() -> None:
     rows = many(10, invitation_method="email", invited_at=MONDAY + WEEK)
     for as_of, expected in ((MONDAY + 2 * WEEK, [False]), (MONDAY + 2 * WEEK - dt.timedelta(seconds=1), [True])):
         found = ik.failure_trend(frame(*rows, as_of=as_of), as_of=as_of)
@@ -285,13 +285,13 @@ def test_an_incomplete_week_is_neither_marked_nor_part_of_the_centre() -> None:
 
 
 def test_too_few_weeks_are_not_compared() -> None:
-    found = ik.failure_trend(weekly(*[0.1, 0.9, 0.1, 0.9, 0.1][: ENOUGH_PERIODS - 1]), as_of=AS_OF)
-    assert found["signal"].to_list() == [None] * (ENOUGH_PERIODS - 1)
-    assert found["centre"].null_count() == ENOUGH_PERIODS - 1
+    found = ik.failure_trend(weekly(*[0.1, 0.9, 0.1, 0.9, 0.1][: MIN_PERIODS - 1]), as_of=AS_OF)
+    assert found["signal"].to_list() == [None] * (MIN_PERIODS - 1)
+    assert found["centre"].null_count() == MIN_PERIODS - 1
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])
-def test_weeks_that_are_all_alike_differ_from_nothing(rate: float) -> None:
+def test_equal_weeks_have_no_signal(rate: float) -> None:
     found = ik.failure_trend(weekly(*[rate] * 11), as_of=AS_OF)
     assert found["signal"].to_list() == [None] * 11
     found = found.filter(~pl.col("incomplete"))
@@ -307,7 +307,7 @@ def test_a_long_run_on_one_side_is_marked_from_its_last_week_on() -> None:
     assert "run" not in signals([*n[:-2], 30, 34], [100] * weeks, limits)
 
 
-def test_limits_are_the_binomials() -> None:
+def test_limits_are_quantiles_of_the_binomial_distribution() -> None:
     found = ik.failure_trend(weekly(*[0.3] * 6, size=50), as_of=AS_OF)
     low, high = stats.binom.ppf([0.00135, 0.99865], 50, 0.3) / 50
     assert found["lower_limit"].to_list() == pytest.approx([low] * 6)
@@ -319,7 +319,7 @@ def failures(of: list[int], rates: list[float], seed: int) -> list[int]:
 
 
 def alarms(weeks: int, size: int, rate: Callable[[random.Random], float], rounds: int) -> float:
-    """Return the share of weeks that are marked, over many made-up courses of so many weeks."""
+    """Return the share of weeks with a signal in many simulated series."""
     dice, marked = random.Random(7), 0
     for number in range(rounds):
         of = [max(1, round(dice.gauss(size, size / 5))) for _ in range(weeks)]
@@ -331,14 +331,14 @@ def alarms(weeks: int, size: int, rate: Callable[[random.Random], float], rounds
 
 
 @pytest.mark.parametrize(("size", "rate"), [(12, 0.1), (50, 0.4), (5000, 0.4)])
-def test_false_alarms_are_about_as_rare_as_is_said(size: int, rate: float) -> None:
+def test_false_alarms_are_about_as_rare_as_documented(size: int, rate: float) -> None:
     found = alarms(30, size, lambda _dice: rate, rounds=often(800))
-    # Nominal is 0.27 % beyond the limits; limits of whole numbers are never narrower. Long runs add 0.2 % at most.
+    # Nominally 0.27 % are beyond the limits; limits of whole numbers are never narrower. Long runs add at most 0.2 %.
     assert found < 0.0047
     assert found > 0.0003
 
 
-def test_weeks_that_always_move_more_than_chance_are_no_alarm() -> None:
+def test_overdispersed_weeks_cause_no_alarm() -> None:
     found = alarms(30, 5000, lambda dice: dice.gauss(0.4, 0.02), rounds=100)
     assert found < 0.02
 
@@ -366,7 +366,7 @@ def exits(times: list[tuple[int, bool]]) -> dict[int, list[int]]:
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=200))
 @settings(max_examples=often(100), deadline=None)
-def test_the_curve_is_kaplan_and_meiers(times: list[tuple[int, bool]]) -> None:
+def test_the_curve_is_the_kaplan_meier_estimate(times: list[tuple[int, bool]]) -> None:
     found = {row["days"]: row["share"] for row in kaplan_meier(None, exits(times))}
     if not any(associated for _, associated in times):
         assert found == {0: 0.0}
@@ -391,7 +391,7 @@ def test_its_intervals_are_those_of_scipy() -> None:
         assert row["high"] == pytest.approx(interval.high.evaluate(row["days"]))
 
 
-def test_who_still_waits_counts_for_as_long_as_he_was_seen_waiting(engine: Engine) -> None:
+def test_a_waiting_customer_is_censored_when_last_seen(engine: Engine) -> None:
     day = AS_OF - 10 * DAY
     rows = [
         *many(4, invited_at=day, associated_at=day + 3 * DAY),
@@ -411,7 +411,7 @@ def test_the_median_is_the_first_day_by_which_half_are_associated() -> None:
     assert time_to_association(frame(*rows), by=None)["median_days"].unique().to_list() == [5]
 
 
-def test_settled_invitations_without_a_time_are_counted() -> None:
+def test_invitations_with_an_outcome_but_no_time_are_counted() -> None:
     found = progress(frame(*MIXED, *many(3, status="expired", invited_at=None)), as_of=AS_OF)
     assert found.counts["without_invited_at"] == 3
 
@@ -428,17 +428,17 @@ def test_each_group_has_its_own_curve() -> None:
     assert found.select("group", "days").rows() == [(None, 2), (None, 9), ("email", 2), ("link", 9)]
 
 
-def test_an_association_without_a_time_or_before_its_invitation_is_left_out_and_told(engine: Engine) -> None:
+def test_an_association_without_a_time_or_before_its_invitation_is_left_out_and_counted(engine: Engine) -> None:
     rows: list[dict[str, Any]] = [{}, {"associated_at": None}, {"associated_at": MONDAY - DAY}]
     found = progress(engine(frame(*rows)), as_of=AS_OF)
     assert found.survival["size"].to_list() == [1] * found.survival.height
     assert found.counts["without_duration"] == 2
 
 
-# What is open, why it failed, what came of another try
+# Open invitations, causes and resends
 
 
-def test_what_is_open_is_told_by_age_at_each_border(engine: Engine) -> None:
+def test_open_invitations_are_counted_by_age(engine: Engine) -> None:
     ages = [0, 3, 4, 7, 8, 14, 15, 30, 31, 90, 91, 400]
     rows = [{"status": "invited", "invited_at": AS_OF - age * DAY} for age in ages]
     rows += [{"status": "pre_registered", "invited_at": None}]
@@ -449,7 +449,7 @@ def test_what_is_open_is_told_by_age_at_each_border(engine: Engine) -> None:
     assert found.filter(pl.col("status") == "pre_registered").select("bucket", "n").rows() == [(EMPTY, 1)]
 
 
-def test_causes_come_by_their_number_in_the_readers_language() -> None:
+def test_causes_are_sorted_by_frequency_in_the_chosen_language() -> None:
     rows = [*many(2, **BUSY), *many(3, **LINK_EXPIRED), {"status": "association_failed"}]
     found = progress(frame(*rows), as_of=AS_OF, language="zh").pareto
     assert found.select("failure_code", "who_acts", "n", "of").rows()[0] == ("link_expired", "partner", 3, 6)
@@ -459,7 +459,7 @@ def test_causes_come_by_their_number_in_the_readers_language() -> None:
     assert found["cause"][0] == failure.cause("zh")
 
 
-def test_a_cause_that_nobody_knows_is_told_by_its_code() -> None:
+def test_an_unknown_cause_has_its_code_as_label() -> None:
     odd = frame(BUSY).with_columns(failure_code=pl.lit("their_own"))
     assert progress(odd, as_of=AS_OF).pareto.select("cause", "resend_rule").rows() == [("their_own", "unknown")]
 
@@ -471,7 +471,7 @@ def test_a_failure_without_a_code_is_unknown() -> None:
     assert found.trends["who_acts"]["group"].to_list() == ["unknown"]
 
 
-def test_what_came_of_a_resend_is_told_by_what_went_before(engine: Engine) -> None:
+def test_results_of_resends_are_grouped_by_the_previous_outcome(engine: Engine) -> None:
     def pair(name: str, **after: Any) -> list[dict[str, Any]]:
         first = {"account_name": name, "record_id": f"{name}1", **LINK_EXPIRED}
         return [first, {"account_name": name, "record_id": f"{name}2", "invited_at": MONDAY + WEEK, **after}]
@@ -497,11 +497,11 @@ def test_a_snapshot_counts_all_its_rows(engine: Engine) -> None:
     assert found.rows() == [(AS_OF - WEEK, "invited", 1), (AS_OF, "associated", 2)]
 
 
-# How it is asked
+# Arguments
 
 
 @pytest.mark.parametrize("wrong", [{"period": "year"}, {"by": "email"}, {"as_of": "today"}])
-def test_an_argument_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_argument_is_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError, match="Hint"):
         ik.failure_trend(frame(*many(1)), **wrong)
 
@@ -513,7 +513,7 @@ def test_a_missing_column_is_named() -> None:
         ik.failure_trend(frame(*many(1)).drop("country"), as_of=AS_OF)
 
 
-def test_the_functions_agree_with_the_bundle(sample: Any) -> None:
+def test_the_functions_agree_with_progress(sample: Any) -> None:
     found = ik.progress(sample, as_of=AS_OF, period="month", by=("country",))
     assert found.trend.equals(ik.failure_trend(sample, as_of=AS_OF, period="month"))
     assert found.trends["country"].equals(ik.failure_trend(sample, as_of=AS_OF, period="month", by="country"))
@@ -521,7 +521,7 @@ def test_the_functions_agree_with_the_bundle(sample: Any) -> None:
     assert found.survival.equals(time_to_association(sample))
 
 
-def test_nobody_is_named_in_any_table(sample: Any) -> None:
+def test_no_table_contains_a_customer(sample: Any) -> None:
     found = progress(sample, as_of=AS_OF)
     tables = [getattr(found, name) for name in found.__slots__ if isinstance(getattr(found, name), pl.DataFrame)]
     told = {str(v) for t in (*tables, *found.trends.values()) for c in t.iter_columns() for v in c.to_list()}
@@ -531,7 +531,7 @@ def test_nobody_is_named_in_any_table(sample: Any) -> None:
         assert not told & people
 
 
-def test_the_records_are_read_a_handful_of_times() -> None:
+def test_the_records_are_read_only_a_few_times() -> None:
     with duckdb.connect() as con:
         con.from_arrow(frame(*MIXED).to_arrow()).create("records")
         con.execute("call enable_logging('QueryLog')").fetchall()
@@ -546,7 +546,7 @@ def test_the_records_are_read_a_handful_of_times() -> None:
 # On the command line
 
 
-def test_the_command_tells_the_same_numbers(run: Callable[..., Run], sample: Any, tmp_path: Path) -> None:
+def test_the_command_prints_the_same_numbers(run: Callable[..., Run], sample: Any, tmp_path: Path) -> None:
     path = tmp_path / "trend.csv"
     said = run("trend", DATA, "--as-of", "2026-03-30", "--by", "cause", "--json", "-o", path)
     assert said.returncode == 0, said.stderr
@@ -590,7 +590,7 @@ def test_a_trend_of_many_periods_fits_a_terminal_and_says_what_it_leaves_out(
     assert "Not shown" not in run("trend", DATA, "--as-of", "2026-03-30").stdout
 
 
-def test_a_trend_of_nothing_says_so(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_an_empty_trend_is_reported(run: Callable[..., Run], tmp_path: Path) -> None:
     path = tmp_path / "new.csv"
     path.write_text("Account Name,Status,Invitation Time\nann,Invited,2026-03-29\n", encoding="utf-8")
     said = run("trend", path, "--as-of", "2026-03-30")

@@ -1,4 +1,4 @@
-"""Customer lists: from files, and from a server of the portal's documented shape on this machine."""
+"""Customer lists from files, and from a local server with the portal's documented API."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_rejected_row_of_a_list_keeps_its_customer_from_being_invited_until_th
     assert reasons(workspace)["other"] == "expired"
 
 
-def test_nobody_left_where_a_list_holds_only_part(workspace: ik.Workspace, tmp_path: Path) -> None:
+def test_no_customer_has_left_if_the_list_is_partial(workspace: ik.Workspace, tmp_path: Path) -> None:
     result = workspace.reconcile(write_list(tmp_path, "Account,Association Time\nnew,2026-02-11\n"), as_of=DAY)
     assert (result.counts["left_us"], reasons(workspace)["gone"]) == (0, "associated")
 
@@ -137,7 +137,7 @@ def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Worksp
         ),
     ],
 )
-def test_what_is_no_customer_list_is_rejected(
+def test_an_invalid_customer_list_is_rejected(
     workspace: ik.Workspace, tmp_path: Path, text: str, day: str, problem: str
 ) -> None:
     with pytest.raises((ArgumentError, SchemaError), match=problem):
@@ -154,7 +154,7 @@ def test_a_newer_list_replaces_the_stored_one_and_an_older_one_does_not(
 
 
 class Portal(ThreadingHTTPServer):
-    """The documented ``ListSubCustomers``: pages of at most 100, and the faults that a test lists, one a request."""
+    """The documented ``ListSubCustomers`` with pages of at most 100; each request has one of the given faults."""
 
     def __init__(self, customers: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

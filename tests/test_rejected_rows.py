@@ -1,4 +1,4 @@
-"""A rejected row may hold the newest state of a customer: nobody is invited again on an older one."""
+"""A rejected row may have the newest state of a customer, so an older record does not decide."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_customer_whose_newest_row_was_rejected_is_for_review_with_its_row(tmp
         "a,b,c,d,e,f,g,h,Acme Ltd,0044 7700 900100,Associated",
     ],
 )  # fmt: skip
-def test_any_key_in_a_rejected_row_names_its_customer(tmp_path: Path, row: str) -> None:
+def test_any_key_in_a_rejected_row_identifies_its_customer(tmp_path: Path, row: str) -> None:
     write(tmp_path, "2026-03-02", EXPIRED, OTHER)
     write(tmp_path, "2026-03-30", OTHER, row)
     found = decisions(tmp_path)
@@ -73,7 +73,7 @@ def test_any_key_in_a_rejected_row_names_its_customer(tmp_path: Path, row: str) 
         "Total,,,,,,5 rows",
     ],
 )
-def test_a_rejected_row_of_somebody_else_changes_nothing(tmp_path: Path, row: str) -> None:
+def test_a_rejected_row_of_another_customer_changes_nothing(tmp_path: Path, row: str) -> None:
     write(tmp_path, "2026-03-30", EXPIRED, row)
     assert decisions(tmp_path)["acme"][0] == "resend_now"
 
@@ -97,7 +97,7 @@ def test_the_snapshot_of_a_rejected_row_may_come_from_its_own_column(tmp_path: P
     assert (found["acme"][0], found["adam"][0]) == ("resend_now", "review")
 
 
-def test_a_customer_is_known_by_the_ids_of_its_file(tmp_path: Path) -> None:
+def test_a_customer_is_identified_by_the_record_id_of_its_file(tmp_path: Path) -> None:
     header = f"Record ID,{HEADER}"
     masked = "A***e,a***e,a***@x.example,***100,Email,{},{}"
     write(tmp_path, "2026-03-30", f"P-1,{masked.format('Expired', '2026-02-20')}", header=header)
@@ -112,7 +112,7 @@ def test_a_customer_is_known_by_the_ids_of_its_file(tmp_path: Path) -> None:
     "row",
     ["hwA1,A***e,a***e,Email,Associated,the other day", ",,acme,Email,Associated,the other day", "x,hwa1,a,b,c,d,e,f"],
 )
-def test_a_customer_is_known_by_the_portals_id(tmp_path: Path, row: str) -> None:
+def test_a_customer_is_identified_by_the_portals_id(tmp_path: Path, row: str) -> None:
     header = "Customer ID,Customer Full Name,Account Name,Invitation Method,Status,Invited At"
     sound = ["hwA1,Acme Ltd,acme,Email,Expired,2026-02-20", "hwB2,Beta Ltd,beta,Email,Expired,2026-02-20"]
     write(tmp_path, "2026-03-30", *sound, row, header=header)

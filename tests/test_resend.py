@@ -1,4 +1,4 @@
-"""The plan: each rule once, at its border, and what holds whatever the records are."""
+"""The plan: each rule at its border, and properties that are true for any records."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().fa
 
 
 def days(number: float) -> dt.datetime:
-    """So many days before today."""
+    """Return the time some days before today."""
     return TODAY - dt.timedelta(days=number)
 
 
@@ -66,7 +66,7 @@ def plan(*records: Any, as_of: dt.datetime = TODAY, **how: Any) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Case:
-    """Records of one customer, and what becomes of the last one."""
+    """Records of one customer, and the expected decision on the last one."""
 
     decision: str
     reason: str
@@ -86,7 +86,7 @@ def failed(code: str, decision: str, reason: str) -> Case:
 
 
 TABLE = {
-    # An email invitation lives 7 days; the second after, it has expired.
+    # An email invitation is valid for 7 days; one second later it has expired.
     "email, a second before its 7 days": case(
         "wait_for_expiry", "invitation_open", record(invited=days(7) + SECOND), retry=TODAY + SECOND),
     "email, its 7 days are over": case("resend_now", "expired", record(invited=days(7)), retry=TODAY),
@@ -121,7 +121,7 @@ TABLE = {
     "an earlier record with an association time only": case(
         "review", "association_unclear", record(status="expired", invited=days(40), associated_at=days(39)),
         record(status="expired", invited=days(20)), attempts=2),
-    # Of a method that is not known nobody can say how long it lives.
+    # How long an unknown method is valid is unknown.
     **{f"method {method}": case("review", "unknown_method", record(invited=days(30), invitation_method=method))
        for method in ("unknown", None)},
     # Links and QR codes have no limit.
@@ -187,7 +187,7 @@ TABLE = {
     "pre-registered, after the pause": case(
         "resend_now", "pre_registered", record(status="pre_registered", invited=days(8)), retry=days(1)),
     "not pre-registered": case("review", "not_pre_registered", record(status="not_pre_registered", invited=days(20))),
-    # A pre-registration lives 15 days, whether the customer was invited or not, and so does its review.
+    # A pre-registration and its review are valid for 15 days, whether the customer was invited or not.
     "pending review": case("wait_for_expiry", "pending_review", record(status="pending_review", invited=days(2)),
                            retry=TODAY + dt.timedelta(days=13)),
     **{f"{status} by {name}, {later} after its 15 days": case(
@@ -215,7 +215,7 @@ TABLE = {
         record(status="pre_registered"), attempts=0),
     "a status of nobody's": case("review", "unknown_status", record(status="unknown", invited=days(20))),
     "no status": case("review", "unknown_status", record() | {"status": None}, attempts=0),
-    # The whole history counts.
+    # The whole history of a customer counts.
     **{f"associated once, a newer invitation {status}": case(
         "review", "associated_then_failed", record(status="associated", invited=days(90), associated_at=days(89)),
         record(status=status, invited=days(20)), attempts=2) for status in ("expired", "association_failed")},
@@ -253,7 +253,7 @@ TABLE = {
     "one invitation, associated and later not": case(
         "review", "associated_then_failed", record(status="associated", invited=days(20), snapshot_at=days(7)),
         record(invited=days(20), failure="link_used")),
-    # Who vanished from the newest export is looked up first; who is associated or blocked by a row is not.
+    # A vanished customer is for review, unless it is associated or has a rejected row.
     "vanished": case("review", "vanished", record(status="expired", invited=days(20), snapshot_at=days(7))),
     "vanished long ago": case("review", "vanished", record(status="expired", invited=days(30), snapshot_at=days(21))),
     "vanished without an invitation": case(
@@ -290,8 +290,8 @@ TABLE = {
         "resend_now", "expired", record(invited=dt.datetime(2026, 2, 28, 9), failure="customer_is_partner"),
         record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31), snapshot_at=days(7)),
         retry=dt.datetime(2026, 3, 8, 9, 31), attempts=2),
-    # A customer who is pre-registered again has the invitations of that snapshot behind: the portal offers the resend,
-    # whatever became of them. The plan let the dated invitation speak, or missed the date of one never sent.
+    # A customer who is pre-registered again can be invited again, whatever the outcome of its earlier invitations in
+    # that snapshot. Fixed bugs: the dated invitation decided, or the missing date of one that was never sent.
     "pre-registered again after a block, in one snapshot": case(
         "resend_now", "pre_registered", record(invited=days(20), failure="customer_is_partner"),
         record(status="pre_registered"), retry=days(13)),
@@ -317,7 +317,7 @@ TABLE = {
 
 
 def rows_of(name: str, number: int) -> list[Any]:
-    """A case's records, of a customer of its own."""
+    """Return the records of a case, with a customer of its own."""
     return [r | {"account_name": f"{number}", "remarks": name} for r in TABLE[name].records]
 
 
@@ -334,7 +334,7 @@ def test_every_rule_at_its_border(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(("hour", "decision"), [(8, "wait_for_expiry"), (9, "resend_now"), (10, "resend_now")])
-def test_a_day_at_plus_eight_ends_when_it_ends_there(hour: int, decision: str) -> None:
+def test_a_day_at_utc_plus_8_ends_at_its_local_midnight(hour: int, decision: str) -> None:
     east = dt.timezone(dt.timedelta(hours=8))
     sent = record(invited=dt.datetime(2026, 3, 23, 1, 0))  # 09:00 there
     made = plan(sent, as_of=dt.datetime(2026, 3, 30, hour, 0, tzinfo=east))
@@ -348,7 +348,7 @@ def test_a_date_means_its_midnight_in_utc() -> None:
     assert by_day == {29: "wait_for_expiry", 30: "resend_now", 31: "resend_now"}
 
 
-# ---- what was logged and what was settled ---------------------------------------------------------
+# ---- logged events ---------------------------------------------------------------------------------
 
 
 def sent(*pairs: tuple[str, dt.datetime]) -> pl.DataFrame:
@@ -400,7 +400,7 @@ def own_account(at: dt.datetime) -> pl.DataFrame:
     return pl.DataFrame([(None, None, "prepaid_partner", at)], schema=schema_, orient="row")
 
 
-def test_one_mark_of_the_own_account_releases_all_whom_it_holds(engine: Engine) -> None:
+def test_one_mark_of_the_own_account_releases_all_customers_that_it_blocks(engine: Engine) -> None:
     held = [
         record(n, invited=days(d), failure="prepaid_partner", record_id=n)
         for n, d in zip("abc", (30, 9, 8), strict=True)
@@ -414,7 +414,7 @@ def test_one_mark_of_the_own_account_releases_all_whom_it_holds(engine: Engine) 
     waits = "customer_must_act"
     assert by_mark == {
         "none": ["own_account"] * 3 + [waits],
-        # A day has no hour: a mark at 08:59:59 does not reach an invitation of 09:00.
+        # A mark at 08:59:59 does not count for an invitation at 09:00.
         "between": ["marked_resolved"] * 2 + ["own_account", waits],
         "all": ["marked_resolved"] * 3 + [waits],
     }
@@ -428,14 +428,14 @@ def test_one_mark_of_the_own_account_releases_all_whom_it_holds(engine: Engine) 
         ("status: 13800138000", "…"), ("invitation_method: Fax", "-"), (None, "-"),
     ],
 )  # fmt: skip
-def test_a_status_that_is_not_known_is_named_if_it_can_be_no_person(cell: str | None, word: str) -> None:
+def test_an_unknown_status_is_quoted_unless_it_may_be_personal_data(cell: str | None, word: str) -> None:
     made = plan(record(status="unknown", invited=days(9), unrecognised=cell), record("b", "expired", days(9)))
     assert made["reason"][0] == f'The status "{word}" is not known, or could mean two things.'
     assert "--words" in made["next_step"][0]
 
 
 def weeks(stay: int, vanish: int, **more: Any) -> list[Any]:
-    """Customers of an export a week ago, of whom some are in the newest one too."""
+    """Return customers of an export a week ago, some of whom are also in the newest one."""
     name = more.get("account_manager") or ""
     old = [record(f"{name}{i}", "expired", days(30), snapshot_at=days(7), **more) for i in range(stay + vanish)]
     return [*old, *(r | {"snapshot_at": TODAY} for r in old[:stay])]
@@ -454,28 +454,28 @@ def count_vanished(*records: Any, **rules: Any) -> int:
         (27, 3, 3), (36, 4, 4), (35, 4, 0),  # one of ten is still few
     ],
 )  # fmt: skip
-def test_where_few_vanish_they_are_for_review(stay: int, vanish: int, counted: int) -> None:
+def test_few_vanished_customers_are_for_review(stay: int, vanish: int, counted: int) -> None:
     new = record("new", "expired", days(31))
     assert count_vanished(*weeks(stay, vanish), new) == counted
 
 
-def test_what_the_newest_export_cannot_show_has_not_vanished() -> None:
+def test_customers_outside_the_newest_export_have_not_vanished() -> None:
     assert count_vanished(*weeks(9, 3)) == 3
     assert count_vanished(*weeks(9, 4), vanished_percent=50) == 4
     assert count_vanished(*weeks(0, 3)) == 0, "one export only"
-    # Several exports of the newest day are one.
+    # Several exports of the newest day count as one.
     morning = record("x", "expired", days(30), snapshot_at=TODAY.replace(hour=1))
     assert count_vanished(*weeks(9, 0), morning) == 0
-    # An account manager's file is missing, or filtered; another one's is whole.
+    # The file of one account manager is missing or filtered, that of another one is complete.
     assert count_vanished(*weeks(9, 1, account_manager="li"), *weeks(0, 3, account_manager="mo")) == 1
     assert count_vanished(*weeks(90, 1, account_manager="li"), *weeks(2, 4, account_manager="mo")) == 1
-    # Each manager lost few, and all together many: the export is filtered.
+    # Few customers of each manager vanished, but many in total: the export is filtered.
     assert count_vanished(*(r for name in "abcd" for r in weeks(1, 2, account_manager=name))) == 0
-    # The newest export begins later than the invitation: it is a month's, or old ones leave it.
+    # The newest export begins after the invitation: it is of one month, or excludes old invitations.
     later = [r | {"invited_at": days(29)} for r in weeks(9, 0)]
     for invited, counted in ((days(29) - SECOND, 0), (days(29), 1), (days(29) + SECOND, 1)):
         assert count_vanished(*later, record("x", "expired", invited, snapshot_at=days(7))) == counted
-    # A masked row of an older export is followed nowhere.
+    # A masked row of an older export cannot be followed.
     masked = record("a**e", "expired", days(29), snapshot_at=days(7))
     assert count_vanished(*later, masked) == 0
 
@@ -522,7 +522,7 @@ def test_a_mark_counts_for_its_own_failure_only(engine: Engine) -> None:
     assert found == {"a": "resend_now", "b": "wait_for_customer", "c": "resend_now"}
 
 
-def test_an_event_is_its_customers_whatever_a_later_file_calls_its_record(engine: Engine) -> None:
+def test_an_event_stays_with_its_customer_if_a_later_file_reuses_the_record_id(engine: Engine) -> None:
     old = [record(a, "expired", days(40), record_id=i, snapshot_at=days(7)) for a, i in (("acme", "1"), ("beta", "2"))]
     new = [row | {"record_id": i, "snapshot_at": TODAY} for row, i in zip(old, "21", strict=True)]
     lost = record("gamma", "expired", days(40), record_id="k9")
@@ -531,13 +531,13 @@ def test_an_event_is_its_customers_whatever_a_later_file_calls_its_record(engine
     )
     made = plan_resends(engine(ik.annotate(frame(*old, *new, lost), as_of=TODAY)), as_of=TODAY, sent=engine(told))
     found = engine.to_polars(made).filter(pl.col("decision") != "superseded").sort("account_name")
-    # Record 1 is of two customers by now: it cannot say whose the third event is.
+    # Record 1 belongs to two customers by now, so the third event belongs to neither.
     assert found["attempts"].to_list() == [2, 1, 2]
     assert found["decision"].to_list() == ["wait_for_cooldown", "resend_now", "wait_for_cooldown"]
 
 
-def test_an_id_of_two_customers_tells_of_neither() -> None:
-    # Without a customer's name, an event counted for everybody who has its ID; with one, for nobody.
+def test_a_record_id_of_two_customers_identifies_neither() -> None:
+    # Fixed bug: without a customer, an event counted for all customers with its ID; with one, for none.
     rows = [record(name, "expired", days(30), record_id="1") for name in ("a", "b")]
     assert plan(*rows, sent=sent(("1", days(1))))["attempts"].to_list() == [1, 1]
 
@@ -553,7 +553,7 @@ def test_an_id_of_two_customers_tells_of_neither() -> None:
         ((9,), (30, 30), 2),  # two records of one invitation are not two resends
     ],
 )
-def test_a_logged_resend_is_one_with_the_invitation_of_its_time(
+def test_a_logged_resend_matches_the_invitation_of_its_time(
     logged: tuple[int, ...], invited: tuple[int, ...], attempts: int
 ) -> None:
     rows = [record(status="expired", invited=days(d), record_id="k1") for d in invited]
@@ -561,7 +561,7 @@ def test_a_logged_resend_is_one_with_the_invitation_of_its_time(
     assert set(made["attempts"]) == {attempts}
 
 
-# ---- who is the same customer ---------------------------------------------------------------------
+# ---- identity of customers -------------------------------------------------------------------------
 
 
 NBSP, ZWSP, HYPHEN = chr(0xA0), chr(0x200B), chr(0xAD)
@@ -608,23 +608,23 @@ CUSTOMERS: dict[str, tuple[list[Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("engine", ["polars", "duckdb"], indirect=True)
-def test_which_customer_a_record_belongs_to(engine: Engine) -> None:
+def test_records_with_the_same_keys_belong_to_one_customer(engine: Engine) -> None:
     for case, (records, customers) in CUSTOMERS.items():
         found = engine.to_polars(identity.identify(engine(frame(*records)))).sort("source_row")
         assert found["customer_id"].to_list() == customers, case
 
 
-def test_an_associated_address_is_known_whatever_stands_around_it() -> None:
+def test_an_associated_address_matches_in_any_spelling() -> None:
     for spelt in SPELT:
         made = plan(record("a", "associated", email="a@example.com"), record("b", "expired", days(30), email=spelt))
         assert made["reason_code"].to_list() == ["associated", "same_email"], spelt
 
 
-def test_a_customer_known_by_an_address_alone_is_invited_again() -> None:
+def test_a_customer_with_only_an_address_is_invited_again() -> None:
     assert plan(record(None, "expired", days(30), email="a@example.com"))["reason_code"].to_list() == ["expired"]
 
 
-def test_people_who_share_a_mailbox_without_accounts_are_left_to_a_person(engine: Engine) -> None:
+def test_people_who_share_a_mailbox_without_accounts_are_for_review(engine: Engine) -> None:
     names, box = ["Alpha", "Beta", "BETA", "Gamma", None], "office@example.com"
     rows = [record(None, "expired", days(30 + i), email=box, customer_full_name=n) for i, n in enumerate(names)]
     made = plan_resends(engine(ik.annotate(frame(*rows), as_of=TODAY)), as_of=TODAY)
@@ -657,7 +657,7 @@ SHARED = {
 }  # fmt: skip
 
 
-def test_an_address_that_another_customer_settled_or_was_invited_by_is_left_alone(engine: Engine) -> None:
+def test_an_address_of_another_associated_or_invited_customer_is_not_invited(engine: Engine) -> None:
     made = plan_resends(engine(ik.annotate(frame(*SHARED.values()), as_of=TODAY)), as_of=TODAY)
     found = engine.to_polars(made).sort("source_row")["reason_code"].to_list()
     assert found == [name.partition(",")[0] for name in SHARED]
@@ -669,7 +669,7 @@ def test_an_address_is_not_invited_twice_in_the_pause_under_two_customers() -> N
     assert made["reason_code"].to_list() == ["cooling_down", "same_email"]
 
 
-def test_a_row_that_stands_twice_is_decided_once() -> None:
+def test_a_duplicate_row_has_one_decision() -> None:
     annotated = ik.annotate(frame(record(status="expired", invited=days(30))), as_of=TODAY)
     made = plan_resends(pl.concat([annotated, annotated]), as_of=TODAY)
     assert sorted(made["reason_code"]) == ["expired", "superseded"]
@@ -685,7 +685,7 @@ def test_records_that_are_resolved_are_not_resolved_again(engine: Engine, monkey
     )
 
 
-def test_records_of_one_invitation_and_snapshot_that_contradict_each_other_are_left_to_a_person(engine: Engine) -> None:
+def test_contradicting_records_of_one_invitation_and_snapshot_are_for_review(engine: Engine) -> None:
     expired, failed = (record(**more, invited=days(30), record_id="k") for more in
                        ({"status": "expired"}, {"failure": "customer_is_partner"}))  # fmt: skip
     corrected = frame(expired, failed).with_columns(source_row=pl.lit(2, pl.Int64))
@@ -703,7 +703,7 @@ def test_records_of_one_invitation_and_snapshot_that_contradict_each_other_are_l
     ]
 
 
-def test_what_cannot_be_told_apart_is_left_to_a_person_and_older_snapshots_do_not_count() -> None:
+def test_unidentified_records_are_for_review_and_those_of_older_snapshots_do_not_count() -> None:
     masked = record("a**e", status="expired", invited=days(30), email="*@example.com")
     made = plan(masked | {"snapshot_at": days(7)}, masked)
     assert made["reason_code"].to_list() == ["older_snapshot", "unidentified"]
@@ -713,14 +713,14 @@ def test_what_cannot_be_told_apart_is_left_to_a_person_and_older_snapshots_do_no
 # ---- order and batches ----------------------------------------------------------------------------
 
 
-def test_without_history_the_longest_allowed_comes_first_and_it_is_said() -> None:
+def test_without_history_the_longest_allowed_comes_first() -> None:
     made = plan(*(record(f"c{d}", status="expired", invited=days(d)) for d in (20, 50, 30))).sort("rank")
     assert made["account_name"].to_list() == ["c50", "c30", "c20"]
     assert set(made["chance_from"]) == {ranking.NO_HISTORY}
     assert made["chance"].null_count() == 3
 
 
-def test_the_better_chance_comes_first() -> None:
+def test_the_higher_chance_comes_first() -> None:
     known = SuccessRates({("expired", "email", 2): (200, 20), ("link_used", "email", 2): (200, 120)})
     expired = record("a", status="expired", invited=days(30))
     used = record("b", invited=days(20), failure="link_used")
@@ -728,7 +728,7 @@ def test_the_better_chance_comes_first() -> None:
     assert made["account_name"].to_list() == ["b", "a"]
     low, rate, high = made.select("chance_low", "chance", "chance_high").row(0)
     assert 0.5 < low < rate < high < 0.7
-    assert made["chance_from"].to_list() == ["alike", "alike"]
+    assert made["chance_from"].to_list() == ["cause_method_delay", "cause_method_delay"]
 
 
 def test_no_batch_is_larger_than_the_rules_say_and_none_is_mixed() -> None:
@@ -784,7 +784,7 @@ def test_a_resend_that_was_once_associated_stays_a_success() -> None:
     assert found.cells == {("expired", "email", 1): (1, 1)}
 
 
-def test_a_rate_is_drawn_to_the_wider_group_and_little_data_falls_back() -> None:
+def test_a_rate_is_shrunk_to_the_wider_group_which_replaces_a_small_one() -> None:
     known = SuccessRates(
         {("expired", "email", 1): (100, 50), ("link_used", "email", 1): (9, 9), ("code_used", "link", 0): (40, 0)}
     )
@@ -793,11 +793,11 @@ def test_a_rate_is_drawn_to_the_wider_group_and_little_data_falls_back() -> None
     assert (little.basis, little.rate) == ("all", everything.rate)
     assert known.estimate("code_used", "link", 4).basis == "cause"
     narrow = known.estimate("code_used", "link", 0)
-    assert narrow.basis == "alike"
+    assert narrow.basis == "cause_method_delay"
     assert 0 < narrow.rate < known.estimate("code_used", "link", 4).rate < everything.rate
 
 
-def test_an_interval_holds_the_true_rate_as_often_as_it_says() -> None:
+def test_an_interval_contains_the_true_rate_as_often_as_stated() -> None:
     inside = 0
     for true in (0.1, 0.3, 0.5):
         for counted in binom.rvs(400, true, size=200, random_state=7):
@@ -815,13 +815,16 @@ def test_a_delay_is_counted_by_the_limits_it_passed(gap: int, passed: int) -> No
     assert len(success_rates.DELAYS) == 4
 
 
-# ---- rules and words ------------------------------------------------------------------------------
+# ---- rules and texts -------------------------------------------------------------------------------
 
 
-def test_rules_say_themselves_in_both_languages() -> None:
+def test_rules_are_described_in_both_languages() -> None:
     usual, others = ResendRules(), ResendRules(cool_down_days=1, max_attempts=1, batch_size=5, link_life_days=30)
     assert str(usual) == "Invite again after 7 days, 3 times at most, in batches of 100."
-    assert str(others) == "Invite again after 1 day, once at most, in batches of 5. A link or QR code lives 30 days."
+    assert (
+        str(others)
+        == "Invite again after 1 day, once at most, in batches of 5. A link or QR code is valid for 30 days."
+    )
     assert usual.words("zh") == "间隔 7 天后再次邀请，最多邀请 3 次，每批 100 位客户。"
     told = ResendRules(cool_down_days=0, max_attempts=1, link_life_days=30).words("zh")
     assert told == "无需间隔即可再次邀请，最多邀请 1 次，每批 100 位客户。链接或二维码有效期为 30 天。"
@@ -848,13 +851,13 @@ def test_wrong_rules_are_refused(tmp_path: Path, text: str, said: str) -> None:
         ResendRules.from_toml(tmp_path / "r.toml")
 
 
-def test_a_link_with_a_life_expires() -> None:
+def test_a_link_with_a_limit_in_days_expires() -> None:
     link = record(invited=days(30), invitation_method="link")
     decisions = {life: plan(link, rules=ResendRules(link_life_days=life))["reason_code"][0] for life in (29, 30, 31)}
     assert decisions == {29: "expired", 30: "expired", 31: "link_open_until"}
 
 
-def test_an_expiry_of_its_own_wins_over_every_life_of_the_rules() -> None:
+def test_an_expiry_date_takes_precedence_over_the_days_of_the_rules() -> None:
     for life in (None, 5):
         for ends, reason in ((TODAY, "expired"), (TODAY + SECOND, "open"), (dt.datetime(9999, 12, 31), "open")):
             methods = ("email", "link", "qr_code", "campaign")
@@ -897,12 +900,12 @@ def test_records_without_a_needed_column_are_refused(missing: str) -> None:
         plan_resends(annotated, as_of=TODAY)
 
 
-def test_a_language_that_is_none_is_refused() -> None:
+def test_an_unknown_language_is_rejected() -> None:
     with pytest.raises(ArgumentError, match="language"):
         plan(record(), language="de")
 
 
-# ---- whatever the records are ---------------------------------------------------------------------
+# ---- any records -----------------------------------------------------------------------------------
 
 STATUSES = st.sampled_from([v.code for v in schema.BY_NAME["status"].values] + ["unknown"])
 TIMES = st.none() | st.integers(0, 60).map(days)
@@ -952,7 +955,7 @@ def test_every_record_gets_one_decision_and_no_candidate_breaks_a_rule(
 @pytest.mark.slow
 @settings(max_examples=often(20), deadline=None)
 @given(st.lists(RECORDS, min_size=1, max_size=10), st.integers(0, 40))
-def test_marks_turn_nobody_into_an_associated_customer(given_records: list[Any], ago: int) -> None:
+def test_marks_never_make_a_customer_associated(given_records: list[Any], ago: int) -> None:
     rows = [row | {"record_id": f"k{i}"} for i, row in enumerate(given_records)]
     marks = done(*((row["record_id"], days(ago)) for row in rows)).select(
         "record_id", "resolved_at", customer_id=pl.lit(None, pl.String), failure_code=pl.lit(None, pl.String)
@@ -966,7 +969,7 @@ def test_marks_turn_nobody_into_an_associated_customer(given_records: list[Any],
 
 
 def refuse_broken_rules(row: dict[str, Any], history: pl.DataFrame, rules: ResendRules) -> None:
-    """Check a candidate against the rules in plain Python, apart from the code that chose it."""
+    """Check a candidate against the rules in plain Python, independently of the tested code."""
     times = {t for t in history["invited_at"] if t is not None}
     assert "associated" not in history["effective_status"].to_list()
     assert len(times) == row["attempts"] < rules.max_attempts
@@ -977,7 +980,7 @@ def refuse_broken_rules(row: dict[str, Any], history: pl.DataFrame, rules: Resen
     assert row["customer_id"] is not None
 
 
-def test_a_logged_resend_is_its_customers_also_where_others_share_an_address() -> None:
+def test_a_logged_resend_belongs_to_its_customer_even_if_others_share_the_address() -> None:
     cells = {
         "ID": ["42", "43", "44"], "Account": ["yan", "zoe", "xu"],
         "Email": ["s@x.example", "s@x.example", "xu@x.example"], "Status": ["Expired"] * 3,
@@ -985,7 +988,7 @@ def test_a_logged_resend_is_its_customers_also_where_others_share_an_address() -
     }  # fmt: skip
     day = dt.date(2026, 3, 30)
     records = ik.annotate(ik.load(pl.DataFrame(cells)).records, as_of=day)
-    # The record's number was another customer's when the resend was logged.
+    # The record ID belonged to another customer when the resend was logged.
     sent = pl.DataFrame({"record_id": ["42"], "customer_id": ["account:xu"], "sent_at": [dt.datetime(2026, 3, 28)]})
     plan = ik.plan_resends(records, as_of=day, sent=sent)
     decided = dict(plan.select("account_name", "decision").iter_rows())

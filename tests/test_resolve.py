@@ -1,7 +1,7 @@
-"""Which customer and invitation a record belongs to, and which one is the latest: one answer for every part.
+"""The customer and the invitation of each record, and the latest record of each.
 
-The comments say where the parts used to answer differently (plan, metrics, success rates, comparison), and why this
-answer is right; those of the plan and the workspace stand in the tables of test_resend.py and test_workspace.py.
+Comments name fixed bugs, in which plan, metrics, success rates and comparison differed. Cases of the plan and the
+workspace are in test_resend.py and test_workspace.py.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def at(day: int, hour: int = 8, minute: int = 3, second: int = 7, month: int = 3
 
 
 def record(week: int, status: str, invited_at: dt.datetime | None = None, **values: Any) -> dict[str, Any]:
-    """One annotated record of a weekly file; a customer with the account ``acme`` unless told otherwise."""
+    """One annotated record of a weekly file; by default of a customer with the account ``acme``."""
     account = values.pop("account_name", "acme")
     failed = status == "association_failed"
     return {
@@ -43,7 +43,7 @@ def record(week: int, status: str, invited_at: dt.datetime | None = None, **valu
 
 
 def frame(*records: dict[str, Any]) -> pl.DataFrame:
-    """Records as ``annotate`` gives them, numbered by their rows."""
+    """Return annotated records, numbered by row."""
     names = [column.name for column in (*schema.RECORD, *schema.ANNOTATED)]
     rows = [{"source_row": row, **one} for row, one in enumerate(records, start=2)]
     kinds = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
@@ -52,12 +52,12 @@ def frame(*records: dict[str, Any]) -> pl.DataFrame:
 
 
 def answers(engine: Engine, records: pl.DataFrame, *names: str) -> list[Any]:
-    """What ``resolve`` says in some columns, in the order of the records."""
+    """Return some columns of ``resolve``, in the order of the records."""
     found = engine.to_polars(resolve(engine(records))).sort("source_row").select(*names)
     return found.to_series().to_list() if len(names) == 1 else found.rows()
 
 
-def test_the_same_invitation_in_every_weekly_file_is_one_and_the_newest_record_speaks(engine: Engine) -> None:
+def test_the_same_invitation_in_every_weekly_file_is_one_and_its_newest_record_counts(engine: Engine) -> None:
     sent = at(1)
     records = frame(record(0, "invited", sent), record(1, "invited", sent), record(2, "association_failed", sent))
     assert answers(engine, records, "is_latest_of_invitation") == [False, False, True]
@@ -69,8 +69,8 @@ def test_the_same_invitation_in_every_weekly_file_is_one_and_the_newest_record_s
 
 
 def test_an_invitation_sent_again_is_another_one_even_under_the_same_id(engine: Engine) -> None:
-    # Progress counted by the file's ID and saw one invitation; plan and success rates counted times and saw two.
-    # The portal may keep a record's ID when it sends again: an attempt is told by its time.
+    # Fixed bug: metrics counted IDs and had one invitation; plan and success rates counted times and had two.
+    # The portal may keep a record's ID for a resend: the time distinguishes attempts.
     records = frame(
         record(0, "association_failed", at(1), record_id="INV-7"), record(1, "invited", at(5), record_id="INV-7")
     )
@@ -80,13 +80,13 @@ def test_an_invitation_sent_again_is_another_one_even_under_the_same_id(engine: 
 
 
 def test_an_invitation_under_another_id_in_each_file_is_one(engine: Engine) -> None:
-    # Progress counted it once a file, as many exports number their rows; the plan saw one attempt.
+    # Fixed bug: metrics counted it once in each file, because many exports number their rows.
     records = frame(record(0, "invited", at(1), record_id="1"), record(1, "invited", at(1), record_id="2"))
     assert answers(engine, records, "is_latest_of_invitation") == [False, True]
     assert answers(engine, records, "attempt_no") == [1, 1]
 
 
-def test_the_invitation_sent_last_speaks_for_a_customer_and_not_the_one_listed_last(engine: Engine) -> None:
+def test_the_latest_record_of_a_customer_is_of_the_invitation_sent_last(engine: Engine) -> None:
     records = frame(
         record(0, "association_failed", at(1)), record(1, "invited", at(5)), record(1, "association_failed", at(1))
     )
@@ -94,14 +94,14 @@ def test_the_invitation_sent_last_speaks_for_a_customer_and_not_the_one_listed_l
     assert answers(engine, records, "is_latest_of_invitation") == [False, True, True]
 
 
-def test_an_older_association_does_not_speak_for_a_newer_snapshot_of_its_invitation(engine: Engine) -> None:
-    # The newest state counts. That a resend led to an association once is a question of its own: see success rates.
+def test_a_newer_snapshot_of_an_invitation_replaces_an_older_association(engine: Engine) -> None:
+    # The newest state counts; success rates, however, count an earlier association.
     records = frame(record(0, "associated", at(1)), record(1, "association_failed", at(1)))
     assert answers(engine, records, "is_latest_of_invitation") == [False, True]
 
 
-def test_a_day_without_an_hour_is_the_invitation_of_that_day(engine: Engine) -> None:
-    # The plan knew; progress and success rates counted two invitations.
+def test_a_date_without_a_time_matches_the_invitation_of_that_day(engine: Engine) -> None:
+    # Fixed bug: metrics and success rates counted two invitations.
     day = dt.datetime(2026, 3, 5)
     records = frame(record(0, "invited", day), record(1, "invited", at(5, hour=14)), record(2, "invited", day))
     assert len(set(answers(engine, records, "invitation_id"))) == 1
@@ -111,7 +111,7 @@ def test_a_day_without_an_hour_is_the_invitation_of_that_day(engine: Engine) -> 
 
 
 def test_a_pre_registration_is_the_start_of_the_invitation_that_follows(engine: Engine) -> None:
-    # Progress left all older rows without a time out; a customer who was never invited vanished with them.
+    # Fixed bug: metrics left out all older rows without a time, and customers who were never invited.
     records = frame(record(0, "pre_registered"), record(1, "invited", at(5)), record(2, "expired", at(5)))
     assert answers(engine, records, "is_latest_of_invitation") == [False, False, True]
     assert set(answers(engine, records, "first_seen_at")) == {WEEKS[0]}
@@ -120,7 +120,7 @@ def test_a_pre_registration_is_the_start_of_the_invitation_that_follows(engine: 
     assert answers(engine, never_invited, "attempt_no") == [0, 0]
 
 
-def test_a_pre_registration_after_a_failure_is_no_part_of_the_failed_invitation(engine: Engine) -> None:
+def test_a_pre_registration_after_a_failure_does_not_belong_to_the_failed_invitation(engine: Engine) -> None:
     failed = record(0, "association_failed", at(1))
     records = frame(failed, failed | {"snapshot_at": WEEKS[1]}, record(1, "pre_registered"))
     assert answers(engine, records, "is_latest_of_invitation") == [False, True, True]
@@ -135,7 +135,7 @@ def test_a_record_without_a_time_belongs_to_the_invitation_known_by_then(engine:
     assert answers(engine, records, "previous_outcome") == [None, None, "link_expired"]
 
 
-def test_a_masked_record_is_followed_nowhere_and_counts_in_the_newest_snapshot_only(engine: Engine) -> None:
+def test_a_masked_record_cannot_be_followed_and_counts_in_the_newest_snapshot_only(engine: Engine) -> None:
     masked = [
         record(week, "invited", at(1), account_name=None, email="a***@x.example", customer_full_name="T***m")
         for week in (0, 1, 1)
@@ -149,13 +149,13 @@ def test_a_masked_record_is_followed_nowhere_and_counts_in_the_newest_snapshot_o
     assert answers(engine, records, "is_latest_of_customer") == [False, True, True]
 
 
-def test_a_masked_record_with_an_id_of_its_file_is_followed_by_it(engine: Engine) -> None:
+def test_a_masked_record_is_followed_by_its_record_id(engine: Engine) -> None:
     masked = {"account_name": None, "record_id": "INV-9", "email": "a***@x.example"}
     records = frame(record(0, "invited", at(1), **masked), record(1, "associated", at(1), **masked))
     assert answers(engine, records, "is_latest_of_invitation") == [False, True]
 
 
-def test_who_is_in_the_newest_snapshot_is_told_by_invitation(engine: Engine) -> None:
+def test_presence_in_the_newest_snapshot_is_per_invitation(engine: Engine) -> None:
     records = frame(
         record(0, "invited", at(1)), record(1, "invited", at(1)), record(0, "invited", at(1), account_name="beta")
     )
@@ -163,14 +163,14 @@ def test_who_is_in_the_newest_snapshot_is_told_by_invitation(engine: Engine) -> 
     assert answers(engine, records, "is_latest_of_customer") == [False, True, True], "who vanished still has a state"
 
 
-def test_records_of_no_snapshot_are_older_than_those_of_any(engine: Engine) -> None:
+def test_records_without_a_snapshot_are_the_oldest(engine: Engine) -> None:
     records = frame(record(0, "associated", at(1)) | {"snapshot_at": None}, record(0, "invited", at(1)))
     assert answers(engine, records, "is_latest_of_invitation") == [False, True]
     alone = frame(record(0, "associated", at(1)) | {"snapshot_at": None})
     assert answers(engine, alone, "is_latest_of_invitation", "in_newest_snapshot") == [(True, True)]
 
 
-def test_no_records_are_resolved_to_none(engine: Engine) -> None:
+def test_no_records_resolve_to_no_records(engine: Engine) -> None:
     assert engine.to_polars(resolve(engine(frame()))).height == 0
 
 
@@ -186,7 +186,7 @@ def test_each_invitation_of_the_sample_is_counted_once_whatever_the_number_of_it
     assert found.filter("is_latest_of_customer").height == 569
 
 
-def test_what_duckdb_resolves_in_shares_is_what_is_resolved_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_duckdb_resolves_the_same_in_shares_and_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("invitekit.engine.materialize.SHARE", 700)
     annotated = ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF)
     with duckdb.connect() as con:

@@ -1,4 +1,4 @@
-"""Rows and cells as people have them: what is read, what is rejected and why, and what the summary reports."""
+"""Untidy rows and cells: results, rejected rows with their reasons, and the summary."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_quotes_around_a_message_come_off_and_those_inside_a_remark_stay() -> No
     assert records.select("failure_message", "remarks").rows() == [(message, remark)]
 
 
-def test_a_shortened_number_is_no_key_and_is_reported() -> None:
+def test_a_shortened_number_is_not_a_key_and_is_reported() -> None:
     frame = pl.DataFrame(
         {"account_name": ["a1", "1.38E+10"], "mobile": ["1.38E+10", "13800001111"], "status": "Invited"}
     )
@@ -237,7 +237,7 @@ def test_garbled_names_are_counted(name: str) -> None:
         ("iso2022_jp", "サンプル株式会社", "seems to be written in iso2022_jp."),
     ],
 )
-def test_a_doubtful_encoding_is_refused_with_the_one_to_choose(
+def test_an_ambiguous_encoding_is_rejected_with_a_choice(
     tmp_path: Path, encoding: str, name: str, problem: str
 ) -> None:
     lines = [HEADER, *(ANN.replace("Ann Example", f"{name} {i}") for i in range(12))]

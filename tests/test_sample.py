@@ -1,4 +1,4 @@
-"""A sample is believable, planted on purpose where it is wrong, and nobody in it exists."""
+"""Samples are realistic and fictitious, and contain untidy and unreadable rows on purpose."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NEXT = {
 
 
 def canonical(path: Path) -> pl.DataFrame:
-    """Read a file as it is, under canonical names; codes by their vocabulary."""
+    """Read a file with canonical names and codes."""
     frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
     frame = frame.rename({header: schema.canonical_name(header) or header for header in frame.columns})
     words = {name: sorted(frame[name].unique()) for name in ("status", "invitation_method", "association_type")}
@@ -70,7 +70,7 @@ def newest(weeks: list[pl.DataFrame]) -> pl.DataFrame:
     return weeks[-1]
 
 
-# --- the same again
+# --- reproducibility
 
 
 def test_the_number_of_threads_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_the_data_folder_is_what_its_readme_says(tmp_path: Path, words: list[str
 
 
 def ignored(names: list[str]) -> set[str]:
-    """Ask git which of these files it would not let into a commit."""
+    """Return the files that git ignores."""
     words = ["git", "check-ignore", "--no-index", "--stdin"]
     asked = subprocess.run(words, input="\n".join(names), cwd=DATA.parent, capture_output=True, text=True, check=False)
     assert asked.returncode in (0, 1), asked.stderr
@@ -128,7 +128,7 @@ def test_git_takes_the_made_up_files_and_nothing_else_of_the_data_folder() -> No
     assert ignored(committed + partners) == set(partners)
 
 
-# --- what is written where
+# --- files
 
 
 def test_one_file_a_week_is_named_after_its_day(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("given", "hint"), WRONG.values(), ids=WRONG.keys())
-def test_an_argument_that_means_nothing_is_refused(tmp_path: Path, given: dict[str, Any], hint: str) -> None:
+def test_an_invalid_argument_is_rejected(tmp_path: Path, given: dict[str, Any], hint: str) -> None:
     with pytest.raises(ArgumentError, match=f"Hint: .*{hint}"):
         write_sample(tmp_path / "made", **given)
     assert not (tmp_path / "made").exists()
@@ -206,7 +206,7 @@ def test_a_workbook_holds_times_as_times_and_mobiles_as_text(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_format_tells_the_same_story(tmp_path: Path, language: str) -> None:
+def test_every_format_has_the_same_records(tmp_path: Path, language: str) -> None:
     named = ["account_name", "email", "mobile", "remarks", "status", "failure_message", "invited_at", "expires_at"]
     found = []
     for kind in ("csv", "xlsx", "parquet"):
@@ -216,7 +216,7 @@ def test_every_format_tells_the_same_story(tmp_path: Path, language: str) -> Non
     assert found[0].equals(found[2])
 
 
-# --- the story
+# --- life cycles
 
 
 def test_a_customer_invited_again_keeps_its_identity_and_gets_a_later_time(newest: pl.DataFrame) -> None:
@@ -227,7 +227,7 @@ def test_a_customer_invited_again_keeps_its_identity_and_gets_a_later_time(newes
     assert between["invited_at"].min() >= dt.timedelta(days=7)  # type: ignore[operator]  # polars types any value
 
 
-def test_an_email_lives_seven_days_and_nothing_else_expires(newest: pl.DataFrame) -> None:
+def test_emails_expire_after_seven_days_and_other_invitations_never(newest: pl.DataFrame) -> None:
     email = newest.filter(pl.col("invited_at").is_not_null(), pl.col("invitation_method") == "email")
     other = newest.filter(pl.col("invitation_method") != "email")
     assert (email["expires_at"] - email["invited_at"]).unique().to_list() == [dt.timedelta(days=7)]
@@ -250,11 +250,11 @@ def test_times_fit_the_status(newest: pl.DataFrame) -> None:
 
 
 def numbered(frame: pl.DataFrame) -> pl.DataFrame:
-    """Number each customer's invitations: rows stand in their order."""
+    """Number each customer's invitations, which are in order."""
     return frame.with_columns(pl.int_range(pl.len()).over("account_name").alias("attempt"))
 
 
-def test_every_invitation_stays_and_only_moves_on(weeks: list[pl.DataFrame]) -> None:
+def test_every_invitation_stays_in_later_files_and_its_state_only_advances(weeks: list[pl.DataFrame]) -> None:
     key = ["account_name", "attempt"]
     moved: set[tuple[str, str]] = set()
     for earlier, later in pairwise(weeks):
@@ -282,7 +282,7 @@ def test_an_associated_customer_is_not_invited_again(newest: pl.DataFrame) -> No
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_message_of_the_site_is_met(tmp_path: Path, language: str) -> None:
+def test_every_message_of_the_site_occurs(tmp_path: Path, language: str) -> None:
     made = write_sample(tmp_path, rows=100_000, weeks=1, format="parquet", dirty=0, language=language)
     met = set(canonical(made.paths[0])["failure_message"].drop_nulls())
     failures = read_catalogue().failures
@@ -293,7 +293,7 @@ def test_every_message_of_the_site_is_met(tmp_path: Path, language: str) -> None
     assert met == expected
 
 
-# --- nobody exists
+# --- fictitious people
 
 
 @pytest.mark.parametrize("dirty", [0, 0.5])
@@ -301,17 +301,17 @@ def test_every_address_is_reserved_for_examples(tmp_path: Path, dirty: float) ->
     frame = canonical_text(write_sample(tmp_path, rows=20_000, weeks=1, dirty=dirty).paths[0])
     emails = frame["Email"].drop_nulls()
     assert emails.len() > 19_000
-    planted = {"ragged"}
-    assert {email for email in emails if not RESERVED.fullmatch(email.strip())} <= planted
+    invalid = {"ragged"}
+    assert {email for email in emails if not RESERVED.fullmatch(email.strip())} <= invalid
 
 
 def canonical_text(path: Path) -> pl.DataFrame:
-    """Read a CSV as it is, without its ragged last line."""
+    """Read a CSV file without its ragged last line."""
     frame = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True)
     return frame.filter(pl.col("Customer Full Name").ne_missing("Ragged Example"))
 
 
-def test_every_mobile_lies_where_no_customer_is(newest: pl.DataFrame) -> None:
+def test_every_mobile_number_is_in_an_unused_range(newest: pl.DataFrame) -> None:
     assert [mobile for mobile in newest["mobile"].unique() if not FICTIONAL.fullmatch(mobile)] == []
 
 
@@ -332,7 +332,7 @@ def test_a_masked_sample_shows_no_name_mobile_or_email(tmp_path: Path) -> None:
     assert masked["Account Name"].equals(plain["Account Name"])
 
 
-# --- what is planted
+# --- untidy and unreadable rows
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -373,19 +373,19 @@ def untidy(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(("column", "pattern"), UNTIDY.values(), ids=UNTIDY.keys())
-def test_every_kind_of_untidy_cell_is_there(untidy: pl.DataFrame, column: str, pattern: str) -> None:
+def test_every_kind_of_untidy_cell_occurs(untidy: pl.DataFrame, column: str, pattern: str) -> None:
     assert untidy[column].drop_nulls().str.contains(pattern).any()
 
 
-def test_some_failures_have_no_message_and_some_rows_stand_twice(untidy: pl.DataFrame) -> None:
+def test_some_failures_have_no_message_and_some_rows_are_duplicates(untidy: pl.DataFrame) -> None:
     failed = untidy.filter(pl.col("Status") == "Association failed")
     assert 0 < failed["Failure Cause"].null_count() < failed.height / 50
     assert 0 < untidy.is_duplicated().sum() < untidy.height / 5
 
 
-def test_untidy_times_are_the_same_moments(tmp_path: Path) -> None:
+def test_untidy_times_have_the_same_value(tmp_path: Path) -> None:
     clean, dirty = (load(write_sample(tmp_path / str(d), rows=900, weeks=1, dirty=d).paths[0]).records for d in (0, 1))
-    # Other forms know no more than their minute, or a hundred-thousandth of a day.
+    # Other forms are exact to the minute, or to a hundred-thousandth of a day.
     both = clean.join(dirty, on=["account_name", "expires_at"])
     apart = (both["invited_at"] - both["invited_at_right"]).dt.total_seconds().abs()
     assert apart.drop_nulls().len() > 100
@@ -400,7 +400,7 @@ def test_by_default_one_row_in_200_is_untidy_and_none_in_parquet(tmp_path: Path)
 
 @pytest.mark.parametrize("seed", range(1, 1 + often(4)))
 @pytest.mark.parametrize(
-    ("given", "planted"),
+    ("given", "unreadable"),
     [
         ({"rows": 1000}, 3), ({"rows": 1000, "weeks": 8}, 3),
         ({"rows": 1500, "language": "zh", "encoding": "gb18030"}, 3), ({"rows": 1500, "masked": True}, 3),
@@ -410,15 +410,15 @@ def test_by_default_one_row_in_200_is_untidy_and_none_in_parquet(tmp_path: Path)
     ],
     ids=str,
 )  # fmt: skip
-def test_the_loader_refuses_exactly_what_was_planted(
-    tmp_path: Path, seed: int, given: dict[str, Any], planted: int
+def test_load_rejects_exactly_the_unreadable_rows(
+    tmp_path: Path, seed: int, given: dict[str, Any], unreadable: int
 ) -> None:
     made = write_sample(tmp_path, seed=seed, **given)
-    assert made.unreadable_rows == planted
-    assert load(tmp_path).summary.rejects == planted
+    assert made.unreadable_rows == unreadable
+    assert load(tmp_path).summary.rejects == unreadable
 
 
-def test_the_refused_rows_name_nobody_have_no_such_day_or_a_cell_too_many(tmp_path: Path) -> None:
+def test_the_rejected_rows_have_no_name_an_impossible_day_or_too_many_cells(tmp_path: Path) -> None:
     write_sample(tmp_path, rows=1000)
     reasons = " ".join(load(tmp_path).rejects["reason"])
     text = (tmp_path / "history_records_2026-03-30.csv").read_text(encoding="utf-8")

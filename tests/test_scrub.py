@@ -1,4 +1,4 @@
-"""Remarks without the people in them: what goes and what stays, on a corpus whose answers are known."""
+"""Scrubbing of remarks: a corpus with expected results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from invitekit.errors import ArgumentError
 from invitekit.privacy.scrub import KnownNames, scrub_remarks
-from invitekit.privacy.scrub.names import names_that_count, stopwords
+from invitekit.privacy.scrub.names import stopwords, usable_names
 from invitekit.privacy.scrub.patterns import LABELS
 from invitekit.sample.personas import CULTURES
 from tests.conftest import often
@@ -36,7 +36,7 @@ def scrubbed(remarks: Sequence[str | None], own: Sequence[pl.Series], others: Se
     return scrub_remarks(pl.Series(remarks, dtype=pl.String), own, known).to_list()
 
 
-# --- The corpus: templates whose slots are either personal or have to stay --------------------------------------
+# --- The corpus: templates with slots for personal and for harmless text --------------------------------------
 
 OWN = ("Anna Müller", "王思远", "Siobhán O'Connor", "María José Fernández", "محمد الغامدي", "Ng", "Björn Weiß")
 OTHERS = (
@@ -114,7 +114,7 @@ SLOT = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Labelled:
-    """A remark, whose it is, and what has to become of it."""
+    """A remark, the values of its record, and the expected result."""
 
     text: str
     own: str
@@ -162,7 +162,7 @@ def scrubbed_corpus() -> tuple[str, ...]:
     return tuple(scrub_remarks(pl.Series([one.text for one in said]), [own], KnownNames(pl.Series(OTHERS))).to_list())
 
 
-def test_nothing_that_has_to_stay_is_lost() -> None:
+def test_harmless_text_is_never_removed() -> None:
     lost = [
         (value, after)
         for one, after in zip(corpus(), scrubbed_corpus(), strict=True)
@@ -185,7 +185,7 @@ def test_of_each_class_more_than_99_in_100_are_found() -> None:
 
 
 def _leaks(value: str, after: str) -> bool:
-    """Whether a value, or a telling part of it, is still there."""
+    """Return whether a value, or an identifying part of it, is still there."""
     rest = _folded(PLACEHOLDER.sub("|", after)).lower()
     parts = re.findall(r"[a-zà-ÿ]{4,}|[0-9]{5,}|[\u0600-\u06ff]{3,}|[\u4e00-\u9fff]{2,}", _folded(value).lower())
     told = [_folded(value).lower(), *(part for part in parts if part not in {"mail", "example", "account"})]
@@ -240,12 +240,12 @@ STAYS_WHOLE = (
 
 
 @pytest.mark.parametrize(("text", "expected"), GOES.values(), ids=GOES)
-def test_this_goes(text: str, expected: str) -> None:
+def test_personal_data_is_replaced(text: str, expected: str) -> None:
     assert scrub(text) == expected
 
 
 @pytest.mark.parametrize("text", STAYS_WHOLE)
-def test_this_stays_sign_for_sign(text: str) -> None:
+def test_harmless_text_stays_unchanged(text: str) -> None:
     assert scrub(text) == text
 
 
@@ -285,7 +285,7 @@ OWN_NAMES = {
 
 
 @pytest.mark.parametrize(("text", "own", "expected"), OWN_NAMES.values(), ids=OWN_NAMES)
-def test_the_records_own_name_goes(text: str, own: str, expected: str) -> None:
+def test_the_records_own_name_is_replaced(text: str, own: str, expected: str) -> None:
     assert scrub(text, own) == expected
 
 
@@ -320,18 +320,18 @@ OTHER_NAMES = {
 
 
 @pytest.mark.parametrize(("text", "other", "expected"), OTHER_NAMES.values(), ids=OTHER_NAMES)
-def test_another_customers_name_goes_by_the_rule(text: str, other: str, expected: str) -> None:
+def test_another_customers_name_is_replaced(text: str, other: str, expected: str) -> None:
     assert scrub(text, others=(other,)) == expected
 
 
-def test_a_word_of_ones_own_name_does_not_break_anothers_name_in_two() -> None:
+def test_a_word_of_the_own_name_does_not_split_another_name() -> None:
     remarks, own = pl.Series(["call Ann Weber and Ann"]), [pl.Series(["Ann Smith"])]
     assert scrub_remarks(remarks, own, KnownNames(pl.Series(["Ann Weber", "Ann Smith"]))).to_list() == [
         "call [name] and [name]"
     ]
 
 
-def test_a_name_of_ones_own_does_not_break_anothers_longer_name_in_two() -> None:
+def test_the_own_name_does_not_split_a_longer_name() -> None:
     assert scrub("call Ann Weber and Ann", "Ann", "ann", others=("Ann Weber",)) == "call [name] and [name]"
     assert scrub("请张伟明回电", "张伟", others=("张伟明",)) == "请[name]回电"
 
@@ -341,22 +341,22 @@ def test_a_longer_name_is_found_as_a_whole_only() -> None:
     assert scrub(said, others=("Wei Ling Tan",)) == "[name], wei ling, ling wei tan, wei ling lee"
 
 
-def test_names_that_overlap_leave_nothing_between_them() -> None:
+def test_overlapping_names_are_replaced_as_one() -> None:
     assert scrub("ask Ada Lee Tan now", others=("Ada Lee", "Lee Tan")) == "ask [name] now"
 
 
-def test_a_name_in_a_great_directory_is_found_and_its_neighbours_are_not() -> None:
+def test_a_name_is_found_among_very_many_names() -> None:
     known = KnownNames(pl.Series([f"customer {n}" for n in range(200_000)]))
     said = pl.Series(["customer 199999 called", "customer 200000 called"])
     assert scrub_remarks(said, [], known).to_list() == ["[name] called", "customer 200000 called"]
 
 
-def test_no_word_of_the_everyday_list_is_taken_for_a_customer() -> None:
+def test_no_stop_word_is_replaced_as_a_name() -> None:
     words = pl.Series(sorted(stopwords()))
-    assert names_that_count(words) == []
+    assert usable_names(words) == []
 
 
-def test_the_made_up_remarks_stay_as_they_are_but_for_the_one_that_names_somebody() -> None:
+def test_only_the_sample_remark_with_a_name_is_changed() -> None:
     said = pl.Series([remark for culture in CULTURES for remark in culture.remarks])
     people = pl.Series([f"{g} {f}" for c in CULTURES for g in c.given for f in c.family] + ["Null", "Pending Systems"])
     after = scrub_remarks(said, [], KnownNames(people))
@@ -378,7 +378,7 @@ def test_more_remarks_than_one_thread_takes_keep_their_order() -> None:
 
 
 @pytest.mark.parametrize("said", [pl.Series([], dtype=pl.String), pl.Series([None, None]), pl.Series([None, ""])])
-def test_remarks_that_say_nothing_come_back(said: pl.Series) -> None:
+def test_empty_remarks_are_returned(said: pl.Series) -> None:
     assert scrub_remarks(said, [], KnownNames(pl.Series(["Ada Lee"]))).to_list() == said.to_list()
 
 
@@ -418,7 +418,7 @@ def test_no_mobile_of_the_record_survives_whatever_text_surrounds_it(before: str
 
 @given(WORDS, MOBILES, WORDS)
 @settings(deadline=None, max_examples=often(100))
-def test_no_mobile_of_nobody_survives_between_words(before: str, mobile: str, after: str) -> None:
+def test_no_other_mobile_survives_between_words(before: str, mobile: str, after: str) -> None:
     assert re.sub("[^0-9]", "", mobile)[-11:] not in re.sub("[^0-9]", "", scrub(before + mobile + after) or "")
 
 
@@ -437,7 +437,7 @@ SAID = st.lists(
 @example(["", "+492026-03-30account:Ada"])
 @given(st.lists(st.one_of(SAID, ANYTHING, st.none()), max_size=5))
 @settings(deadline=None, max_examples=often(100))
-def test_to_scrub_twice_is_to_scrub_once(said: list[str | None]) -> None:
+def test_scrubbing_twice_equals_scrubbing_once(said: list[str | None]) -> None:
     own = [pl.Series(["Ada Lee", "王思远", "13800000001", "Name", None][: len(said)], dtype=pl.String)]
     others = KnownNames(pl.Series(["hw_1", "account lee"]))
     once = scrub_remarks(pl.Series(said, dtype=pl.String), own, others)

@@ -14,10 +14,10 @@ from invitekit.io.spreadsheet_escape import escape, escape_frame, escape_headers
 from invitekit.io.table_writers import write_table
 
 SIGNS = "=+-@\t\r\n＝＋－＠"
-# OWASP's signs, what Excel makes of wide ones, and texts that look escaped already.
+# The characters of OWASP, their full-width forms, and texts that look escaped already.
 CELLS = [f"{before}{sign}1+1" for sign in SIGNS for before in ("", "'", "''")] + ["'", "'x", "''", "x=1", "＝"]
 KEPT = [cell for cell in CELLS if cell.strip() == cell and not cell.lstrip("'").startswith(("\t", "\r", "\n"))]
-"""Cells that the loader does not trim."""
+"""Cells that ``load`` does not trim."""
 
 
 def raw(path: Path, column: int) -> list[str]:
@@ -46,7 +46,7 @@ def test_no_cell_runs_and_each_is_read_back_to_the_letter(tmp_path: Path, make: 
     assert [found for found, cell in zip(back, CELLS, strict=True) if cell in KEPT] == KEPT
 
 
-def test_engines_escape_alike_and_undo_it() -> None:
+def test_engines_escape_and_unescape_in_the_same_way() -> None:
     con = duckdb.connect()
     con.execute("set enable_progress_bar = false").fetchall()
     cells = con.from_arrow(pl.DataFrame({"x": CELLS}).with_row_index("n").to_arrow())

@@ -1,4 +1,4 @@
-"""Dates and times as people have them: every form is read as it is meant, or refused with the form named."""
+"""Dates and times in every form: each one is read correctly, or rejected with its form."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def times(*cells: Any, name: str = "invited_at", **options: Any) -> list[dt.date
 
 
 def reason(*cells: Any, **options: Any) -> str:
-    """Why all cells are rejected."""
+    """Return why all cells are rejected."""
     ((_, why),) = of_column(*cells, **options).summary.reject_reasons
     return why
 
@@ -80,7 +80,7 @@ READ: dict[dt.datetime, list[Any]] = {
 
 
 @pytest.mark.parametrize(("cell", "meant"), [(cell, meant) for meant, cells in READ.items() for cell in cells])
-def test_a_time_is_read_in_every_form(cell: Any, meant: dt.datetime) -> None:
+def test_every_form_of_a_time_is_read(cell: Any, meant: dt.datetime) -> None:
     assert times(cell) == [meant]
 
 
@@ -115,7 +115,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("cell", "why"), [(cell, why) for why, cells in REFUSED.items() for cell in cells])
-def test_what_is_refused_names_the_form_and_never_the_value(cell: str, why: str) -> None:
+def test_an_invalid_time_is_rejected_with_its_form_but_not_its_value(cell: str, why: str) -> None:
     assert reason(cell) == f"is not a valid date or time: {why}"
 
 
@@ -148,7 +148,7 @@ def test_years_begin_with_2000_and_end_with_2099() -> None:
         (["3/15/26 9:30", "3/5/26 9:30"], [(2026, 3, 15, 9, 30), (2026, 3, 5, 9, 30)]),
         (["15.03.26", "05.03.26"], [(2026, 3, 15), (2026, 3, 5)]),
         (["26-03-15", "26-03-05"], [(2026, 3, 15), (2026, 3, 5)]),
-        # Dates of four digits prove the order for those of two.
+        # Dates with four-digit years prove the order of those with two digits.
         (["05/03/26", "15/03/2026"], [(2026, 3, 5), (2026, 3, 15)]),
     ],
 )
@@ -161,7 +161,7 @@ def test_the_user_decides_where_a_column_leaves_the_two_digit_year_open() -> Non
 
 
 @pytest.mark.parametrize(("second", "order"), [("04/28/2025", "day first"), ("28/04/2025", "day first")])
-def test_as_many_proofs_of_either_order_are_a_tie_that_the_day_wins(second: str, order: str) -> None:
+def test_with_equal_evidence_the_day_comes_first(second: str, order: str) -> None:
     other = "28/04/2025" if second.startswith("04") else "04/28/2025"
     loaded = of_column("03/04/2025", second, other)
     assert loaded.summary.dates[0].order == order
@@ -169,13 +169,13 @@ def test_as_many_proofs_of_either_order_are_a_tie_that_the_day_wins(second: str,
     assert reason("28/04/2025", "04/28/2025").endswith(f"{time_forms.NO_SUCH_DATE} (day first)")
 
 
-def test_the_twelfth_is_ambiguous_and_the_thirteenth_a_proof() -> None:
+def test_the_twelfth_is_ambiguous_and_the_thirteenth_is_not() -> None:
     assert of_column("12/12/2025").summary.dates[0].evidence.undecided
     assert of_column("12/13/2025").summary.dates[0].order == "month first"
     assert of_column("13/12/2025").summary.dates[0].order == "day first"
 
 
-def test_another_file_that_proves_the_order_is_said(tmp_path: Path) -> None:
+def test_another_file_that_proves_the_order_is_reported(tmp_path: Path) -> None:
     for name, day in (("a", "03/04/2026"), ("b", "04/13/2026")):
         (tmp_path / f"{name}.csv").write_text(f"Account,Status,Sent At\nx,Invited,{day}\n")
     told = str(ik.load(tmp_path).summary)
@@ -185,7 +185,7 @@ def test_another_file_that_proves_the_order_is_said(tmp_path: Path) -> None:
 
 
 GAP = dt.datetime(2026, 3, 29, 1, 30)
-"""02:30 in Berlin on the night when the clock skips from 02:00 to 03:00, with the offset before it."""
+"""02:30 in Berlin in the night when 02:00 to 03:00 is skipped, with the offset before the change."""
 
 
 SKIPPED = [
@@ -195,7 +195,7 @@ SKIPPED = [
 
 
 @pytest.mark.parametrize("cell", SKIPPED)
-def test_a_clock_that_summer_time_skips_is_one_moment_in_every_spelling(cell: Any) -> None:
+def test_a_skipped_hour_has_the_same_value_in_every_form(cell: Any) -> None:
     assert times(cell, time_zone="Europe/Berlin") == [GAP]
 
 
@@ -203,7 +203,7 @@ def test_a_day_without_midnight_is_read() -> None:
     assert times("2018-11-04", "4 Nov 2018", time_zone="America/Sao_Paulo") == [dt.datetime(2018, 11, 4, 3)] * 2
 
 
-def test_a_column_has_a_zone_of_its_own() -> None:
+def test_each_column_may_have_its_own_zone() -> None:
     column = TimeColumn("f.csv", "invited_at", "Asia/Shanghai")
     found, left = column.read(pl.Series(["2026-03-05 17:30:00", "5 Mar 2026 5:30 PM", "2026-03-05 09:30 UTC"]))
     assert (found.to_list(), left.null_count()) == ([HALF_PAST_NINE] * 3, 3)
@@ -217,7 +217,7 @@ NOTHING = [
 
 
 @pytest.mark.parametrize("cell", NOTHING)
-def test_a_day_that_stands_for_none_is_empty(cell: Any) -> None:
+def test_a_placeholder_date_is_empty(cell: Any) -> None:
     assert times(cell) == [None]
     assert times(cell, column="Associated At", name="associated_at") == [None]
 
@@ -229,7 +229,7 @@ FOR_EVER = [
 
 
 @pytest.mark.parametrize("cell", FOR_EVER)
-def test_an_expiry_that_never_comes_is_later_than_every_rule(cell: Any) -> None:
+def test_never_expires_is_later_than_every_date(cell: Any) -> None:
     frame = pl.DataFrame({"Account": ["a"], "Method": ["Email"], "Status": ["Invited"], "Sent At": ["2026-03-05"]})
     records = ik.load(frame.with_columns(pl.Series("Expires At", [cell]))).records
     assert records["expires_at"].to_list() == [NEVER]
@@ -238,7 +238,7 @@ def test_an_expiry_that_never_comes_is_later_than_every_rule(cell: Any) -> None:
     assert ik.annotate(records.with_columns(expires_at=None), as_of=as_of)["effective_status"].to_list() == ["expired"]
 
 
-def test_a_record_can_do_without_a_time_that_cannot_be_read(tmp_path: Path) -> None:
+def test_an_invalid_optional_time_is_null(tmp_path: Path) -> None:
     path = tmp_path / "h.csv"
     head = "Account,Status,Sent At,Expires At,Associated At\n"
     path.write_text(head + "a,Associated,2026-03-05,soon,5 Foo 2026\nb,Associated,soon,2026-03-12,2026-03-06\n")
@@ -262,7 +262,7 @@ def test_a_record_can_do_without_a_time_that_cannot_be_read(tmp_path: Path) -> N
     ("texts", "swapped"),
     [(["13/03/2026", "14/03/2026", "28/03/2026"], 3), (["03/03/2026"] * 3, 0), (["13/03/2026"], 0)],
 )
-def test_dates_that_a_spreadsheet_swapped_are_said(tmp_path: Path, texts: list[str], swapped: int) -> None:
+def test_dates_that_a_spreadsheet_may_have_swapped_are_reported(tmp_path: Path, texts: list[str], swapped: int) -> None:
     path = tmp_path / "opened.xlsx"
     with xlsxwriter.Workbook(path) as book:
         sheet, style = book.add_worksheet(), book.add_format({"num_format": "dd/mm/yyyy"})
@@ -309,11 +309,11 @@ def test_other_names_decide_the_order_of_day_and_month(other: str, at: dt.dateti
     assert snapshot_dates(["h 03-03-2026", other])[0] == dt.datetime(2026, 3, 3)
 
 
-def test_names_that_prove_either_order_prove_none() -> None:
+def test_names_with_contradicting_orders_have_no_date() -> None:
     assert snapshot_dates(["h 02-03-2026", "h 30-03-2026", "h 03-30-2026"]) == [None] * 3
 
 
-def test_several_files_without_a_date_are_told_how_to_have_one(tmp_path: Path) -> None:
+def test_several_files_without_a_date_get_a_hint(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text("Account,Status\nx,Invited\n")
     assert "2 of 2 sources have no date" in str(ik.load(tmp_path).summary)
@@ -322,7 +322,7 @@ def test_several_files_without_a_date_are_told_how_to_have_one(tmp_path: Path) -
     assert "no date" not in str(ik.load(tmp_path, snapshot_at=DAY).summary)
 
 
-def test_every_form_of_a_month_that_babel_knows_is_read_or_means_several() -> None:
+def test_every_month_name_of_babel_is_read_or_ambiguous() -> None:
     text = files("invitekit.ingest").joinpath("time_words.toml").read_text(encoding="utf-8")
     languages = re.findall(r"\w+", text[text.index("# Languages:") + 12 : text.index("month_1")])
     assert len(languages) > 80
@@ -341,7 +341,7 @@ def test_every_form_of_a_month_that_babel_knows_is_read_or_means_several() -> No
 
 
 @pytest.mark.parametrize("problem", [*REFUSED, f"{time_forms.NO_SUCH_DATE} (day first)"])
-def test_the_report_says_in_chinese_why_a_time_cannot_be_read(problem: str) -> None:
+def test_reasons_for_invalid_times_are_translated_to_chinese(problem: str) -> None:
     told = translate_reason(f"is not a valid date or time: {problem}", "zh")
     assert told.startswith("不是可读的时间：")
     assert re.search(r"[a-z]{3,}", told.replace("Unix", "")) is None

@@ -364,7 +364,7 @@ class Panel {
     this.end(this.problem);
   }
 
-  private showResult({ file, paths, facts, still, said, passed, gates }: ExportResult): void {
+  private showResult({ file, paths, facts, still, said, passed, checks }: ExportResult): void {
     const link = this.link(file, paths, `${this.text("download")} ${file}`, "ikx-button ikx-download");
     put(
       this.result,
@@ -384,7 +384,7 @@ class Panel {
         h(
           "ul",
           {},
-          gates.map((gate) => h("li", {}, gate)),
+          checks.map((check) => h("li", {}, check)),
         ),
       ),
     );

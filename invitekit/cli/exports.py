@@ -77,21 +77,21 @@ def verify(
 ) -> None:
     """Check an exported file against its manifest."""
     from invitekit.cli import output as out
-    from invitekit.export import resolve_key, signer
+    from invitekit.export import describe_signature, resolve_key
     from invitekit.export import verify as verify_file
 
     manifest = verify_file(file)
-    words = signer(manifest, resolve_key(key_file))
+    words = describe_signature(manifest, resolve_key(key_file))
     if as_json:
         out.json_line(
             {"rows_read": manifest.rows, "records": manifest.rows, "rejects": 0, "file": manifest.file}
-            | {"sha256": manifest.sha256, "level": manifest.level, "gates": list(manifest.gates), "signature": words}
+            | {"sha256": manifest.sha256, "level": manifest.level, "checks": list(manifest.checks), "signature": words}
         )
         return
     when = f"{manifest.created_at:%Y-%m-%d %H:%M} UTC"
     out.line(f"{manifest.file} is the file that was exported on {when}: {manifest.rows:,} rows.")
     out.line(words)
-    out.line(f"Level {manifest.level}; every gate that needs no records passed again.")
+    out.line(f"Level {manifest.level}; every check that needs no records passed again.")
 
 
 @key.command("new", cls=Command)
@@ -159,7 +159,7 @@ def _json(done: Exported) -> dict[str, Any]:
         "sha256": done.sha256,
         "key_id": done.key_id,
         "columns": list(done.columns),
-        "emptied": done.emptied,
-        "gates": list(done.gates),
-        "alike": [{"by": list(one.by), "unique": one.unique, "small": one.small} for one in done.alike],
+        "nulled": done.nulled,
+        "checks": list(done.checks),
+        "uniqueness": [{"by": list(one.by), "unique": one.unique, "small": one.small} for one in done.uniqueness],
     }

@@ -305,14 +305,14 @@ def shell_quoted(text: str, *, windows: bool = os.name == "nt") -> str:
 def exported(done: Exported) -> None:
     """Print what was exported, which checks it passed, and how far its records can be distinguished."""
     line(f"{done.rows:,} rows, {done.level}, in {done.path}; its manifest is {done.manifest.name}.")
-    if done.emptied:
-        counts = ", ".join(f"{name} {count:,}" for name, count in done.emptied.items())
+    if done.nulled:
+        counts = ", ".join(f"{name} {count:,}" for name, count in done.nulled.items())
         line(f"Values that were masked already, or mean nothing, are empty: {counts}.")
-    for one in done.alike:
+    for one in done.uniqueness:
         line(one.sentence(done.language))
-    from invitekit.export import GATES  # noqa: PLC0415 - not loaded by other commands
+    from invitekit.export import CHECKS  # noqa: PLC0415 - not loaded by other commands
 
-    line(f"Checked before it was published: {', '.join(GATES[gate] for gate in done.gates)}.")
+    line(f"Checked before it was published: {', '.join(CHECKS[name] for name in done.checks)}.")
     if done.level == "aggregated":
         line("Exports of nearly the same records differ where a count is rounded differently: publish only one.")
     else:

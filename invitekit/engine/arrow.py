@@ -1,4 +1,4 @@
-"""Take a frame of any engine as Arrow data, and Arrow data as a Polars frame."""
+"""Convert a frame of any engine to Arrow, and Arrow data to a Polars frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from invitekit.errors import ArgumentError
 from invitekit.i18n import _
 
 _CALENDAR = (-719_162, 2_932_896)
-"""The first and last day of the calendar, from 1970-01-01: Polars panics beyond it."""
+"""The first and last day of the calendar, counted from 1970-01-01; Polars panics beyond it."""
 _A_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
@@ -50,7 +50,7 @@ def as_table(frame: Any) -> pa.Table:
 
 
 def to_polars(batch: pa.RecordBatch) -> pl.DataFrame:
-    """Build a Polars frame with the columns of a batch, named by position; what Polars cannot hold becomes text.
+    """Convert a batch to a Polars frame, with columns named by position; types that Polars lacks become text.
 
     Raises:
         pyarrow.ArrowException, PolarsError, PanicException: The data are damaged, or nested in a way that Polars lacks.
@@ -66,14 +66,14 @@ def _as_series(column: pa.Array) -> Any:
 
 
 def _simple(column: pa.Array) -> pa.Array:
-    """Return a column in a type that Polars has; times in UTC, numbers as text where no calendar has the day."""
+    """Convert a column to a type that Polars has; times to UTC, times beyond the calendar to text."""
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     kind = column.type
     if pa.types.is_decimal256(kind):
         return column.cast(pa.string())
     if pa.types.is_timestamp(kind) and kind.tz:
-        # The moments are the same, and not every name of a zone is known.
+        # The times are the same in UTC, and some names of zones are unknown to Polars.
         column = column.cast(pa.timestamp(kind.unit, "UTC"))
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         numbers = column.view(pa.int32() if pa.types.is_date32(kind) else pa.int64())
@@ -87,6 +87,6 @@ def _simple(column: pa.Array) -> pa.Array:
 
 
 def _plain(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
-    """Cast columns of mixed values to text: pandas' object columns may mix texts and numbers."""
+    """Cast object columns to text: those of pandas may mix texts and numbers."""
     mixed = [name for name, kind in frame.schema.items() if kind in (nw.Object, nw.Unknown)]
     return frame.with_columns(nw.col(name).cast(nw.String) for name in mixed) if mixed else frame

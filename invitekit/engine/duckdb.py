@@ -1,4 +1,4 @@
-"""Quote names and texts in SQL, run queries to their end, share rows with a connection, and find that of a relation."""
+"""Quote names and texts in SQL, run queries to their end, and find the connection of a relation."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ if TYPE_CHECKING:
 
 
 def connection_of(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyConnection | None:
-    """Return the connection that a relation runs on, without asking it anything: a cell may be using it just now.
+    """Return the connection of a relation without using it, because a notebook cell may be using it now.
 
-    No method returns it. The relation holds its connection, and Python's garbage collector lists what an object holds.
+    No method returns it. The relation references its connection, and Python's garbage collector lists references.
 
     Returns:
-        The connection, or None for a release of DuckDB that keeps it out of Python's sight. A caller has to copy the
-        rows then.
+        The connection, or None for a release of DuckDB that hides it. Then the caller has to copy the rows.
     """
-    import duckdb  # noqa: PLC0415 - who only quotes a name does not need it
+    import duckdb  # noqa: PLC0415 - not needed to quote a name
 
-    return next((held for held in gc.get_referents(relation) if isinstance(held, duckdb.DuckDBPyConnection)), None)
+    return next((one for one in gc.get_referents(relation) if isinstance(one, duckdb.DuckDBPyConnection)), None)
 
 
 def apart(records: Any) -> tuple[Any, duckdb.DuckDBPyConnection | None]:
-    """Return a relation on a separate connection, and that connection, so that a cell may use the first one.
+    """Return a relation on a separate connection, and that connection, so that a notebook cell may use the first one.
 
-    A relation that reads a temporary table and a frame of another engine are returned as they are.
+    A relation on a temporary table is returned unchanged, like a frame of another engine.
     """
-    import duckdb  # noqa: PLC0415 - who only quotes a name does not need it
+    import duckdb  # noqa: PLC0415 - not needed to quote a name
 
     owner = connection_of(records) if isinstance(records, duckdb.DuckDBPyRelation) else None
     if owner is not None:
@@ -43,7 +42,7 @@ def apart(records: Any) -> tuple[Any, duckdb.DuckDBPyConnection | None]:
 
 @contextlib.contextmanager
 def registered(con: duckdb.DuckDBPyConnection, name: str, rows: Any) -> Iterator[None]:
-    """Make Arrow rows available to SQL by a name."""
+    """Register Arrow rows for SQL under a name."""
     con.register(name, rows)
     try:
         yield
@@ -62,12 +61,12 @@ def ident(name: str) -> str:
 
 
 def lit_path(path: Path) -> str:
-    """Return a path as a literal for DuckDB's readers, which read a bracket or a star in it as a pattern."""
+    """Return a path as a literal for DuckDB's readers, with wildcards escaped."""
     return lit("".join(f"[{c}]" if c in "*?[" else c for c in str(path)))
 
 
 def run(con: duckdb.DuckDBPyConnection, query: str, values: Sequence[Any] | None = None) -> int:
-    """Run a statement to its end, and return the count of rows that it changed, if it changes any."""
+    """Run a statement to its end, and return the number of changed rows."""
     result = con.execute(query, values).fetchall()
     return int(result[0][0]) if result and isinstance(result[0][0], int) else 0
 
@@ -78,5 +77,5 @@ def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
 
 
 def one(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    """Return the one number of a query; null is 0."""
+    """Return the number that a query returns; null is 0."""
     return int(con.execute(query).fetchall()[0][0] or 0)

@@ -1,4 +1,4 @@
-"""Take the records of what ``load`` returned, where a frame is wanted."""
+"""Accept the result of ``load`` where a frame is expected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from invitekit.i18n import _
 
 
 class HasRecords:
-    """A value whose ``records`` and ``rejects`` are frames: what ``load`` returns."""
+    """A value with the frames ``records`` and ``rejects``, such as the result of ``load``."""
 
     __slots__ = ()
 
@@ -22,10 +22,10 @@ class HasRecords:
 
 
 def as_frame(records: Any) -> Any:
-    """Return the records of what ``load`` returned; a frame stays as it is.
+    """Return the records of the result of ``load``; a frame is returned unchanged.
 
     Raises:
-        WorkspaceError: They are in a workspace, or on a DuckDB connection, that is closed.
+        WorkspaceError: Their workspace or DuckDB connection is closed.
     """
     frame = records.records if isinstance(records, HasRecords) else records
     if is_relation(frame) and (owner := connection_of(frame)) is not None:
@@ -39,10 +39,10 @@ def as_frame(records: Any) -> Any:
 
 
 def as_narwhals(records: Any) -> Any:
-    """Return what a user passed as a Narwhals frame.
+    """Convert a user's records to a Narwhals frame.
 
     Args:
-        records: A frame of any engine, or what ``load`` returned.
+        records: A frame of any engine, or the result of ``load``.
 
     Raises:
         ArgumentError: It is not a frame.
@@ -56,6 +56,6 @@ def as_narwhals(records: Any) -> Any:
         ) from None
     except TypeError:
         raise ArgumentError(
-            _("Records are of the type {kind}, which is no frame.", kind=type(records).__name__),
+            _("Records have the type {kind}, which is not a frame.", kind=type(records).__name__),
             hint=_("pass what load(...) returns."),
         ) from None

@@ -1,6 +1,6 @@
 """Run a Python script in a child process with limits on memory and processor time.
 
-A library may allocate whatever a damaged file asks for, and would then abort this process. This file is also the main
+A library may allocate as much memory as a damaged file requests, and then abort the process. This file is also the main
 script of the child: it imports nothing of the package, so that the child starts quickly.
 """
 
@@ -21,13 +21,13 @@ _HIDE_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
 def run_limited(script: Path, arguments: Sequence[str], *, memory: int, seconds: int) -> int:
-    """Run a script, and return its exit code, not 0 if it was stopped. No process is left behind, whatever happens.
+    """Run a script and return its exit code, which is not 0 if it was stopped. The process always ends.
 
     Args:
-        script: A file of Python that imports nothing from beside it.
+        script: A Python file that imports no other file of its folder.
         arguments: Its ``sys.argv[1:]``.
-        memory: Bytes that it may take.
-        seconds: Processor time that it may take.
+        memory: The most bytes of memory.
+        seconds: The most seconds of processor time.
 
     Raises:
         OSError: No process can be started: this Python is embedded in another program.
@@ -50,17 +50,17 @@ def run_limited(script: Path, arguments: Sequence[str], *, memory: int, seconds:
 
 
 def _is_within(pid: int, memory: int, seconds: int) -> bool:
-    """Return whether a process is within its limits: not every system can limit it itself."""
-    import psutil  # noqa: PLC0415 - not loaded where nothing is run
+    """Return whether a process is within its limits, which not every system enforces."""
+    import psutil  # noqa: PLC0415 - only needed to run a child
 
-    used, took = 0, 0.0
+    used, time = 0, 0.0
     with contextlib.suppress(psutil.Error):  # it has ended
         child = psutil.Process(pid)
         # On Windows the interpreter of a virtual environment starts another one.
         for process in (child, *child.children(recursive=True)):
             used += process.memory_info().rss
-            took += sum(process.cpu_times()[:2])
-    return used <= memory and took <= seconds
+            time += sum(process.cpu_times()[:2])
+    return used <= memory and time <= seconds
 
 
 def _main(memory: str, seconds: str, script: str, *arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""Compute a lazy frame: once, with its rows kept where its records are, or into memory."""
+"""Materialize a lazy frame: on its own engine, or into memory."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 Frame = TypeVar("Frame")
 
 SHARE = 1_000_000
-"""Rows that DuckDB computes at a time where their groups can be computed apart."""
+"""Rows that DuckDB computes at a time if their groups can be computed separately."""
 _NUMBERS = itertools.count(1)
 _Tables = dict[str, "duckdb.DuckDBPyRelation"]
 _TEMP_TABLES: ContextVar[_Tables | None] = ContextVar("_TEMP_TABLES", default=None)
-"""The tables made since the innermost ``temp_tables`` began: by name, a relation of the same connection."""
+"""The tables created inside the innermost ``temp_tables`` block: by name, a relation of the same connection."""
 
 
 def materialize(records: Frame) -> Frame:
-    """Compute a lazy frame once and return its rows as a frame of the same engine; an eager frame stays as it is.
+    """Compute a lazy frame once and return its rows as a frame of the same engine; an eager frame stays unchanged.
 
-    A lazy frame is computed again for each query, and for each side of a join with itself. In DuckDB the rows
-    go to a temporary table of the relation's own connection: it ends with the connection, spills to its folder,
-    and is allowed in a file that is open for reading only.
+    Otherwise a lazy frame is computed again for each query, and for each side of a join with itself. In DuckDB the rows
+    go to a temporary table of the relation's own connection: it ends with the connection, may spill to disk, and is
+    allowed in a read-only database.
 
     Args:
         records: A native frame of any engine, or a Narwhals frame.
@@ -47,9 +47,9 @@ def materialize(records: Frame) -> Frame:
 
 
 def with_row_numbers(frame: Any, name: str) -> Any:
-    """Materialize a Narwhals frame and number its rows, so that columns can be computed apart and joined by row.
+    """Materialize a Narwhals frame and number its rows, so that columns can be computed separately and joined by row.
 
-    The numbers are distinct and not negative; only eager frames have them in the order of their rows.
+    The numbers are distinct and not negative; only in eager frames do they follow the order of the rows.
     """
     if isinstance(frame, nw.DataFrame):
         return frame.with_row_index(name)
@@ -62,29 +62,29 @@ def with_row_numbers(frame: Any, name: str) -> Any:
     return frame.collect().with_row_index(name).lazy()
 
 
-def join_by_row(frame: Any, answers: Any, name: str, *, complete: bool) -> Any:
-    """Add columns that were computed apart to a frame of ``with_row_numbers``, by the number of each row.
+def join_by_row(frame: Any, computed: Any, name: str, *, complete: bool) -> Any:
+    """Join columns that were computed separately to a frame of ``with_row_numbers``, by row number.
 
     Args:
         frame: All rows; in an eager frame their numbers are in order.
-        answers: Columns of the same rows, or of some: the others are left out of the result.
+        computed: Columns of all rows, or of some; rows without them are left out of the result.
         name: The column of the numbers.
-        complete: Whether every row has an answer: then DuckDB need not keep the rows themselves in memory.
+        complete: Whether ``computed`` has every row: then DuckDB does not need to keep the frame in memory.
     """
     if complete and isinstance(frame, nw.DataFrame) and frame.implementation.is_polars():
         # A sort costs a third of a join.
-        return nw.concat([frame, answers.sort(name).drop(name)], how="horizontal")
-    return frame.join(answers, on=name, how="left" if complete else "inner")
+        return nw.concat([frame, computed.sort(name).drop(name)], how="horizontal")
+    return frame.join(computed, on=name, how="left" if complete else "inner")
 
 
 def in_shares(frame: Any, group: str, compute: Callable[[Any], Any]) -> Any:
-    """Compute the rows of some groups after those of others, where all at once would not fit into memory.
+    """Compute a large frame in several shares of its groups, so that each fits into memory.
 
-    Only DuckDB does so, with many rows: it keeps most of the input of windows and joins in memory.
+    This is only for many rows in DuckDB, which keeps most of the input of windows and joins in memory.
 
     Args:
         frame: A materialized Narwhals frame.
-        group: A column of whole numbers; no computed row depends on the rows of another group.
+        group: A column of whole numbers; a computed row depends on the rows of its own group only.
         compute: Takes and returns a Narwhals frame.
     """
     shares = -(-count_rows(frame) // SHARE) if frame.implementation.is_duckdb() else 1
@@ -99,9 +99,9 @@ def in_shares(frame: Any, group: str, compute: Callable[[Any], Any]) -> Any:
 
 
 def with_positions(frame: Any, name: str, group: str, order: list[str]) -> Any:
-    """Number the rows of each group of a Narwhals frame from 1, the last of its order first; rows may move.
+    """Number the rows of each group of a Narwhals frame from 1, in descending order; the order of rows may change.
 
-    Eager frames are sorted once: a window with an order sorts each group for itself, and takes twice as long.
+    Eager frames are sorted once: a window with an order sorts each group separately, which takes twice as long.
     """
     if isinstance(frame, nw.DataFrame):
         frame = frame.sort(group, *order).with_row_index(name)
@@ -111,22 +111,22 @@ def with_positions(frame: Any, name: str, group: str, order: list[str]) -> Any:
 
 
 def with_running_sum(frame: Any, name: str, group: str, order: str) -> Any:
-    """Replace whole numbers of a Narwhals frame by their sum up to each row of the row's group; rows may move.
+    """Replace whole numbers of a Narwhals frame by their running sum in each group; the order of rows may change.
 
-    Eager frames are sorted once, as above.
+    Eager frames are sorted once, as in ``with_positions``.
     """
     if isinstance(frame, nw.DataFrame):
         total = nw.col(name).cum_sum()
         frame = frame.sort(group, order).with_columns(total, _ik_before=total - nw.col(name))
         return frame.with_columns(nw.col(name) - nw.col("_ik_before").min().over(group)).drop("_ik_before")
-    # DuckDB's sum of whole numbers is wider than they are.
+    # In DuckDB, the sum of integers has a wider type.
     return frame.with_columns(nw.col(name).cum_sum().over(group, order_by=order).cast(nw.Int64))
 
 
 def collect(frame: Any) -> Any:
-    """Return the rows of a small Narwhals frame in memory; pyarrow is loaded only where the engine needs it.
+    """Return the rows of a small Narwhals frame in memory; NaN of pandas is null in the result.
 
-    NaN of pandas is null in the result.
+    Pyarrow is loaded only if the engine needs it.
     """
     if frame.implementation.is_polars():
         return frame if isinstance(frame, nw.DataFrame) else frame.collect()
@@ -146,9 +146,9 @@ def is_relation(records: Any) -> TypeGuard[duckdb.DuckDBPyRelation]:
 
 @contextlib.contextmanager
 def temp_tables() -> Iterator[Callable[[Frame], Frame]]:
-    """Drop every table materialized inside the block when it ends; without a block, a table lives with its connection.
+    """Drop every table materialized inside the block at its end; without a block, a table ends with its connection.
 
-    The block gets a function ``persist``: a frame that is passed through it outlives the block.
+    The block gets a function ``persist``, which keeps a frame beyond the block.
 
     Example:
         >>> import duckdb
@@ -180,9 +180,9 @@ def temp_tables() -> Iterator[Callable[[Frame], Frame]]:
 
 
 def _as_table(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """Store a relation as a temporary table; all statements run through relations, which know their connection."""
+    """Store a relation as a temporary table; all statements run through relations, which have their connection."""
     name = f"ik_table_{next(_NUMBERS)}"
-    # What "create" answers is a small relation of the same connection: it does not carry the query behind the rows.
+    # "create" returns a small relation of the same connection, without the query of the rows.
     base = cast("duckdb.DuckDBPyRelation", relation.query("ik_base", f"create temp table {name} as from ik_base"))
     tables = _TEMP_TABLES.get()
     if tables is not None:

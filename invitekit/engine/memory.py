@@ -1,4 +1,4 @@
-"""How much memory a process may still take, and work in a child process where that is limited."""
+"""The memory that a process may still use, and work in a child process if it is limited."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
 
 _CGROUP = Path("/sys/fs/cgroup")
 _IDLE_SECONDS = 20
-"""How long a process that has met its limit may stand still: threads that got no memory wait for each other."""
-_MET = 0.95
-"""The part of its limit from which on a process has met it."""
+"""How long a process at its limit may be idle: threads without memory wait for each other."""
+_AT_LIMIT = 0.95
+"""The share of its limit from which a process is at its limit."""
 
 
 def address_space() -> int:
@@ -29,8 +29,8 @@ def address_space() -> int:
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that are free on this machine, or within the limits of its container and process."""
-    import psutil  # noqa: PLC0415 - loaded only where it is asked
+    """Return the free bytes of memory within the limits of the machine, the container and the process."""
+    import psutil  # noqa: PLC0415 - loaded only when needed
 
     free = min(int(psutil.virtual_memory().available), address_space() - int(psutil.Process().memory_info().vms))
     with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
@@ -40,20 +40,20 @@ def free_memory() -> int:
 
 
 def work_in_child() -> None:
-    """Fork where the memory of this process is limited: return in the child, and exit with its code in the parent.
+    """Fork if the memory of this process is limited: return in the child, and exit with its code in the parent.
 
-    Libraries abort a process that meets its limit, or stand still: only another process can tell. Nothing is forked
-    where such a library is loaded already: its threads would be missing in the child.
+    At the limit, libraries abort or hang, which only another process can detect. If such a library is loaded already,
+    there is no fork, because its threads would be missing in the child.
 
     Raises:
-        MemoryError: The child was killed, or met its limit and stood still.
+        MemoryError: The child was killed, or hung at its limit.
     """
     limit = address_space()
     if limit == sys.maxsize or {"polars", "duckdb"} & sys.modules.keys():
         return
     if (child := os.fork()) == 0:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # which interrupts a process that may start no thread
-        # What libraries print before they abort goes nowhere.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # OpenBLAS fails if it may not start threads
+        # Output of libraries before they abort is discarded.
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         return
@@ -68,8 +68,8 @@ def work_in_child() -> None:
 
 
 def _watch(child: int, limit: int) -> int:
-    """Wait for a child process, kill it if it hangs at its limit, and return how it ended."""
-    import psutil  # noqa: PLC0415 - loaded only where it is asked
+    """Wait for a child process, kill it if it hangs at its limit, and return its wait status."""
+    import psutil  # noqa: PLC0415 - loaded only when needed
 
     process, used, since = psutil.Process(child), 0.0, time.monotonic()
     while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
@@ -77,6 +77,6 @@ def _watch(child: int, limit: int) -> int:
         now = time.monotonic()
         if used != (used := sum(process.cpu_times()[:2])):
             since = now
-        elif now - since > _IDLE_SECONDS and process.memory_info().vms > limit * _MET:
+        elif now - since > _IDLE_SECONDS and process.memory_info().vms > limit * _AT_LIMIT:
             process.kill()
     return ended[1]

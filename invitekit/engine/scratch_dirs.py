@@ -12,44 +12,44 @@ import uuid
 from functools import cache
 from pathlib import Path
 
-_TAG = re.compile(r"\.(?P<pid>[0-9]+)-(?P<start>[0-9]*)-(?P<place>[0-9]*)\.[^.]*$")
+_TAG = re.compile(r"\.(?P<pid>[0-9]+)-(?P<start>[0-9]*)-(?P<namespace>[0-9]*)\.[^.]*$")
 _PREFIX = "invitekit"
 ScratchDir = tempfile.TemporaryDirectory[str]
 
 
 def owner_tag() -> str:
-    """Return a tag for folder names that identifies this process: ``.pid-start-place.``."""
-    return f".{os.getpid()}-{process_start_time(os.getpid()) or ''}-{where_processes_are()}."
+    """Return a tag for folder names that identifies this process: ``.pid-start-namespace.``."""
+    return f".{os.getpid()}-{process_start_time(os.getpid()) or ''}-{pid_namespace()}."
 
 
 def scratch_dir() -> ScratchDir:
     """Create a private folder for data that does not fit into memory: records in plain text.
 
-    Folders that killed processes left, such as a notebook's kernel, are removed first.
+    Folders of killed processes, such as the kernel of a notebook, are removed first.
     """
     remove_abandoned_scratch_dirs()
     return ScratchDir(prefix=f"{_PREFIX}{owner_tag()}", ignore_cleanup_errors=True)
 
 
 def remove_abandoned_scratch_dirs() -> None:
-    """Remove the folders of killed processes: they contain records."""
+    """Remove the folders of killed processes, which contain records."""
     remove_abandoned(Path(tempfile.gettempdir()), _PREFIX)
 
 
 def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> int:
-    """Remove the subfolders that a dead process of this machine tagged as its own, and return how many there were.
+    """Remove the subfolders that are tagged with a dead process of this machine, and return their number.
 
     Args:
-        folder: Where to look.
-        prefix: How their names begin.
-        suffix: How their names end, after the tag and the random part.
+        folder: The folder to search.
+        prefix: The beginning of their names.
+        suffix: The end of their names, after the tag and the random part.
     """
     count = 0
     for path in folder.iterdir():
         if not (path.name.startswith(prefix) and path.name.endswith(suffix)):
             continue
         tag = _TAG.search(path.name.removesuffix(suffix))
-        if not (tag and tag["place"] == where_processes_are() and path.is_dir()):
+        if not (tag and tag["namespace"] == pid_namespace() and path.is_dir()):
             continue
         if not is_alive(int(tag["pid"]), tag["start"]):
             shutil.rmtree(path, ignore_errors=True)
@@ -58,11 +58,11 @@ def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> int:
 
 
 def is_alive(pid: int, start_time: str) -> bool:
-    """Return whether a process still runs; in doubt it does.
+    """Return whether a process still runs; if unknown, True.
 
     Args:
-        pid: Its number, which a later process may have now.
-        start_time: Its ``process_start_time``; empty if that was not known.
+        pid: Its PID, which a later process may have now.
+        start_time: Its ``process_start_time``; empty if unknown.
     """
     current = process_start_time(pid)
     return current is not None and (current == start_time or not (current and start_time))
@@ -71,26 +71,26 @@ def is_alive(pid: int, start_time: str) -> bool:
 def process_start_time(pid: int) -> str | None:
     """Return when a process started, in hundredths of a second, or None if there is no such process.
 
-    The text is empty where the system does not tell. It never changes while the process runs: psutil adds
-    the boot time on Linux, which moves with the clock, so it is taken off again.
+    The text is empty if the system does not state it. It is constant while the process runs: on Linux psutil adds the
+    boot time, which changes with the clock, so it is subtracted again.
     """
-    import psutil  # noqa: PLC0415 - not loaded where nothing is written
+    import psutil  # noqa: PLC0415 - only needed for writing
 
     try:
         created = psutil.Process(pid).create_time()
         return str(round(100 * (created - psutil.boot_time() if psutil.LINUX else created)))
     except psutil.NoSuchProcess:
-        # Without /proc, as in a hardened container, a process does not even see itself: nothing is known of others.
+        # Without /proc, as in a hardened container, a process cannot see any process, not even itself.
         return "" if pid == os.getpid() or process_start_time(os.getpid()) == "" else None
     except (psutil.AccessDenied, OSError):
         return ""
 
 
 @cache
-def where_processes_are() -> str:
-    """Return digits that differ by machine and PID namespace: a folder may be shared with processes of others.
+def pid_namespace() -> str:
+    """Return digits that identify the machine and its PID namespace.
 
-    Machines number their own processes, and so do containers.
+    Machines and containers may share a folder, but each numbers its own processes.
     """
     host = hashlib.sha256(f"{platform.node()} {uuid.getnode()}".encode()).hexdigest()[:8]
     try:

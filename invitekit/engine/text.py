@@ -1,4 +1,4 @@
-"""Search for words whatever their case, accents and width: one regular expression for every engine and the screen."""
+"""Search for words regardless of case, accents and width: one regular expression for every engine and the screen."""
 
 from __future__ import annotations
 
@@ -9,65 +9,65 @@ from collections import defaultdict
 from functools import cache
 
 PLAIN = "\x01-\x7f\u3400-\u9fff\uac00-\ud7a3"
-"""Letters that are written in one way only, once they are in lower case: the inside of a class."""
+"""Characters that have only one spelling in lower case, as the content of a character class."""
 _ACCENTS = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff"
 _IGNORED = f"[{_ACCENTS}{_INVISIBLE}]*"
-"""What may follow any letter."""
+"""Ignored characters after any letter."""
 _ALSO = {"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "ı": "i", "‘": "'", "’": "'", "ʼ": "'", "“": '"', "”": '"',
          "–": "-", "—": "-", "−": "-"}  # fmt: skip
-"""Spellings that Unicode does not list."""
+"""Spellings that Unicode does not decompose."""
 _JOINED = {
     "ffi": ("ﬃ", "ﬀi", "fﬁ"), "ffl": ("ﬄ", "ﬀl", "fﬂ"), "ff": ("ﬀ",), "fi": ("ﬁ",), "fl": ("ﬂ",), "st": ("ﬆ",),
     "ss": ("ß", "ẞ"), "ij": ("ĳ",), "ae": ("æ", "ä", "a\u0308"), "oe": ("œ", "ö", "o\u0308", "ø"),
     "ue": ("ü", "u\u0308"),
 }  # fmt: skip
-"""Letters that are also written as one, the longest first."""
+"""Letters that are also written as one character, the longest first."""
 _WITH_E = "äöüø"
-"""Letters that are also written with an e behind them."""
+"""Letters that are also written as their base letter and an e."""
 _LIGATURES = {one: letters for letters, ones in _JOINED.items() for one in ones if len(one) == 1 and one not in _WITH_E}
 _VARIANTS = ((0x41, 0x3400), (0xA640, 0xAB70), (0xF900, 0xFB00), (0xFE10, 0x10000), (0x10400, 0x10450),
              (0x1D400, 0x1D800), (0x2F800, 0x2FA20))  # fmt: skip
-"""Where Unicode has other spellings of a letter."""
+"""Ranges of Unicode with other spellings of a letter."""
 
 
 def fold(text: str) -> str:
-    """Return a text as names are compared: without case, width and white space around it."""
+    """Fold a text to compare names: without case, width and surrounding white space."""
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
 def search_words(text: str) -> tuple[str, ...]:
-    """Return the words of a text that are searched for: each once, in lower case, ligatures written out."""
-    seen = unicodedata.normalize("NFC", re.sub(f"[\0{_INVISIBLE}]", "", text).lower())
+    """Return the distinct words of a search text in lower case, without accents and ligatures."""
+    folded = unicodedata.normalize("NFC", re.sub(f"[\0{_INVISIBLE}]", "", text).lower())
     for joined, letters in _LIGATURES.items():
-        seen = seen.replace(joined, letters)
-    return tuple(dict.fromkeys(re.sub(f"[{_ACCENTS}]", "", seen).split()))
+        folded = folded.replace(joined, letters)
+    return tuple(dict.fromkeys(re.sub(f"[{_ACCENTS}]", "", folded).split()))
 
 
 def plain_spellings(word: str) -> list[str]:
-    """Return the spellings that a word of ``search_words`` has in ``PLAIN`` letters of lower case."""
+    """Return the spellings of a word of ``search_words`` with ``PLAIN`` letters only."""
     letters = [(_base(letter), _base(letter) + "e") if letter in _WITH_E else (_base(letter),) for letter in word]
     return ["".join(spelling) for spelling in itertools.product(*letters)]
 
 
 def other_letters(word: str) -> str:
-    """Return a class of the letters beyond ``PLAIN`` ones of which a text needs one to contain another spelling."""
+    """Return the class of letters that a text needs one of to contain another spelling than the plain ones."""
     letters = set(re.sub(f"[{PLAIN}]", "", word_pattern(word).replace(_IGNORED, "")))
     return f"[{_ACCENTS}{_INVISIBLE}{''.join(sorted(letters))}]"
 
 
 def word_pattern(word: str) -> str:
-    """Build a regular expression that finds a word of ``search_words``, of classes that all engines read alike.
+    """Build a regular expression for a word of ``search_words`` that has the same meaning on all engines.
 
-    Case, accents and width do not matter; an umlaut is found with and without an e behind its letter, a
-    ligature as its letters, and the other way round.
+    Case, accents and width do not matter. An umlaut matches its base letter with or without an e, a ligature matches
+    its letters, and the other way round.
     """
     parts, at = [], 0
     while at < len(word):
         letters = next((some for some in _JOINED if word.startswith(some, at)), word[at])
         at += len(letters)
         own = "".join(map(_letter, letters)) + (f"(?:{_letter('e')})?" if letters in _WITH_E else "")
-        # At the end, one that joins more letters than were typed so far is found too.
+        # At the end of the word, a ligature of more letters than were typed also matches.
         keys = [some for some in _JOINED if some == letters or (at == len(word) and some.startswith(letters))]
         joined = [_any_case(one) for some in keys for one in _JOINED[some]]
         parts.append(f"(?:{'|'.join([own, *joined])})" if joined else own)
@@ -78,8 +78,8 @@ def _letter(letter: str) -> str:
     """Build the expression of a letter in all its spellings."""
     base = _base(letter)
     own = _class({letter, base, *_spellings().get(base, ())})
-    apart = unicodedata.normalize("NFD", base)
-    return f"(?:{own}|{''.join(map(_letter, apart))})" if len(apart) > 1 else own
+    parts = unicodedata.normalize("NFD", base)
+    return f"(?:{own}|{''.join(map(_letter, parts))})" if len(parts) > 1 else own
 
 
 def _any_case(letters: str) -> str:
@@ -91,7 +91,7 @@ def _class(letters: set[str]) -> str:
 
 
 def _base(letter: str) -> str:
-    """Return the letter that another one is a spelling of; itself, if that would be none or several."""
+    """Return the base letter of a letter; the letter itself if it has no single one."""
     small = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", letter).casefold())
     base = unicodedata.normalize("NFC", re.sub(f"[{_ACCENTS}]", "", _ALSO.get(small, small)))
     return _ALSO.get(base, base) if len(base) == 1 and not base.isspace() else letter

@@ -1,24 +1,24 @@
-"""Exports for analysts: records without personal identifiers, checked before the file gets its final name."""
+"""Export records without personal identifiers; the file is checked before it gets its final name."""
 
-from invitekit.export.anonymity import Unique
+from invitekit.export.anonymity import UniquenessReport
 from invitekit.export.api import export
-from invitekit.export.checks import GATES
+from invitekit.export.checks import CHECKS
 from invitekit.export.keys import key_override, new_key, resolve_key, rotate_key, stored_key
 from invitekit.export.manifest import Manifest, verify
 from invitekit.export.pipeline import Exported
-from invitekit.export.signature import signer
+from invitekit.export.signature import describe_signature
 
 __all__ = [
-    "GATES",
+    "CHECKS",
     "Exported",
     "Manifest",
-    "Unique",
+    "UniquenessReport",
+    "describe_signature",
     "export",
     "key_override",
     "new_key",
     "resolve_key",
     "rotate_key",
-    "signer",
     "stored_key",
     "verify",
 ]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from invitekit.errors import ArgumentError, check_language
 from invitekit.export.keys import resolve_key
-from invitekit.export.pipeline import Exported, Job, Progress, refuse_old_page, run
+from invitekit.export.pipeline import Exported, Job, Progress, check_manifest_target, run
 from invitekit.export.source import open_source
 from invitekit.export.writers import SINKS
 from invitekit.i18n import Language, _
@@ -39,25 +39,26 @@ def export(
     progress: Progress | None = None,
     sources: Iterable[Path] = (),
 ) -> Exported:
-    """Write records for others to analyse, without personal identifiers, and check the file before it gets its name.
+    """Export records without personal identifiers to a file, and check the file before it gets its name.
 
-    A policy drops, masks, tokenises, generalises or keeps every column; a column without a policy stops the export. The
-    file is written in a private folder beside its target, read back by another engine and compared with what may be
-    exported. Only then it gets its name, and its manifest after it. ``masked`` and ``pseudonymised`` files are still
+    A policy drops, masks, tokenises, generalises or keeps every column; a column without a rule stops the export. The
+    file is written in a private folder beside its target, read back by another engine and compared with the policy.
+    Then it is renamed to its target, followed by its manifest. ``masked`` and ``pseudonymised`` files are still
     personal data. Rows are in a new random order each time.
 
     Args:
-        records: What ``annotate`` or ``plan_resends`` returned, of any engine.
+        records: The result of ``annotate`` or ``plan_resends``, of any engine.
         path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``.
         level: ``masked`` (as the portal does), ``pseudonymised`` (the default: tokens, months) or
             ``aggregated`` (counts of at least ten customers).
         policy: A policy, or the path of a TOML file with rows for extra columns.
-        key: A key or the path of a key file; else ``INVITEKIT_KEY``, else the stored one of ``new_key``, else a
+        key: A key or the path of a key file. Default: ``INVITEKIT_KEY``, else the stored key of ``new_key``, else a
             new key for this export only. The same key and purpose give the same tokens.
-        purpose: What the export is for; tokens of two purposes do not join.
-        filter: Which records; default: all. The manifest states it, without values that may identify people.
-        remarks: ``drop`` exports only whether there are any; ``scrub`` removes recognised personal data, best effort.
-        language: Of the sentences about unique records: ``en`` or ``zh``.
+        purpose: What the export is for. Tokens of different purposes cannot be joined.
+        filter: The records to export; default: all. The manifest has it, without values that may identify people.
+        remarks: ``drop`` exports only whether there are remarks; ``scrub`` removes recognised personal data, best
+            effort.
+        language: The language of the sentences about unique records: ``en`` or ``zh``.
         overwrite: Replace a file of that name.
         spreadsheet_safe: In CSV, put an apostrophe before a cell that would run as a formula.
         workspace: Records the export in its history, by ``start_export`` and ``finish_export``.
@@ -65,12 +66,12 @@ def export(
         sources: Files that must not be overwritten.
 
     Returns:
-        ``Exported``; print it to see how many records are unique.
+        ``Exported``; its text states how many records are unique.
 
     Raises:
         PolicyError: A column is not in the policy, or the policy file is wrong.
         ArgumentError: An argument is not valid.
-        SchemaError: A column has values that its rule in the policy cannot handle.
+        SchemaError: A column has values that its rule cannot handle.
         OutputError: The name, the folder or the disk does not allow it.
         LeakError: The file failed a check and was deleted.
 
@@ -86,9 +87,9 @@ def export(
         (1, True, False)
     """
     _check(language, remarks, purpose)
-    read = tuple(sources)
-    target = check_target(path, extensions=SINKS, overwrite=overwrite, sources=read)
-    refuse_old_page(target, overwrite=overwrite, sources=read)
+    protected = tuple(sources)
+    target = check_target(path, extensions=SINKS, overwrite=overwrite, sources=protected)
+    check_manifest_target(target, overwrite=overwrite, sources=protected)
     chosen = _policy(policy, level)
     secrets = Secrets(resolve_key(key), purpose)
     source = open_source(records, filter)
@@ -99,8 +100,8 @@ def export(
         source, target, rows, chosen, secrets, remarks, spreadsheet_safe, language, overwrite, progress or _silent,
         filter.public_words() if filter else None,
     )  # fmt: skip
-    with _noted(workspace, job) as note:
-        return note(run(job))
+    with _recorded(workspace, job) as record:
+        return record(run(job))
 
 
 def _silent(_name: str, _done: int, _total: int) -> None:
@@ -115,8 +116,11 @@ def _check(language: str, remarks: str, purpose: str | None) -> None:
         raise ArgumentError(_("purpose is empty."), hint=_("say what the export is for, or leave it out."))
 
 
-def _policy(given: Policy | str | os.PathLike[str] | None, level: Level | None) -> Policy:
-    chosen = given if isinstance(given, Policy) else read_policy(given, level) if given else standard(level or DEFAULT)
+def _policy(policy: Policy | str | os.PathLike[str] | None, level: Level | None) -> Policy:
+    if isinstance(policy, Policy):
+        chosen = policy
+    else:
+        chosen = read_policy(policy, level) if policy else standard(level or DEFAULT)
     if level is not None and chosen.level != level:
         raise ArgumentError(
             _("level is '{level}', the policy's is '{own}'.", level=level, own=chosen.level),
@@ -126,8 +130,8 @@ def _policy(given: Policy | str | os.PathLike[str] | None, level: Level | None) 
 
 
 @contextlib.contextmanager
-def _noted(workspace: Any, job: Job) -> Iterator[Callable[[Exported], Exported]]:
-    """Record in the workspace that an export began and how it ended, also after an error."""
+def _recorded(workspace: Any, job: Job) -> Iterator[Callable[[Exported], Exported]]:
+    """Record in the workspace that an export starts and how it ends, even after an error."""
     if workspace is None:
         yield lambda exported: exported
         return
@@ -136,12 +140,12 @@ def _noted(workspace: Any, job: Job) -> Iterator[Callable[[Exported], Exported]]
     )
     done: list[Exported] = []
 
-    def note(exported: Exported) -> Exported:
+    def record(exported: Exported) -> Exported:
         done.append(exported)
         return exported
 
     try:
-        yield note
+        yield record
     finally:
         status = "completed" if done else "failed"
         rows, sha256 = (done[0].rows, done[0].sha256) if done else (None, None)

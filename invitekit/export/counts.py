@@ -1,4 +1,4 @@
-"""Aggregated export: counts of records, with small cells suppressed and the others rounded."""
+"""The aggregated export: counts of records, with small cells suppressed and the others rounded."""
 
 from __future__ import annotations
 
@@ -7,80 +7,81 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from invitekit.errors import OutputError
+from invitekit.export.customer_numbers import CUSTOMER_NUMBER
 from invitekit.export.transform import release
-from invitekit.export.whose import WHO
 from invitekit.i18n import _
-from invitekit.privacy import Range, Row, Secrets
+from invitekit.privacy import Range, Rule, Secrets
 from invitekit.privacy.disclosure import STEP, round_count, rounded
 
-MOST = 1e12
+_MAX_COUNT = 1e12
 _CELL = "_ik_cell"
-_NOBODY = 0.5
-"""The largest share of records without a customer: with more, hardly any customer would be counted."""
+_MAX_UNIDENTIFIED = 0.5
+"""The largest share of records without a known customer."""
 
 
-def counted_rows(rows: Sequence[Row], fewest: int) -> tuple[Row, ...]:
-    """Return the rules of a table of counts: its groups, and the numbers of records and customers."""
-    form = Range(round_count(fewest) or STEP, MOST, step=STEP)
-    return (*rows, *(Row("", "count", name, name, form) for name in ("records", "customers")))
+def counted_rows(rows: Sequence[Rule], fewest: int) -> tuple[Rule, ...]:
+    """Return the rules of a table of counts: its grouping columns, and the numbers of records and customers."""
+    form = Range(round_count(fewest) or STEP, _MAX_COUNT, step=STEP)
+    return (*rows, *(Rule("", "count", name, name, form) for name in ("records", "customers")))
 
 
-def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets, fewest: int) -> pl.DataFrame:
+def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Rule], secrets: Secrets, fewest: int) -> pl.DataFrame:
     """Count records and customers for each combination of released values, rounded to the nearest ten.
 
-    A cell of fewer customers than ``fewest`` is left out.
+    Cells with fewer customers than ``fewest`` are left out.
 
     Args:
-        batches: Frames of the grouping columns and the customer of each record (``with_who``).
+        batches: Frames of the grouping columns, with the customer number of each record (``with_customer_numbers``).
         rows: The rules of the grouping columns.
-        secrets: For tokens.
-        fewest: Fewest customers of a cell.
+        secrets: The key and purpose of tokens.
+        fewest: The fewest customers of a cell.
 
     Raises:
         OutputError: Most records have no known customer, or no cell is large enough.
     """
     names = [row.into for row in rows]
     counts = _counted(batches, rows, secrets)
-    _refuse_nobody(int(counts["records"].sum()), int(counts["named"].sum()))
+    _check_identified(int(counts["records"].sum()), int(counts["identified"].sum()))
     shown = counts.filter(pl.col("customers") >= fewest)
     if shown.is_empty():
         raise OutputError(
-            _("No combination of {columns} is of {fewest} customers.", columns=", ".join(names), fewest=fewest),
+            _("No combination of {columns} has {fewest} customers.", columns=", ".join(names), fewest=fewest),
             hint=_("drop columns in a policy file, or export more records."),
         )
     numbers = [rounded(pl.col(name)).alias(name) for name in ("records", "customers")]
     return shown.select(*names, *numbers).sort(names, nulls_last=True)
 
 
-def _refuse_nobody(records: int, named: int) -> None:
-    if records - named > records * _NOBODY:
+def _check_identified(records: int, identified: int) -> None:
+    if records - identified > records * _MAX_UNIDENTIFIED:
         raise OutputError(
             _(
                 "{unknown:,} of {records:,} records have no known customer, so customers cannot be counted.",
-                unknown=records - named,
+                unknown=records - identified,
                 records=records,
             ),
             hint=_("export records with account names or email addresses that are not masked, or another level."),
         )
 
 
-def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets) -> pl.DataFrame:
-    """Count batch by batch, keeping only the number of its cell and of its customer for each record.
+def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Rule], secrets: Secrets) -> pl.DataFrame:
+    """Count batch by batch, and store only the cell number and the customer number of each record.
 
     Returns:
-        The cells with their ``records``, how many of these have a known customer (``named``), and ``customers``.
+        The cells with their ``records``, the ``identified`` ones of these, and ``customers``.
     """
     names = [row.into for row in rows]
     cells, records, people = pl.DataFrame(), [], []
     for batch in batches:
-        made = release(batch, rows, secrets)
-        new = made.unique() if cells.is_empty() else made.unique().join(cells, on=names, how="anti", nulls_equal=True)
+        released = release(batch, rows, secrets)
+        new = released.unique()
+        new = new if cells.is_empty() else new.join(cells, on=names, how="anti", nulls_equal=True)
         numbered = new.with_row_index(_CELL, offset=cells.height)
         cells = numbered if cells.is_empty() else pl.concat([cells, numbered])
-        found = made.with_columns(batch[WHO]).join(cells, on=names, how="left", nulls_equal=True)
-        records.append(found.group_by(_CELL).agg(pl.len().alias("records"), pl.col(WHO).count().alias("named")))
-        people.append(found.select(_CELL, WHO).drop_nulls().unique())
-    total = pl.concat(records).group_by(_CELL).agg(pl.col("records", "named").sum().cast(pl.Int64))
+        joined = released.with_columns(batch[CUSTOMER_NUMBER]).join(cells, on=names, how="left", nulls_equal=True)
+        records.append(joined.group_by(_CELL).agg(records=pl.len(), identified=pl.col(CUSTOMER_NUMBER).count()))
+        people.append(joined.select(_CELL, CUSTOMER_NUMBER).drop_nulls().unique())
+    total = pl.concat(records).group_by(_CELL).agg(pl.col("records", "identified").sum().cast(pl.Int64))
     customers = pl.concat(people).unique().group_by(_CELL).agg(pl.len().cast(pl.Int64).alias("customers"))
     joined = cells.join(total, on=_CELL, how="left").join(customers, on=_CELL, how="left")
     return joined.with_columns(pl.col("customers").fill_null(0))

@@ -1,4 +1,4 @@
-"""Stored keys: in the environment, in the system's keyring, or in a file that only its owner can read."""
+"""Keys from the environment, the system's keyring, or a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -20,50 +20,48 @@ VARIABLE = "INVITEKIT_KEY"
 SERVICE, NAME = "invitekit", "export key"
 _KEYRING = "the system's keyring"
 _IN_KEYRING = "in the system's keyring"
-"""The text of the settings' key file if the key is in the keyring; without it, the slow keyring is not used."""
+"""The content of the settings' key file if the key is in the keyring; without it, the slow keyring is not read."""
 
 
 class _KeyringError(Exception):
-    """The keyring is locked, this machine has none, or the library for it is not installed."""
+    """The keyring is locked or missing, or its library is not installed."""
 
 
-def resolve_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
-    """Return the key for tokens; without any, a new one that is not stored.
+def resolve_key(key: Key | str | os.PathLike[str] | None = None) -> Key:
+    """Return the key for tokens; if there is none, a new key that is not stored.
 
     Args:
-        given: A key, or the path of a key file; else the environment's ``INVITEKIT_KEY``, else the stored one of
+        key: A key, or the path of a key file. Default: ``INVITEKIT_KEY`` in the environment, else the stored key of
             ``new_key``.
 
     Raises:
         ArgumentError: A key is not 64 hexadecimal digits, its file can be read by others, or the keyring is locked.
         SourceError: The key file is missing.
     """
-    return _kept(given) or Key.new(kept=False)
+    return _existing(key) or Key.new(stored=False)
 
 
-def stored_key(given: str | os.PathLike[str] | None = None) -> Key:
+def stored_key(file: str | os.PathLike[str] | None = None) -> Key:
     """Return the stored key.
 
     Raises:
         ArgumentError: There is none, or it is not usable.
         SourceError: The key file is missing.
     """
-    found = _kept(given)
-    if found is None:
-        raise ArgumentError(
-            _("No key is stored: each export makes one of its own."), hint=_("run 'invitekit key new'.")
-        )
-    return found
+    key = _existing(file)
+    if key is None:
+        raise ArgumentError(_("No key is stored: each export uses a new one."), hint=_("run 'invitekit key new'."))
+    return key
 
 
 def new_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, str]:
-    """Make a key and store it: in the named file, else in the keyring, else in the settings' key file.
+    """Create and store a key: in the given file, else in the keyring, else in the settings' key file.
 
     Returns:
-        The key, and the name of where it is stored.
+        The key, and the place where it is stored, as text.
 
     Raises:
-        OutputError: There is a key already, or it cannot be written.
+        OutputError: A key exists already, or the key cannot be written.
     """
     key, path = Key.new(), Path(file) if file is not None else default_file()
     if file is None:
@@ -76,26 +74,25 @@ def new_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, str]:
 
 
 def key_override(file: str | os.PathLike[str] | None = None) -> str | None:
-    """Return the name of what overrides the stored key; None if the stored key is used.
+    """Return a sentence if the environment overrides the stored key; else None.
 
     Raises:
-        ArgumentError: What overrides it is not a key.
+        ArgumentError: The environment variable is not a key.
     """
     text = os.environ.get(VARIABLE)
     return f"{VARIABLE} is set: key {Key.from_text(text).id} is used until it is unset" if text and not file else None
 
 
 def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, str]:
-    """Replace the stored key by a new one; the old one stays beside it under its ID.
+    """Replace the stored key by a new one; the old key is kept under its ID.
 
-    The old one is stored under its ID first, and replaced by the new one in one step: after an interruption the key is
-    one of the two, and it can be rotated again.
+    The old key is copied first, and then replaced in one step, so that an interruption loses no key.
 
     Returns:
-        The old key, the new one, and the name of where it is stored.
+        The old key, the new one, and the place where it is stored, as text.
 
     Raises:
-        ArgumentError: There is none to replace, or it is in the environment.
+        ArgumentError: No key is stored, or the key is in the environment.
         OutputError: It cannot be written.
     """
     if file is None and os.environ.get(VARIABLE):
@@ -107,8 +104,8 @@ def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, st
         if _put_in_keyring(old, f"{NAME} {old.id}") and _put_in_keyring(key):
             return old, key, _KEYRING
         raise OutputError(_("The keyring did not store the new key."), hint=_("unlock it, and rotate again."))
-    _write(path.with_name(f"{path.name}.{old.id}"), old.text(), over=True)
-    _write(path, key.text(), over=True)
+    _write(path.with_name(f"{path.name}.{old.id}"), old.text(), overwrite=True)
+    _write(path, key.text(), overwrite=True)
     return old, key, f"the file {path}"
 
 
@@ -117,18 +114,18 @@ def default_file() -> Path:
     return Path(platformdirs.user_config_path("invitekit")) / "key"
 
 
-def _kept(given: Key | str | os.PathLike[str] | None) -> Key | None:
-    if isinstance(given, Key):
-        return given
-    if given is not None:
-        return _read(Path(given))
+def _existing(key: Key | str | os.PathLike[str] | None) -> Key | None:
+    if isinstance(key, Key):
+        return key
+    if key is not None:
+        return _read(Path(key))
     if text := os.environ.get(VARIABLE):
         return Key.from_text(text)
     return _read(default_file()) if default_file().exists() else None
 
 
 def _put_in_keyring(key: Key, name: str = NAME) -> bool:
-    """Store a key in the keyring, and return whether that worked."""
+    """Store a key in the keyring, and return whether it succeeded."""
     try:
         _ask_keyring(lambda keyring: keyring.set_password(SERVICE, name, key.text()))
     except _KeyringError:
@@ -181,7 +178,7 @@ def _text(path: Path) -> str:
     try:
         mode, text = path.stat().st_mode, path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = os_reason(error) if isinstance(error, OSError) else _("it is no text")
+        reason = os_reason(error) if isinstance(error, OSError) else _("it is not text")
         raise SourceError(
             _("The key file '{name}' cannot be read: {reason}.", name=path.name, reason=reason),
             hint=_("check its path."),
@@ -193,17 +190,17 @@ def _text(path: Path) -> str:
     return text
 
 
-def _write(path: Path, text: str, *, over: bool = False) -> None:
-    """Write a key file whole or not at all; from its first moment only its owner can read it."""
+def _write(path: Path, text: str, *, overwrite: bool = False) -> None:
+    """Write a key file whole or not at all; only its owner can read it, from the start."""
     try:
         with private_dir(path.parent, path.name) as folder:
             part = folder / path.name
-            part.touch(0o600)  # private before the key is written, also where its mode cannot be changed
+            part.touch(0o600)  # private before the key is written, even if the mode cannot be changed later
             part.write_text(text + "\n", "ascii")
-            if over:
+            if overwrite:
                 publish(part, path, overwrite=True)
             else:
-                publish_new(part, path)  # never over another key, not even one that appears at this moment
+                publish_new(part, path)  # never replaces a key, not even one of another process
     except FileExistsError:
         raise OutputError(
             _("'{name}' exists already.", name=path.name), hint=_("name another, or run 'key rotate'.")

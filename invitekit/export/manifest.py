@@ -1,4 +1,4 @@
-"""The manifest beside an exported file: what was done and checked, so that it can be verified later."""
+"""The manifest of an exported file, which describes the file so that it can be verified later."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from msgspec import Meta, Struct
 
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ChangedError, LeakError, PolicyError, SourceError, raise_alone
-from invitekit.export.anonymity import Unique
-from invitekit.export.checks import GATES, Expected, prove
+from invitekit.export.anonymity import UniquenessReport
+from invitekit.export.checks import CHECKS, Expected, verify_file
 from invitekit.export.manifest_columns import Column, row_of
 from invitekit.export.read_written import READERS
-from invitekit.export.transform import Seen
+from invitekit.export.transform import ExpectedStats
 from invitekit.i18n import _
 from invitekit.io.atomic_write import os_reason
 from invitekit.io.digest import digest
-from invitekit.privacy import Row
+from invitekit.privacy import Rule
 from invitekit.privacy.policy import Level
 
 FORMAT = 1
@@ -30,27 +30,27 @@ _Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The description of an exported file, without a path or a value of a record.
+    """The description of an exported file, without paths and values of records.
 
     Attributes:
         file: Its name.
         sha256: The hash of its bytes.
         rows: Its number of rows.
         level: The level of the policy.
-        key_id: The ID of the key of its tokens; None for one that was not stored.
+        key_id: The ID of the key of its tokens; None for a key that is not stored.
         purpose: What the export is for, in the user's words.
-        filter: The filter of the exported records, without identifying values; None for all.
-        columns: By released column: its source, what was done, and what it may contain.
-        gates: The checks that it passed, of ``GATES``.
-        nulls: By released column, empty cells.
-        emptied: By released column, values that were masked already or mean nothing.
-        alike: How many records are unique, as ``Unique``.
+        filter: The filter of the exported records, without identifying values; None for all records.
+        columns: The source, the action and the type of each released column.
+        checks: The checks of ``CHECKS`` that it passed.
+        nulls: Empty cells, by released column.
+        nulled: Masked values and placeholders that were exported as null, by released column.
+        uniqueness: How many records are unique, as ``UniquenessReport``.
         remarks: ``drop`` or ``scrub``.
-        spreadsheet_safe: Whether CSV was written for spreadsheets.
-        fewest: Fewest customers of each cell of counts.
-        signature: By the key of ``key_id``; None where no key is stored.
+        spreadsheet_safe: Whether CSV was escaped for spreadsheets.
+        fewest: The fewest customers of each cell of counts; None for records.
+        signature: The signature by the key ``key_id``; None without a stored key.
         created_at: UTC.
-        invitekit: The version.
+        invitekit: The version of invitekit.
         format: The version of the manifest.
     """
 
@@ -62,10 +62,10 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     purpose: str | None
     filter: str | None
     columns: Annotated[dict[str, Column], Meta(min_length=1)]
-    gates: tuple[str, ...]
+    checks: tuple[str, ...]
     nulls: dict[str, _Count]
-    emptied: dict[str, _Count]
-    alike: tuple[Unique, ...]
+    nulled: dict[str, _Count]
+    uniqueness: tuple[UniquenessReport, ...]
     remarks: Literal["drop", "scrub"]
     spreadsheet_safe: bool
     fewest: _Count | None
@@ -78,17 +78,17 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return the manifest as JSON."""
         return msgspec.json.format(msgspec.json.encode(self, enc_hook=str), indent=2).decode() + "\n"
 
-    def expected_rows(self) -> tuple[Row, ...]:
-        """Return the rules of the policy that the columns were exported by.
+    def expected_rows(self) -> tuple[Rule, ...]:
+        """Return the rules of the exported columns.
 
         Raises:
-            ValueError, LookupError, TypeError: No export describes a column like this.
+            ValueError, LookupError, TypeError: A column is invalid.
         """
         return tuple(row_of(name, column) for name, column in self.columns.items())
 
 
 class _AnyVersion(Struct):
-    """The field that manifests of all versions have."""
+    """The field of all versions of the manifest."""
 
     format: int
 
@@ -99,14 +99,14 @@ def path_of(file: Path) -> Path:
 
 
 def verify(path: str | Path) -> Manifest:
-    """Check that an exported file is unchanged: its bytes, then every check that needs no records.
+    """Check that an exported file is unchanged: its hash, then every check that needs no records.
 
     Args:
-        path: The exported file; ``NAME.manifest.json`` is beside it. Nothing is written.
+        path: The exported file, with ``NAME.manifest.json`` beside it.
 
     Raises:
-        SourceError: File or manifest is missing or cannot be read: the export was not completed.
-        ChangedError: The file is another one, or fails a check; it is a ``LeakError`` too.
+        SourceError: The file or the manifest is missing or cannot be read: the export was not completed.
+        ChangedError: The file was changed, or fails a check; this is also a ``LeakError``.
     """
     path = Path(path)
     if path.suffix.lower() not in READERS:
@@ -116,57 +116,60 @@ def verify(path: str | Path) -> Manifest:
         )
     manifest = _read(path)
     try:
-        found = digest(path)
+        sha256 = digest(path)
     except OSError as error:
         problem = _("'{name}' cannot be read: {reason}.", name=path.name, reason=os_reason(error))
         raise SourceError(problem, hint=_("check its path and mode.")) from None
-    if found != manifest.sha256:
+    if sha256 != manifest.sha256:
         raise ChangedError("file", "sha256", 1)
-    seen = Seen(rows=manifest.rows, nulls=Counter(manifest.nulls))
-    expected = Expected(manifest.expected_rows(), seen, safe=manifest.spreadsheet_safe, fewest=manifest.fewest)
+    stats = ExpectedStats(rows=manifest.rows, nulls=Counter(manifest.nulls))
+    expected = Expected(manifest.expected_rows(), stats, safe=manifest.spreadsheet_safe, fewest=manifest.fewest)
     with scratch_dir() as folder:
         try:
-            prove(path, expected, Path(folder))
-        except LeakError as refused:
-            raise_alone(ChangedError(refused.column, refused.gate, refused.count))
+            verify_file(path, expected, Path(folder))
+        except LeakError as error:
+            raise_alone(ChangedError(error.column, error.check, error.count))
     return manifest
 
 
 def _read(path: Path) -> Manifest:
     """Read and validate the manifest of a file before trusting it: its values are used to build SQL."""
-    page = path_of(path)
+    manifest_path = path_of(path)
     try:
-        content = page.read_bytes()
+        content = manifest_path.read_bytes()
         # The fields of another version may differ.
         known = msgspec.json.decode(content, type=_AnyVersion).format == FORMAT
-        found = msgspec.json.decode(content, type=Manifest) if known else None
-        if found is not None:
-            _check(found, path.name)
+        manifest = msgspec.json.decode(content, type=Manifest) if known else None
+        if manifest is not None:
+            _check(manifest, path.name)
     except FileNotFoundError:
         raise SourceError(
             _(
                 "'{name}' has no manifest: its export was not completed, or the two files were separated.",
                 name=path.name,
             ),
-            hint=_("put '{name}' beside it, or export again.", name=page.name),
+            hint=_("put '{name}' beside it, or export again.", name=manifest_path.name),
         ) from None
     except (OSError, ValueError, TypeError, LookupError, RecursionError, PolicyError):
-        raise SourceError(_("'{name}' is not a readable manifest.", name=page.name), hint=_("export again.")) from None
-    if found is None:
         raise SourceError(
-            _("'{name}' is of another version of invitekit.", name=page.name), hint=_("check it with that version.")
+            _("'{name}' is not a readable manifest.", name=manifest_path.name), hint=_("export again.")
+        ) from None
+    if manifest is None:
+        raise SourceError(
+            _("'{name}' is of another version of invitekit.", name=manifest_path.name),
+            hint=_("check it with that version."),
         )
-    return found
+    return manifest
 
 
 def _check(manifest: Manifest, name: str) -> None:
-    """Check what types cannot express: fields that depend on others, and columns as in the policy.
+    """Check what types cannot express: fields that depend on others, and the rules of columns.
 
     Raises:
-        ValueError: No export writes this.
+        ValueError: The manifest is invalid.
     """
     is_counted = manifest.fewest is None or manifest.level == "aggregated"
     is_signed = manifest.signature is None or manifest.key_id is not None
-    if manifest.file != name or not (is_counted and is_signed) or not GATES.keys() >= set(manifest.gates):
+    if manifest.file != name or not (is_counted and is_signed) or not CHECKS.keys() >= set(manifest.checks):
         raise ValueError(name)
     manifest.expected_rows()

@@ -1,4 +1,4 @@
-"""Convert a rule of the policy to the description of a column in a manifest, and back."""
+"""Convert a rule to the description of a column in a manifest, and back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, cast
 from msgspec import Struct, field
 
 from invitekit.model import schema
-from invitekit.privacy import FirstOf, Flag, Form, Range, Row, Text, Token, Words
+from invitekit.privacy import FirstOf, Flag, Form, Range, Rule, Text, Token, Words
 from invitekit.privacy.disclosure import STEP
 from invitekit.privacy.policy import make_row
 from invitekit.privacy.policy_file import HOWS
@@ -17,19 +17,19 @@ from invitekit.privacy.policy_file import HOWS
 _FORMS: Mapping[type[Form], Literal["words", "token", "range", "date", "flag", "text"]] = {
     Words: "words", Token: "token", Range: "range", FirstOf: "date", Flag: "flag", Text: "text",
 }  # fmt: skip
-_OWN = (("remarks", "keep", "scrubbed"), ("", "count", "records"), ("", "count", "customers"))
-"""Actions of an export that a policy file cannot have."""
+_EXPORT_ONLY = (("remarks", "keep", "scrubbed"), ("", "count", "records"), ("", "count", "customers"))
+"""Rules of an export that a policy file cannot have."""
 
 
 class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What was done with a column, and what it may contain.
+    """The action on a column, and its type.
 
     Attributes:
         source: The column of the records; ``from`` in the file.
-        action, how: What was done with it.
-        form: The kind of its values.
-        values: The words that a policy file lists; None for built-in sets, and for words that the records chose.
-        prefix, least, most, whole, step, unit: As ``Token``, ``Range`` and ``FirstOf`` have them.
+        action, how: The action and its variant.
+        form: The kind of its type.
+        values: The words from a policy file; None for built-in sets, and for words that were chosen from the records.
+        prefix, least, most, whole, step, unit: The attributes of ``Token``, ``Range`` and ``FirstOf``.
     """
 
     source: str = field(name="from")
@@ -45,8 +45,8 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     unit: str | None = None
 
 
-def describe(row: Row) -> Column:
-    """Describe a rule of the policy; with its words only if a policy file lists them."""
+def describe(row: Rule) -> Column:
+    """Describe a rule; with its words only if they are from a policy file."""
     own = make_row(row.column, row.action, row.how).form if row.column in schema.BY_NAME else None
     form = cast("Form", row.form)  # only a dropped column has no form
     details = asdict(form)
@@ -56,30 +56,30 @@ def describe(row: Row) -> Column:
     return Column(source=row.column, action=row.action, how=row.how, form=_FORMS[type(form)], **details)
 
 
-def row_of(name: str, column: Column) -> Row:
-    """Return the rule of the policy that a description is of; words that the records chose are not checked again.
+def row_of(name: str, column: Column) -> Rule:
+    """Return the rule of a description; words that were chosen from the records are not checked again.
 
     Raises:
-        ValueError: No export describes a column like this.
+        ValueError: The description is invalid.
         LookupError: There is no such column or action.
         TypeError: A range lacks a number.
     """
-    row = Row(column.source, column.action, column.how, name, _form(column))
-    is_known = (row.column, row.action, row.how) in _OWN or row.how in (HOWS[row.action] or ("",))
+    row = Rule(column.source, column.action, column.how, name, _form(column))
+    is_known = (row.column, row.action, row.how) in _EXPORT_ONLY or row.how in (HOWS[row.action] or ("",))
     if not is_known or describe(row) != column:
         raise ValueError(name)
     return replace(row, form=Text()) if row.how == "top" else row
 
 
 def _form(column: Column) -> Form | None:
-    """Return the form from the description of a kept or counted column; from the policy for any other."""
+    """Return the type of a column: from the description for kept and counted ones, else from the policy."""
     if column.how == "scrubbed":
         return Text()
     if column.action == "keep" and column.values is not None:
         return Words(frozenset(column.values))
     if column.action in ("keep", "count") and column.form == "range":
         span = Range(column.least, column.most, whole=column.whole, step=column.step)  # type: ignore[arg-type]
-        # Counts are rounded, whatever the manifest says.
+        # Counts are always rounded.
         step = STEP if column.action == "count" else 1
         if span.step != step or (step > 1 and span.least < step) or span.least > span.most:
             raise ValueError(column.source)

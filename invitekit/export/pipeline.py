@@ -1,4 +1,4 @@
-"""The steps of an export: choose words, write in a private folder, verify, rename, and write the manifest."""
+"""The steps of an export: choose words, write in a private folder, verify, write the manifest, and rename."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.errors import OutputError
-from invitekit.export.anonymity import Unique
-from invitekit.export.checks import Expected, Proof, prove
+from invitekit.export.anonymity import UniquenessReport
+from invitekit.export.checks import Expected, VerificationResult, verify_file
 from invitekit.export.counts import count_cells, counted_rows
+from invitekit.export.customer_numbers import CUSTOMER_NUMBER, with_customer_numbers
 from invitekit.export.frequent_values import choose_words
 from invitekit.export.manifest import FORMAT, Manifest, path_of
 from invitekit.export.manifest_columns import describe
@@ -28,14 +29,13 @@ from invitekit.export.remarks import Scrubber
 from invitekit.export.shuffle import shuffled
 from invitekit.export.signature import signed
 from invitekit.export.source import Source
-from invitekit.export.transform import Seen, identifying, release, watch
-from invitekit.export.whose import WHO, with_who
+from invitekit.export.transform import ExpectedStats, collect_stats, identifying, release
 from invitekit.export.writers import SINKS
 from invitekit.i18n import Language, _, ngettext, translate
 from invitekit.io.atomic_write import make_private, not_written, private_dir, publish
 from invitekit.io.digest import digest
 from invitekit.io.lock import exclusive_lock
-from invitekit.privacy import Policy, Row, Secrets
+from invitekit.privacy import Policy, Rule, Secrets
 
 Progress = Callable[[str, int, int], None]
 
@@ -49,14 +49,14 @@ class Exported:
         manifest: Its manifest, beside it.
         level: The level of the policy.
         rows: The number of rows in the file.
-        records: How many were exported or counted.
+        records: The number of exported or counted records.
         sha256: The hash of the file.
-        key_id: The ID of the key of the tokens; None for one that was not stored.
+        key_id: The ID of the key of the tokens; None for a key that is not stored.
         columns: The released columns.
-        emptied: By released column, values that were masked already or mean nothing.
-        gates: The checks that it passed, of ``GATES``.
-        alike: How many records are unique.
-        language: The language of its ``repr``.
+        nulled: Masked values and placeholders that were exported as null, by released column.
+        checks: The checks of ``CHECKS`` that it passed.
+        uniqueness: How many records are unique.
+        language: The language of its text.
     """
 
     path: Path
@@ -67,15 +67,15 @@ class Exported:
     sha256: str
     key_id: str | None
     columns: tuple[str, ...]
-    emptied: dict[str, int]
-    gates: tuple[str, ...]
-    alike: tuple[Unique, ...]
+    nulled: dict[str, int]
+    checks: tuple[str, ...]
+    uniqueness: tuple[UniquenessReport, ...]
     language: Language = "en"
 
     def __str__(self) -> str:
         rows = translate(ngettext("{n:,} row", "{n:,} rows", self.rows), self.language)
-        said = [one.sentence(self.language) for one in self.alike]
-        return "\n".join([f"{rows}, {self.level}: {self.path.name}", *said])
+        sentences = [one.sentence(self.language) for one in self.uniqueness]
+        return "\n".join([f"{rows}, {self.level}: {self.path.name}", *sentences])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Job:
 
     source: Source
     target: Path
-    rows: tuple[Row, ...]
+    rows: tuple[Rule, ...]
     policy: Policy
     secrets: Secrets
     remarks: Literal["drop", "scrub"]
@@ -94,28 +94,23 @@ class Job:
     tick: Progress
     filter: str | None = None
 
-    @property
-    def counts(self) -> bool:
-        """Whether counts are exported instead of records."""
-        return self.policy.level == "aggregated"
 
-
-def refuse_old_page(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
-    """Check that the manifest would not overwrite another manifest or a source.
+def check_manifest_target(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
+    """Check that the manifest overwrites no source, and no other manifest without permission.
 
     Raises:
         OutputError: It would.
     """
-    page = path_of(target)
+    manifest = path_of(target)
     for source in sources:
         with contextlib.suppress(OSError, ValueError):  # one of them does not exist
-            if page.samefile(source):
+            if manifest.samefile(source):
                 raise OutputError(
-                    _("'{name}' is a source of this very run.", name=page.name), hint=_("name another file.")
+                    _("'{name}' is a source of this very run.", name=manifest.name), hint=_("name another file.")
                 )
-    if os.path.lexists(page) and not overwrite:
+    if os.path.lexists(manifest) and not overwrite:
         raise OutputError(
-            _("'{name}' exists already.", name=page.name), hint=_("use --overwrite (overwrite=True) to replace it.")
+            _("'{name}' exists already.", name=manifest.name), hint=_("use --overwrite (overwrite=True) to replace it.")
         )
 
 
@@ -125,63 +120,65 @@ def run(job: Job) -> Exported:
     Raises:
         OutputError: The disk does not allow it.
         LeakError: The written file failed a check.
-        SchemaError: A column has values that its rule in the policy cannot handle.
+        SchemaError: A column has values that its rule cannot handle.
     """
     try:
         with exclusive_lock(job.target), private_dir(job.target.parent, job.target.name) as folder:
             part = folder / job.target.name
             expected = _write(job, part)
-            job.tick("proving", expected.seen.rows, expected.seen.rows)
-            proof = prove(part, expected, folder)
-            manifest = signed(_manifest(job, expected, proof, digest(part)), job.secrets.key)
+            job.tick("proving", expected.stats.rows, expected.stats.rows)
+            result = verify_file(part, expected, folder)
+            manifest = signed(_manifest(job, expected, result, digest(part)), job.secrets.key)
             _publish(job, part, manifest)
-            return _exported(job, manifest, proof)
+            return _exported(job, manifest, result)
     except (OSError, pa.ArrowException) as error:
-        refused = not_written(job.target, error)
+        failure = not_written(job.target, error)
     finally:
         job.source.close()
     # Raised outside of the handler: an error of Arrow may quote a cell, and would be its cause.
-    raise refused
+    raise failure
 
 
 def _write(job: Job, part: Path) -> Expected:
-    """Write the released values, and return what the file then has to contain."""
+    """Write the released values, and return the expected content of the file."""
     secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
     sink = SINKS[part.suffix.lower()]
-    if job.counts:
+    if job.policy.level == "aggregated":
         names = list(dict.fromkeys(row.column for row in job.rows))
         with (
-            contextlib.closing(with_who(job.source, names)) as known,
-            contextlib.closing(known.batches([*names, WHO])) as batches,
+            contextlib.closing(with_customer_numbers(job.source, names)) as known,
+            contextlib.closing(known.batches([*names, CUSTOMER_NUMBER])) as batches,
         ):
-            counts = count_cells(_told(job, batches), job.rows, job.secrets, fewest)
+            counts = count_cells(_with_progress(job, batches), job.rows, job.secrets, fewest)
         sink([counts], part, safe=job.safe)
-        seen = Seen(rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns}))
-        return Expected(counted_rows(job.rows, fewest), seen, safe=job.safe, fewest=fewest)
+        stats = ExpectedStats(
+            rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns})
+        )
+        return Expected(counted_rows(job.rows, fewest), stats, safe=job.safe, fewest=fewest)
     rows = choose_words(job.source, job.rows, secret, fewest)
-    seen = Seen()
-    with contextlib.closing(_released(job, rows, secret, seen)) as made:
-        sink(made, part, safe=job.safe)
-    return Expected(rows, seen, safe=job.safe)
+    stats = ExpectedStats()
+    with contextlib.closing(_released(job, rows, secret, stats)) as frames:
+        sink(frames, part, safe=job.safe)
+    return Expected(rows, stats, safe=job.safe)
 
 
-def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Generator[pl.DataFrame]:
+def _released(job: Job, rows: tuple[Rule, ...], secret: list[str], stats: ExpectedStats) -> Generator[pl.DataFrame]:
     """Yield the released frames; a thread computes the next one while one is written."""
     scrub = Scrubber.of(job.source, rows, secret)
     names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
 
-    def leave(batch: pl.DataFrame) -> pl.DataFrame:
-        shown = scrub(batch)
-        made = release(shown, rows, job.secrets)
-        watch(seen, shown, made, rows, secret)
-        return made
+    def transform(batch: pl.DataFrame) -> pl.DataFrame:
+        scrubbed = scrub(batch)
+        released = release(scrubbed, rows, job.secrets)
+        collect_stats(stats, scrubbed, released, rows, secret)
+        return released
 
-    with contextlib.closing(prefetch(shuffled(job.source, names, leave))) as frames:
-        yield from _told(job, frames)
+    with contextlib.closing(prefetch(shuffled(job.source, names, transform))) as frames:
+        yield from _with_progress(job, frames)
 
 
-def _told(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
-    """Yield the same frames, and report the progress."""
+def _with_progress(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
+    """Yield the frames and report the progress."""
     done, total = 0, job.source.rows
     job.tick("writing", 0, total)
     for frame in frames:
@@ -190,20 +187,20 @@ def _told(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
         job.tick("writing", done, total)
 
 
-def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manifest:
+def _manifest(job: Job, expected: Expected, result: VerificationResult, sha256: str) -> Manifest:
     return Manifest(
         file=job.target.name,
         sha256=sha256,
-        rows=expected.seen.rows,
+        rows=expected.stats.rows,
         level=job.policy.level,
         key_id=job.secrets.key.id,
         purpose=job.secrets.purpose,
         filter=job.filter,
         columns={row.into: describe(row) for row in expected.rows},
-        gates=proof.gates,
-        nulls={row.into: expected.seen.nulls[row.into] for row in expected.rows},
-        emptied={name: count for name, count in expected.seen.emptied.items() if count},
-        alike=proof.alike,
+        checks=result.checks,
+        nulls={row.into: expected.stats.nulls[row.into] for row in expected.rows},
+        nulled={name: count for name, count in expected.stats.nulled.items() if count},
+        uniqueness=result.uniqueness,
         remarks=job.remarks,
         spreadsheet_safe=job.safe,
         fewest=expected.fewest,
@@ -216,48 +213,48 @@ def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manife
 
 def _publish(job: Job, part: Path, manifest: Manifest) -> None:
     """Rename the file to its target, then its manifest, whose presence means that the export is complete."""
-    page = part.with_name("manifest")
-    page.write_text(manifest.text(), encoding="utf-8")
-    old = path_of(job.target)
-    with _undone((part, job.target), (page, old)):
+    new = part.with_name("manifest")
+    new.write_text(manifest.text(), encoding="utf-8")
+    target = path_of(job.target)
+    with _restored_on_error((part, job.target), (new, target)):
         if job.overwrite:
-            old.unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
         publish(part, job.target, overwrite=job.overwrite)
-        publish(page, old, overwrite=job.overwrite)
+        publish(new, target, overwrite=job.overwrite)
 
 
 @contextlib.contextmanager
-def _undone(*pairs: tuple[Path, Path]) -> Iterator[None]:
-    """If naming the new files fails, remove them and restore the files that they replaced."""
+def _restored_on_error(*pairs: tuple[Path, Path]) -> Iterator[None]:
+    """If an error occurs, remove the new files and restore the files that they replaced."""
     earlier = [
-        (new.stat(), _aside(target, new.with_name(f"earlier {n}")), target) for n, (new, target) in enumerate(pairs)
+        (new.stat(), _backup(target, new.with_name(f"earlier {n}")), target) for n, (new, target) in enumerate(pairs)
     ]
     try:
         yield
     except BaseException:
-        for ours, kept, target in earlier:
+        for own, backup, target in earlier:
             with contextlib.suppress(OSError):
-                if os.path.lexists(target) and not os.path.samestat(target.lstat(), ours):
+                if os.path.lexists(target) and not os.path.samestat(target.lstat(), own):
                     continue  # it was there before
                 target.unlink(missing_ok=True)
-                if kept:
-                    kept.replace(target)
+                if backup:
+                    backup.replace(target)
         raise
 
 
-def _aside(target: Path, kept: Path) -> Path | None:
-    """Link or copy a file to a second name; None where there is no file."""
+def _backup(target: Path, backup: Path) -> Path | None:
+    """Link or copy a file to a second name; None if there is no file."""
     if not os.path.lexists(target):
         return None
     try:
-        os.link(target, kept, follow_symlinks=False)
+        os.link(target, backup, follow_symlinks=False)
     except (OSError, NotImplementedError):  # a disk without hard links
-        shutil.copyfile(target, kept, follow_symlinks=False)
-        make_private(kept)
-    return kept
+        shutil.copyfile(target, backup, follow_symlinks=False)
+        make_private(backup)
+    return backup
 
 
-def _exported(job: Job, manifest: Manifest, proof: Proof) -> Exported:
+def _exported(job: Job, manifest: Manifest, result: VerificationResult) -> Exported:
     return Exported(
         path=job.target,
         manifest=path_of(job.target),
@@ -267,8 +264,8 @@ def _exported(job: Job, manifest: Manifest, proof: Proof) -> Exported:
         sha256=manifest.sha256,
         key_id=manifest.key_id,
         columns=tuple(manifest.columns),
-        emptied=dict(manifest.emptied),
-        gates=manifest.gates,
-        alike=proof.alike,
+        nulled=dict(manifest.nulled),
+        checks=manifest.checks,
+        uniqueness=result.uniqueness,
         language=job.language,
     )

@@ -11,19 +11,18 @@ _END = object()
 
 
 def prefetch(items: Iterable[Item]) -> Generator[Item]:
-    """Yield the items in order, and compute the next one in another thread meanwhile.
+    """Yield the items in order, while another thread computes the next one.
 
-    At most two items are in memory. A caller that stops early closes ``items`` too; an error is raised instead of its
-    item.
+    At most two items are in memory. Closing this generator also closes ``items``; an error replaces its item.
     """
-    coming = iter(items)
+    iterator = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="invitekit-prefetch") as worker:
         try:
-            following = worker.submit(next, coming, _END)
+            following = worker.submit(next, iterator, _END)
             while (item := following.result()) is not _END:
-                following = worker.submit(next, coming, _END)
-                yield item  # type: ignore[misc]  # _END went no further than the line above
+                following = worker.submit(next, iterator, _END)
+                yield item  # type: ignore[misc]  # never _END
         finally:
             following.cancel()
-            if isinstance(coming, Generator):
-                worker.submit(coming.close).result()
+            if isinstance(iterator, Generator):
+                worker.submit(iterator.close).result()

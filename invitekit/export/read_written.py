@@ -17,7 +17,7 @@ import pyarrow as pa
 from invitekit.engine.duckdb import ident, lit, lit_path
 from invitekit.errors import LeakError, own_error, raise_alone
 from invitekit.io.spreadsheet_escape import escape_headers, unescape
-from invitekit.privacy import FirstOf, Flag, Form, Range, Row
+from invitekit.privacy import FirstOf, Flag, Form, Range, Rule
 
 MEMORY_LIMIT = "1200MB"
 """The memory limit of DuckDB while it checks a file."""
@@ -39,7 +39,7 @@ class Written:
     Attributes:
         con: A private connection with its own spill folder.
         texts: The file as it is: typed in Parquet, all text in CSV.
-        typed: The same in the types of the policy; null where a text is not valid in its type.
+        typed: The file in the types of the policy; a text that is not valid in its type is null.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -48,8 +48,8 @@ class Written:
 
 
 @contextlib.contextmanager
-def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> Iterator[Written]:
-    """Open a written file with DuckDB; its spill folder is removed afterwards.
+def read_back(path: Path, rows: Sequence[Rule], folder: Path, *, safe: bool) -> Iterator[Written]:
+    """Open a written file with DuckDB, with a spill folder that is removed afterwards.
 
     Raises:
         LeakError: The file cannot be read, or has other columns or types than expected.
@@ -68,7 +68,7 @@ def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> I
 
 
 def lock(con: duckdb.DuckDBPyConnection) -> None:
-    """Limit a connection to the allowed files, and lock this setting."""
+    """Limit a connection to its allowed files, and lock its settings."""
     for setting in ("enable_external_access = false", "lock_configuration = true"):
         con.execute(f"set {setting}").fetchall()
 
@@ -80,48 +80,50 @@ def sql_type(form: Form | None) -> str:
     return TYPES.get(type(form), "VARCHAR")
 
 
-def _opened(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> Written:
+def _opened(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool) -> Written:
     texts = READERS[path.suffix.lower()](con, path, rows, safe=safe)
-    disarm = safe and path.suffix.lower() == ".csv"
-    found = zip(texts.columns, texts.types, rows, strict=True)
-    columns = [_typed(name, kind, row, disarm=disarm) for name, kind, row in found]
+    is_escaped = safe and path.suffix.lower() == ".csv"
+    described = zip(texts.columns, texts.types, rows, strict=True)
+    columns = [_typed(name, kind, row, is_escaped=is_escaped) for name, kind, row in described]
     return Written(con, texts, texts.project(", ".join(columns)))
 
 
-def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
-    wanted, cell = sql_type(row.form), ident(found)
+def _typed(name: str, kind: object, row: Rule, *, is_escaped: bool) -> str:
+    wanted, cell = sql_type(row.form), ident(name)
     if wanted == "VARCHAR":
-        cell = unescape(cell) if disarm else cell
+        cell = unescape(cell) if is_escaped else cell
     elif str(kind) == "VARCHAR" and wanted == "DATE":
         # Excel stores a date as a time at midnight.
         at = f"try_cast({cell} as timestamp)"
         cell = f"case when {at} = date_trunc('day', {at}) then {at}::date end"
     elif str(kind) == "VARCHAR" and wanted == "BIGINT":
-        # A cast would round, and digits after the decimal point would be exported unchecked.
+        # A cast would round, so decimals would not be checked.
         cell = f"case when regexp_matches({cell}, '^-?[0-9]+$') then try_cast({cell} as bigint) end"
     elif str(kind) != wanted:
         cell = f"try_cast({cell} as {wanted})"
     return f"{cell} as {ident(row.into)}"
 
 
-def _parquet(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
+def _parquet(
+    con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool
+) -> duckdb.DuckDBPyRelation:
     del safe
-    found = con.sql(f"select * from read_parquet({lit_path(path)})")
-    expect([*found.columns], [row.into for row in rows])
-    for row, kind in zip(rows, found.types, strict=True):
+    table = con.sql(f"select * from read_parquet({lit_path(path)})")
+    check_columns([*table.columns], [row.into for row in rows])
+    for row, kind in zip(rows, table.types, strict=True):
         if str(kind) != sql_type(row.form):
             raise LeakError(row.into, "types", 1)
     foreign = con.execute(f"select count(*) from parquet_kv_metadata({lit_path(path)})").fetchall()[0][0]
     if foreign:
         raise LeakError("file", "metadata", foreign)
-    return found
+    return table
 
 
-def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
+def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool) -> duckdb.DuckDBPyRelation:
     names = [row.into for row in rows]
     with path.open(encoding="utf-8-sig", newline="") as file:
-        expect(next(csv.reader(file), []), escape_headers(names) if safe else names)
-    # Nothing is detected: a file that differs from the expected format is an error.
+        check_columns(next(csv.reader(file), []), escape_headers(names) if safe else names)
+    # Without detection, any other format is an error.
     columns = ", ".join(f"{lit(name)}: 'VARCHAR'" for name in names)
     form = (
         "auto_detect = false, strict_mode = true, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = ''"
@@ -129,22 +131,22 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, saf
     return con.sql(f"select * from read_csv({lit_path(path)}, {form}, columns = {{{columns}}})")
 
 
-def _xlsx(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
+def _xlsx(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool) -> duckdb.DuckDBPyRelation:
     del safe
     sheet = fastexcel.read_excel(path).load_sheet(0, dtypes="string")
     table = sheet.to_arrow()
-    expect(table.schema.names, escape_headers([row.into for row in rows]))
+    check_columns(table.schema.names, escape_headers([row.into for row in rows]))
     return con.from_arrow(table)
 
 
-def expect(found: Sequence[str], wanted: Sequence[str]) -> None:
+def check_columns(actual: Sequence[str], expected: Sequence[str]) -> None:
     """Check that the columns of a file are the released ones, in their order.
 
     Raises:
-        LeakError: One is missing or too many; an unknown one is named by its number only.
+        LeakError: The columns differ; the error has the number of differences only.
     """
-    if list(found) != list(wanted):
-        raise LeakError("file", "columns", len(set(found) ^ set(wanted)) or 1)
+    if list(actual) != list(expected):
+        raise LeakError("file", "columns", len(set(actual) ^ set(expected)) or 1)
 
 
 READERS: dict[str, Callable[..., duckdb.DuckDBPyRelation]] = {".parquet": _parquet, ".csv": _csv, ".xlsx": _xlsx}

@@ -11,23 +11,23 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from invitekit.export.source import Source
-from invitekit.privacy import Row, Text
+from invitekit.privacy import Rule, Text
 from invitekit.privacy.scrub import KnownNames, scrub_remarks
 
 NAMES = ("customer_full_name", "customer_name", "account_name")
-"""Columns whose values are removed from the remarks of all records."""
+"""Columns with names that are removed from the remarks of all records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scrubber:
-    """Removes personal data from remarks, best effort; does nothing if no remarks are exported."""
+    """Removes personal data from remarks, best effort; does nothing without remarks."""
 
     names: KnownNames | None
     secret: tuple[str, ...]
 
     @classmethod
-    def of(cls, source: Source, rows: Sequence[Row], secret: Sequence[str]) -> Self:
-        """Create a scrubber with the names of all customers, if remarks are exported."""
+    def of(cls, source: Source, rows: Sequence[Rule], secret: Sequence[str]) -> Self:
+        """Create a scrubber; if remarks are exported, with the names of all customers."""
         if not any(isinstance(row.form, Text) for row in rows):
             return cls(None, ())
 
@@ -39,7 +39,7 @@ class Scrubber:
         return cls(KnownNames(pl.Series("names", names, dtype=pl.String)), tuple(secret))
 
     def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
-        """Return the batch with its remarks scrubbed; a remark that is only an identifier becomes null."""
+        """Scrub the remarks of a batch; a remark that is only an identifier becomes null."""
         if self.names is None:
             return batch
         own = [batch[name].cast(pl.String) for name in self.secret]

@@ -1,4 +1,4 @@
-"""Shuffle rows, so that two exports of the same records cannot be joined row by row."""
+"""Shuffle rows, so that two exports of the same records cannot be joined by row."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from invitekit.engine.duckdb import ident, lit
 from invitekit.export.source import BATCH_ROWS, Source, computed, connection, following, frame
 
 IN_MEMORY = 768 * 2**20
-"""Bytes of records that are released at once, or read into memory; sorting more takes twice the time, and disk."""
-_PLACE = "_ik_place"
+"""The most bytes of records that are released at once in memory; sorting more on disk takes twice as long."""
+_POSITION = "_ik_position"
 _SEED_BITS = 64
 
 
@@ -26,13 +26,13 @@ def shuffled(
 ) -> Generator[pl.DataFrame]:
     """Yield the released values of all records in small frames, in a new random order each time.
 
-    Few records are released at once, so that a value that many of them share is computed once. More of a relation are
-    sorted by a private DuckDB, with a memory limit and a folder of its own.
+    Records that fit into memory are released at once, so that repeated values are computed once. A larger relation is
+    sorted by a private DuckDB with a memory limit and a spill folder.
 
     Args:
         source: The records.
-        names: Their columns that ``release`` needs.
-        release: Returns the released values of some rows, in their order.
+        names: The columns that ``release`` needs.
+        release: Returns the released values of some rows, in the same order.
 
     Raises:
         SchemaError: The records cannot be computed.
@@ -40,29 +40,29 @@ def shuffled(
     if isinstance(source.native, pl.DataFrame):
         records = source.native.select(names)
         fits = records.estimated_size() <= IN_MEMORY
-        yield from _dealt(release(records)) if fits else map(release, _dealt(records))
+        yield from _in_random_order(release(records)) if fits else map(release, _in_random_order(records))
         return
     with contextlib.closing(source.reader(names)) as reader:
-        read, size = deque[Any](), 0
+        batches, size = deque[Any](), 0
         while size <= IN_MEMORY:
             if (batch := following(reader)) is None:
-                yield from _dealt(release(_one(read, reader.schema)))
+                yield from _in_random_order(release(_concatenate(batches, reader.schema)))
                 return
-            read.append(batch)
+            batches.append(batch)
             size += batch.nbytes
-        with contextlib.closing(_sorted(source, names, read, reader)) as mixed:
+        with contextlib.closing(_sorted(source, names, batches, reader)) as mixed:
             yield from map(release, mixed.batches(names))
 
 
-def _one(read: deque[Any], schema: pa.Schema) -> pl.DataFrame:
-    """Concatenate the batches, and free each at once: otherwise there would be two copies of all rows."""
+def _concatenate(batches: deque[Any], schema: pa.Schema) -> pl.DataFrame:
+    """Concatenate the batches, and free each one immediately, to avoid a second copy of all rows."""
     frames = [frame(pa.Table.from_batches([], schema))]
-    while read:
-        frames.append(frame(read.popleft()))
+    while batches:
+        frames.append(frame(batches.popleft()))
     return pl.concat(frames)
 
 
-def _dealt(released: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def _in_random_order(released: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Yield the rows in random order; at least one frame, which may be empty."""
     released = released.rechunk()  # gathering rows from many chunks takes eight times as long
     order = pl.int_range(released.height, dtype=pl.UInt32, eager=True).shuffle(secrets.randbits(_SEED_BITS))
@@ -71,7 +71,7 @@ def _dealt(released: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _sorted(source: Source, names: Sequence[str], read: deque[Any], reader: Any) -> Source:
-    """Sort the rows that were read, and those still to be read, by a secret number."""
+    """Sort the rows that were read, and the remaining ones of the reader, by a secret random number."""
 
     def batches() -> Iterator[Any]:
         while read:
@@ -80,8 +80,8 @@ def _sorted(source: Source, names: Sequence[str], read: deque[Any], reader: Any)
 
     con, folder = connection()
     columns = ", ".join(map(ident, names))
-    # A seed of random() could give the same order twice; this salt is not stored.
-    place = f"hash(random(), {lit(secrets.token_hex(16))}) as {_PLACE}"
+    # random() alone could give the same order twice; this salt is not stored.
+    position = f"hash(random(), {lit(secrets.token_hex(16))}) as {_POSITION}"
     rows = computed(lambda: con.from_arrow(pa.RecordBatchReader.from_batches(reader.schema, batches())))
-    mixed = computed(lambda: rows.project(f"{columns}, {place}").order(_PLACE).project(columns))
+    mixed = computed(lambda: rows.project(f"{columns}, {position}").order(_POSITION).project(columns))
     return replace(source, native=mixed, columns=tuple(names), con=con, spill=folder)

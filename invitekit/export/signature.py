@@ -17,19 +17,19 @@ _PURPOSE = "signature of a manifest"
 
 
 def signed(manifest: Manifest, key: Key) -> Manifest:
-    """Return a manifest with its signature; a key that is not stored does not sign."""
+    """Return a manifest with its signature; a key that is not stored adds none."""
     return replace(manifest, signature=_signature(manifest, key)) if key.id else manifest
 
 
-def signer(manifest: Manifest, key: Key | None) -> Message:
-    """Return a sentence on which key signed a manifest.
+def describe_signature(manifest: Manifest, key: Key | None) -> Message:
+    """Check the signature of a manifest, and describe it in a sentence.
 
     Args:
-        manifest: What ``verify`` returns.
+        manifest: The result of ``verify``.
         key: The stored key, if any.
 
     Raises:
-        ChangedError: It names this key, and the signature is wrong.
+        ChangedError: The signature by this key is wrong.
     """
     if manifest.signature is None:
         return _("It is not signed: the bytes are those of the manifest, but anyone could have written both.")

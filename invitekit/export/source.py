@@ -1,11 +1,10 @@
-"""The records to export, as a stream of small frames: a DuckDB relation, or a Polars frame in memory."""
+"""The records to export as a stream of small frames, from a DuckDB relation or a Polars frame."""
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import weakref
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,13 +24,13 @@ from invitekit.i18n import _
 from invitekit.model.filters import Filter, where
 
 BATCH_ROWS = 122_880
-"""Rows of one small frame: one row group of DuckDB."""
+"""Rows of a small frame: one row group of DuckDB."""
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Records as a DuckDB relation or a Polars frame, and the connection, if it was opened here."""
+    """Records as a DuckDB relation or a Polars frame, with the connection if it was opened here."""
 
     native: duckdb.DuckDBPyRelation | pl.DataFrame
     columns: tuple[str, ...]
@@ -40,7 +39,7 @@ class Source:
     spill: str = ""
 
     def close(self) -> None:
-        """Close the connection if it was opened here, and remove what it spilled."""
+        """Close the connection if it was opened here, and remove its spill folder."""
         if self.con is not None:
             self.con.close()
             shutil.rmtree(self.spill, ignore_errors=True)
@@ -85,7 +84,7 @@ class Source:
 
 
 def open_source(records: Any, choice: Filter | None) -> Source:
-    """Open the records of any engine, those that match the filter only.
+    """Open the records of any engine that match the filter.
 
     Raises:
         ArgumentError: ``records`` is not a frame.
@@ -96,40 +95,29 @@ def open_source(records: Any, choice: Filter | None) -> Source:
 
 def frame(arrow: Any) -> pl.DataFrame:
     """Convert Arrow data to a Polars frame."""
-    made = pl.from_arrow(arrow)
-    if not isinstance(made, pl.DataFrame):
+    converted = pl.from_arrow(arrow)
+    if not isinstance(converted, pl.DataFrame):
         raise TypeError
-    return made
+    return converted
 
 
-@contextlib.contextmanager
-def unquoted() -> Iterator[None]:
-    """Replace any error of an engine, because most of them quote a cell.
+def computed(ask: Callable[[], Answer]) -> Answer:
+    """Run a query of an engine, and replace any error, which may quote a cell.
 
     Raises:
-        SchemaError: Instead of it, and without it as a cause.
+        SchemaError: The records cannot be computed; the error has no cause.
     """
     try:
-        yield
+        return ask()
     except InvitekitError:
         raise
-    except Exception as error:  # noqa: BLE001 - of any engine, and Python's own quote values too
+    except Exception as error:  # noqa: BLE001 - of any engine; Python's own errors quote values too
         raise_alone(
             SchemaError(
                 _("The records cannot be computed ({kind}).", kind=type(error).__name__),
                 hint=_("compute them once yourself; the engine's own message may quote a record."),
             )
         )
-
-
-def computed(ask: Callable[[], Answer]) -> Answer:
-    """Run a query of an engine, and replace its errors.
-
-    Raises:
-        SchemaError: The records cannot be computed.
-    """
-    with unquoted():
-        return ask()
 
 
 def following(reader: Any) -> Any:
@@ -145,7 +133,7 @@ def _opened(records: Any, choice: Filter | None) -> Source:
     chosen = where(records, choice) if choice else records
     if is_relation(chosen):
         return Source(chosen, tuple(chosen.columns), chosen.aggregate("count(*)").fetchall()[0][0])
-    # A stream can be read only once, and frequent words are searched before the export.
+    # A stream can be read only once, but an export with frequent words reads the records twice.
     rows = chosen if isinstance(chosen, pl.DataFrame) else frame(as_table(chosen))
     return Source(rows, tuple(rows.columns), rows.height)
 

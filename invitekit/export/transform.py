@@ -1,4 +1,4 @@
-"""Transform a small frame of records to its released values, and collect the statistics for the checks."""
+"""Transform a small frame of records to its released values, and collect statistics for the checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from invitekit.errors import SchemaError
 from invitekit.export.frequent_values import IdentifierScanner
 from invitekit.i18n import _
 from invitekit.model import schema
-from invitekit.privacy import ACTIONS, OTHER, FirstOf, Range, Row, Secrets, Text, Words
+from invitekit.privacy import ACTIONS, OTHER, FirstOf, Range, Rule, Secrets, Text, Words
 from invitekit.privacy.output_types import LETTERS
 
 _TYPES: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
@@ -25,28 +25,28 @@ _LAST_YEAR = 9999
 
 
 @dataclass
-class Seen:
+class ExpectedStats:
     """Statistics of the records, computed independently of the transformations.
 
     Attributes:
         rows: Records so far.
-        nulls: By released column, expected nulls: those of the records, and emptied values.
-        emptied: By released column, values exported as null, as they were masked already or mean nothing.
+        nulls: Expected nulls by released column: those of the records, and nulled values.
+        nulled: Masked values and placeholders that are exported as null, by released column.
         like_tokens: Raw values that look like a token, such as those of an earlier export.
-        clashes: By released column of free text, values that are a customer's identifier as a whole.
-        lookouts: By released column, the scanner for identifiers in its frequent words.
+        clashes: Values that equal a customer's identifier, by released column of free text.
+        scanners: The scanner for identifiers in the frequent words of a released column.
     """
 
     rows: int = 0
     nulls: Counter[str] = field(default_factory=Counter)
-    emptied: Counter[str] = field(default_factory=Counter)
+    nulled: Counter[str] = field(default_factory=Counter)
     like_tokens: list[pl.Series] = field(default_factory=list)
     clashes: Counter[str] = field(default_factory=Counter)
-    lookouts: dict[str, IdentifierScanner] = field(default_factory=dict)
+    scanners: dict[str, IdentifierScanner] = field(default_factory=dict)
 
 
-def release(batch: pl.DataFrame, rows: Sequence[Row], secrets: Secrets) -> pl.DataFrame:
-    """Apply its rule to each column; columns without a rule are left out.
+def release(batch: pl.DataFrame, rows: Sequence[Rule], secrets: Secrets) -> pl.DataFrame:
+    """Apply the rule of each column; columns without a rule are left out.
 
     Raises:
         SchemaError: A column has values that its rule cannot handle.
@@ -55,29 +55,31 @@ def release(batch: pl.DataFrame, rows: Sequence[Row], secrets: Secrets) -> pl.Da
         return pl.DataFrame(list(pool.map(lambda row: _released(batch[row.column], row, secrets), rows)))
 
 
-def watch(seen: Seen, batch: pl.DataFrame, made: pl.DataFrame, rows: Sequence[Row], secret: Sequence[str]) -> None:
+def collect_stats(
+    stats: ExpectedStats, batch: pl.DataFrame, released: pl.DataFrame, rows: Sequence[Rule], secret: Sequence[str]
+) -> None:
     """Collect the statistics of a batch; ``secret`` names the columns whose values must not be exported."""
-    seen.rows += batch.height
+    stats.rows += batch.height
     for row in rows:
-        before, after = batch[row.column].null_count(), made[row.into].null_count()
+        before, after = batch[row.column].null_count(), released[row.into].null_count()
         if row.how != "filled":
-            seen.nulls[row.into] += max(before, after)
-            seen.emptied[row.into] += max(after - before, 0)
+            stats.nulls[row.into] += max(before, after)
+            stats.nulled[row.into] += max(after - before, 0)
     texts = [_text(batch[name]) for name in secret]
     for values in texts:
         if (values.str.len_bytes() == _TOKEN_BYTES).any():
             like = values.filter(values.str.contains(_TOKEN)).unique()
-            seen.like_tokens += [like.alias("value")] if len(like) else []
+            stats.like_tokens += [like.alias("value")] if len(like) else []
     for row in rows:
         if isinstance(row.form, Text):
-            seen.clashes[row.into] += sum(int((made[row.into] == values).sum()) for values in texts)
+            stats.clashes[row.into] += sum(int((released[row.into] == values).sum()) for values in texts)
         if isinstance(row.form, Words) and row.form.open and (words := row.form.values - {OTHER}):
-            if row.into not in seen.lookouts:
-                seen.lookouts[row.into] = IdentifierScanner(words)
-            seen.lookouts[row.into].look(texts)
+            if row.into not in stats.scanners:
+                stats.scanners[row.into] = IdentifierScanner(words)
+            stats.scanners[row.into].search(texts)
 
 
-def identifying(columns: Iterable[str], rows: Sequence[Row]) -> list[str]:
+def identifying(columns: Iterable[str], rows: Sequence[Rule]) -> list[str]:
     """Return the columns whose values must not be exported: identifiers, and masked or tokenised columns."""
     hidden = {row.column for row in rows if row.action in ("mask", "pseudonymise")}
     known = {c.name for c in schema.COLUMNS if c.privacy == "identifier" and c.name not in ("record_id", "customer_id")}
@@ -85,7 +87,7 @@ def identifying(columns: Iterable[str], rows: Sequence[Row]) -> list[str]:
 
 
 def _text(values: pl.Series) -> pl.Series:
-    # Raised outside of the handler, as below.
+    # Raised outside of the handler, as in _released.
     with contextlib.suppress(pl.exceptions.PolarsError):
         return values.cast(pl.String)
     raise SchemaError(
@@ -93,36 +95,36 @@ def _text(values: pl.Series) -> pl.Series:
     )
 
 
-def _released(values: pl.Series, row: Row, secrets: Secrets) -> pl.Series:
+def _released(values: pl.Series, row: Rule, secrets: Secrets) -> pl.Series:
     # Raised outside of the handler: an error of Polars quotes values, and would be its cause.
-    made = None
+    released = None
     with contextlib.suppress(pl.exceptions.PolarsError, OverflowError, ValueError):
-        made = ACTIONS[row.action](_typed(values, row), row, secrets).alias(row.into)
-    if made is not None:
-        return _in_calendar(made, row)
+        released = ACTIONS[row.action](_typed(values, row), row, secrets).alias(row.into)
+    if released is not None:
+        return _in_calendar(released, row)
     raise SchemaError(
         _("{column} has values that '{words}' cannot handle.", column=row.column, words=row.words),
         hint=_("pass what load(...) returns, or change its rule in the policy."),
     )
 
 
-def _in_calendar(made: pl.Series, row: Row) -> pl.Series:
-    """Check that years have four digits: others would be read back differently."""
-    if isinstance(row.form, FirstOf) and (strange := int((~made.dt.year().is_between(1, _LAST_YEAR)).sum())):
+def _in_calendar(dates: pl.Series, row: Rule) -> pl.Series:
+    """Check that years have four digits, because others would be read back differently."""
+    if isinstance(row.form, FirstOf) and (count := int((~dates.dt.year().is_between(1, _LAST_YEAR)).sum())):
         raise SchemaError(
             _(
                 "{column} has {count:,} times before the year 1 or after {year}.",
                 column=row.column,
-                count=strange,
+                count=count,
                 year=_LAST_YEAR,
             ),
             hint=_("correct them, or leave these records out with a filter."),
         )
-    return made
+    return dates
 
 
-def _typed(values: pl.Series, row: Row) -> pl.Series:
-    """Cast a column to the plain type that its action expects: engines differ."""
+def _typed(values: pl.Series, row: Rule) -> pl.Series:
+    """Cast a column to the type that its action expects, because engines have different types."""
     column = schema.BY_NAME.get(row.column)
     kind: Any = _TYPES.get(column.kind, pl.String) if column else pl.String
     if isinstance(row.form, Range) or row.how == "days":

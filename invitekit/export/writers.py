@@ -71,7 +71,7 @@ def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> Non
     import xlsxwriter  # noqa: PLC0415 - only for workbooks
     from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415 - as above
 
-    # Zip in memory: a zip file that a full disk interrupts raises again when it is garbage-collected.
+    # Zip in memory: a zip file on a full disk raises a second error when it is garbage-collected.
     zipped, number = io.BytesIO(), 0
     options = {"constant_memory": True, "tmpdir": str(part.parent), "default_date_format": "yyyy-mm-dd"}
     with _as_os_error(XlsxWriterException), xlsxwriter.Workbook(zipped, options) as book:
@@ -81,15 +81,15 @@ def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> Non
         for frame in frames:
             if number == 0:
                 sheet.set_column(0, frame.width - 1, _WIDTH)
-                for place, name in enumerate(escape_headers(frame.columns)):
-                    sheet.write_string(0, place, name, bold)
+                for position, name in enumerate(escape_headers(frame.columns)):
+                    sheet.write_string(0, position, name, bold)
             if number + frame.height > XLSX_ROWS:
                 raise OutputError(
                     _("More than {most:,} rows do not fit into one Excel sheet.", most=XLSX_ROWS),
                     hint=_("export to .parquet or .csv, or give a filter."),
                 )
             writers = [_writer(sheet, kind) for kind in frame.dtypes]
-            for number, cells in enumerate(frame.iter_rows(), number + 1):  # noqa: B020 - goes on counting
+            for number, cells in enumerate(frame.iter_rows(), number + 1):  # noqa: B020 - continues the count
                 _write_row(writers, number, cells)
     part.write_bytes(zipped.getbuffer())
 
@@ -114,11 +114,11 @@ def _writer(sheet: Any, kind: pl.DataType) -> Callable[..., int]:
 
 
 def _write_row(writers: list[Callable[..., int]], number: int, cells: tuple[Any, ...]) -> None:
-    for place, cell in enumerate(cells):
+    for position, cell in enumerate(cells):
         if is_too_long(cell):
             raise OutputError(_("A text is longer than an Excel cell allows."), hint=_("export to .parquet or .csv."))
         if cell is not None:
-            writers[place](number, place, cell)
+            writers[position](number, position, cell)
 
 
 SINKS: dict[str, Callable[..., None]] = {".parquet": write_parquet, ".csv": write_csv, ".xlsx": write_xlsx}

@@ -45,7 +45,7 @@ class Loaded(HasRecords):
             or a DuckDB relation for ``engine="duckdb"``.
         rejects: One row a rejected row, by source and row: ``source_file, source_row, column, reason, content,
             snapshot_at`` (UTC, or null). On the same engine. It contains personal data, as the sources do.
-        summary: What was understood; ``rows_read == records + rejects``.
+        summary: How the sources were read; ``rows_read == records + rejects``.
     """
 
     records: Any
@@ -75,36 +75,36 @@ def load(
     progress: Callable[[str, int, int], None] | None = None,
     engine: Engine = "polars",
 ) -> Loaded:
-    """Read customer records from files or a frame; nothing is lost and nothing is guessed silently.
+    """Read customer records from files or a frame. Every row becomes a record or a rejected row with its reason.
 
     Args:
         sources: A path, folder or glob, several of them, or a frame: Polars, DuckDB relation,
             pandas, Arrow or PySpark (which is brought onto this machine).
-        columns: Which header is which column, ``{'status': 'State'}``; else the known
-            headers in English and Chinese are understood.
-        snapshot_at: When the sources were exported; else a column of theirs, else the date in
-            the file's name.
-        time_zone: Where times without an offset were written, an IANA name; a header that states a zone, such as
-            ``Invitation Time (UTC+8)``, counts first for its own column.
-        day_first: What ``03/04/2025`` means; else each column's own cells decide, and when they
-            cannot, the day comes first and the summary says so.
-        encoding: The encoding of text files, when it is none of UTF-8, UTF-16, GB18030.
-        messages: A second file that adds failure messages to failed records that have none.
-        messages_key: The column to match it on; else the first key that both have.
-        catalogue: The failure messages known; else the built-in ones.
-        words: A TOML file that says which status, method or type your files' own words mean:
+        columns: The header of each column that you choose, ``{'status': 'State'}``. Known headers in English and
+            Chinese need no choice.
+        snapshot_at: When the sources were exported. Default: the snapshot column of the source, else the date in the
+            file's name.
+        time_zone: The zone of times without an offset, an IANA name. A zone in a header, such as
+            ``Invitation Time (UTC+8)``, takes precedence for its column.
+        day_first: Whether the day comes first in ``03/04/2025``. By default the cells of each column decide; if they
+            do not, the day comes first and the summary reports it.
+        encoding: The encoding of text files, if it is not UTF-8, UTF-16 or GB18030.
+        messages: A second file with failure messages, for failed records without one.
+        messages_key: The column to match it on. Default: the first key that both have.
+        catalogue: The known failure messages. Default: the built-in ones.
+        words: A TOML file with the meaning of your files' own words for status, method and type:
             ``[status]``, ``"in Bearbeitung" = "invited"``.
-        required: The column that each source must have; ``associated_at`` for a list of customers, which has no status.
+        required: The column that each source must have; ``associated_at`` for a customer list, which has no status.
         progress: Called before each source with its name, the bytes read so far and in all.
-        engine: ``polars`` for frames in memory, ``duckdb`` for relations on a private database on disk:
-            for sources that do not fit into memory. ``auto`` chooses by the size of the files.
+        engine: ``polars`` for frames in memory, ``duckdb`` for relations in a private database on disk, if the
+            sources do not fit into memory. ``auto`` chooses by the size of the files.
 
     Returns:
         ``Loaded(records, rejects, summary)``.
 
     Raises:
         SourceError: A file is missing, empty, binary, damaged, protected or of an unknown type.
-        SchemaError: No status column, two columns of one meaning, a mapping to nothing.
+        SchemaError: The status column is missing, two columns have one meaning, or a chosen header is missing.
         ArgumentError: An argument is not valid, such as an unknown time zone, or the file of words is wrong.
 
     Example:

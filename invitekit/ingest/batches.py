@@ -1,4 +1,4 @@
-"""A batch of rows as a reader yields it: text or typed columns by position, and rows that it could not read."""
+"""A batch of rows from a reader: text or typed columns by position, and the rows that it rejected."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of a source in order: ``_ik_row``, then ``c0, c1, ...`` by position; and rows that were rejected.
+    """Rows of a source in order: ``_ik_row``, then ``c0, c1, ...`` by position; and rejected rows.
 
-    ``notes`` counts rows that were read in a way that the summary reports, by the sentence that follows the count.
+    ``notes`` counts rows that the summary reports, by the text that follows the count.
     """
 
     rows: pl.DataFrame
@@ -36,13 +36,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A source that was opened: a file, a sheet or a frame.
+    """An opened source: a file, a sheet or a frame.
 
     Attributes:
         name: Its name in records and messages.
         headers: Its own headers, in order.
         read: Yields its rows batch by batch; it can be called once.
-        epoch: Day 0 of a workbook's serial dates; None if it is no workbook.
+        epoch: Day 0 of a workbook's serial dates; None for other sources.
         ignored: Sheets of the same workbook that are not read.
         encoding, delimiter: Of text formats.
     """

@@ -1,4 +1,4 @@
-"""Clean the texts of cells: white space, guards of spreadsheets, wrapped addresses, and texts for nothing."""
+"""Clean the texts of cells: white space, text marks of spreadsheets, wrapped addresses, and placeholders for empty."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import polars as pl
 from invitekit.io.spreadsheet_escape import unescape_text
 from invitekit.model import schema
 
-WHITE = "".join(map(chr, (*range(33), 0x7F, 0x85, 0x00A0, 0x200B, 0x200E, 0x200F, 0x2060, 0x3000, 0xFEFF)))
-"""White, control and invisible characters that are no part of a cell at its ends."""
+TRIM_CHARS = "".join(map(chr, (*range(33), 0x7F, 0x85, 0x00A0, 0x200B, 0x200E, 0x200F, 0x2060, 0x3000, 0xFEFF)))
+"""White, control and invisible characters that are trimmed from the ends of a cell."""
 Notes = Counter[tuple[str | None, str]]
-"""Counts of cells by column and by note of the summary."""
+"""Counts of cells by column and by text in the summary."""
 SHORTENED = (
     "cells hold a number that a spreadsheet shortened, such as 1.38E+10: its last digits are lost, so they were read "
     "as empty; export again with the column as text"
@@ -24,38 +24,38 @@ GARBLED = (
     "between"
 )
 KEYS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
-"""Columns that are compared letter by letter: full-width characters become half-width."""
+"""Columns in which full-width characters become half-width, because their values are compared letter by letter."""
 _MARKED = (*KEYS, *(column.name for column in schema.RECORD if column.kind == "time"))
-"""Columns where a quotation mark or back-tick at the beginning is a mark for text."""
-_FIRST = 200
-"""Cells that show whether a program has garbled a column."""
+"""Columns where a quotation mark or backtick at the beginning only marks the cell as text."""
+_SAMPLE = 200
+"""Cells that are checked first for garbled text."""
 _FULL_WIDTH = [*map(chr, range(0xFF01, 0xFF5F)), "\u3000"]
 _HALF_WIDTH = [*map(chr, range(0x21, 0x7F)), " "]
 _FORMULA_TEXT = '(?s)^="{1,2}(.*?)"{1,2}$'
-"""A text that is written as a formula, so that a spreadsheet keeps its zeros."""
+"""A text written as a formula, so that a spreadsheet keeps its leading zeros."""
 _PAIRS = ('(?s)^"([^"]+)"$', "(?s)^'([^']+)'$")
-_GUARD = "^[\\s\x1f]*[=\"'`]"
+_HAS_MARK = "^[\\s\x1f]*[=\"'`]"
 _TEXT_MARK = "^[`']+"
-"""What people type before a number or a date to keep it as it is."""
+"""Marks that people type before a number or a date to keep it as text."""
 _AROUND_ADDRESS = "[ <>;,:(\\[|、\t\n\"/]|[.']$"
 _ADDRESS = r"""[^\s<>;,:()\[\]|、"'/][^\s<>;,:()\[\]|、"/]*@[^\s<>;,:()\[\]|、"'/]*[^\s<>;,:()\[\]|、"'/.]"""
 _SHORTENED = r"^\d(?:[.,]\d+)?E\+\d\d$"
 _GARBLED = (
     r"^\?{2}|"
-    # UTF-8 that was read as Windows-1252 or Latin-1; what was replaced; what a program could not write.
+    # UTF-8 that was read as Windows-1252 or Latin-1, and the replacement character.
     "[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201a"
     "\u201c-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]|\ufffd"
 )
 
 
 def clean_texts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
-    """Trim cells, remove what spreadsheets and people put around them, and replace texts that mean nothing by null.
+    """Trim cells, remove the marks that spreadsheets and people put around them, and replace placeholders by null.
 
     Args:
         cells: Columns of text by name; in contact data full-width characters become half-width.
 
     Returns:
-        The cells, and the counts of those that the summary has to report.
+        The cells, and the counts that the summary reports.
     """
     contacts = [name for name in cells.columns if name in KEYS]
     for name in _columns_where(cells, contacts, _is_wide):
@@ -63,27 +63,27 @@ def clean_texts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
         at = cells.select(_is_wide(pl.col(name)).arg_true()).to_series()
         half = column.gather(at).str.replace_many(_FULL_WIDTH, _HALF_WIDTH)
         cells = cells.with_columns(column.scatter(at, half))
-    cells = without_guards(cells.with_columns(pl.all().str.strip_chars(WHITE)))
+    cells = without_text_marks(cells.with_columns(pl.all().str.strip_chars(TRIM_CHARS)))
     cells, notes = _readable_contacts(cells)
     cells = cells.with_columns(pl.when(~pl.all().is_in(schema.NULL_LIKE)).then(pl.all()))
     notes.update(_garbled(cells))
     return cells, notes
 
 
-def without_guards(cells: pl.DataFrame) -> pl.DataFrame:
-    """Return columns without the formulas, quotes and text marks around their cells; remarks may be quoted."""
+def without_text_marks(cells: pl.DataFrame) -> pl.DataFrame:
+    """Remove the formulas, quotes and text marks around cells; quotes around remarks stay."""
     texts = {}
-    for name in _columns_where(cells, cells.columns, lambda cell: cell.str.contains(_GUARD)):
-        text = unescape_text(pl.col(name).str.strip_chars(WHITE)).str.strip_chars(WHITE)
+    for name in _columns_where(cells, cells.columns, lambda cell: cell.str.contains(_HAS_MARK)):
+        text = unescape_text(pl.col(name).str.strip_chars(TRIM_CHARS)).str.strip_chars(TRIM_CHARS)
         for pattern in (_FORMULA_TEXT, *(_PAIRS if name != "remarks" else ())):
             text = text.str.replace(pattern, "$1")
         text = text.str.replace(_TEXT_MARK, "") if name in _MARKED else text
-        texts[name] = text.str.strip_chars(WHITE)
+        texts[name] = text.str.strip_chars(TRIM_CHARS)
     return cells.with_columns(**texts) if texts else cells
 
 
 def _readable_contacts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
-    """Extract addresses from the text around them, and make numbers null that lost their digits."""
+    """Extract email addresses from the text around them, and replace shortened numbers by null."""
     notes = Notes()
     email = pl.col("email")
     wrapped = email.str.contains(_AROUND_ADDRESS)
@@ -93,7 +93,7 @@ def _readable_contacts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
         first = pl.coalesce(email.str.extract(f"({_ADDRESS})"), email)
         cells = cells.with_columns(email=pl.when(wrapped).then(first).otherwise(email))
     keys = [name for name in ("record_id", "portal_customer_id", "account_name", "mobile") if name in cells.columns]
-    for name in _columns_where(cells, keys, lambda cell: _begins(cell, "0", ":")):
+    for name in _columns_where(cells, keys, lambda cell: (cell >= "0") & (cell < ":")):  # begins with a digit
         shortened = pl.col(name).str.contains(_SHORTENED)
         if count := int(cells.select(shortened.sum()).item() or 0):
             notes[name, SHORTENED] = count
@@ -102,29 +102,24 @@ def _readable_contacts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
 
 
 def _garbled(cells: pl.DataFrame) -> Notes:
-    """Count the names that are garbled: where one column is, all are."""
+    """Count the garbled names; one column is enough, because a wrong encoding garbles all of them."""
     name = next((name for name in ("customer_full_name", "customer_name", "remarks") if name in cells.columns), None)
     if name is None:
         return Notes()
     names = cells[name]
-    if not names.head(_FIRST).str.contains(_GARBLED).any():
+    if not names.head(_SAMPLE).str.contains(_GARBLED).any():
         return Notes()
     return Notes({(name, GARBLED): int(names.str.contains(_GARBLED).sum())})
 
 
 def _is_wide(cell: pl.Expr) -> pl.Expr:
-    """Return whether a cell has characters outside of ASCII."""
+    """Build the condition that a cell has characters outside of ASCII."""
     return cell.str.len_bytes() != cell.str.len_chars()
 
 
-def _begins(cell: pl.Expr, first: str, after: str) -> pl.Expr:
-    """Return whether a cell begins with a character from one up to another, without that."""
-    return (cell >= first) & (cell < after)
-
-
-def _columns_where(cells: pl.DataFrame, names: Sequence[str], holds: Callable[[pl.Expr], pl.Expr]) -> list[str]:
+def _columns_where(cells: pl.DataFrame, names: Sequence[str], condition: Callable[[pl.Expr], pl.Expr]) -> list[str]:
     """Return the columns that have a cell for which a condition is true."""
     if not names:
         return []
-    found = cells.select(holds(pl.col(name)).any().alias(name) for name in names).row(0)
-    return [name for name, any_cell in zip(names, found, strict=True) if any_cell]
+    any_cell = cells.select(condition(pl.col(name)).any().alias(name) for name in names)
+    return [name for name in names if any_cell[name].item()]

@@ -12,11 +12,11 @@ from typing import Any, Self
 import polars as pl
 
 from invitekit.ingest.batches import ROW, Batch, Table, mark_rows
-from invitekit.ingest.cells import KEYS, SHORTENED, Notes, clean_texts, without_guards
+from invitekit.ingest.cells import KEYS, SHORTENED, Notes, clean_texts, without_text_marks
 from invitekit.ingest.datetimes import NO_TIME, OPTIONAL_TIMES, DateReport, TimeColumn, is_null_like, time_text
 from invitekit.ingest.header_words import word_code
 from invitekit.ingest.headers import IDENTIFYING, Headers
-from invitekit.ingest.non_customers import why_no_customer
+from invitekit.ingest.non_customers import why_not_customer
 from invitekit.ingest.time_forms import Order
 from invitekit.ingest.words import Words
 from invitekit.model import schema
@@ -40,11 +40,11 @@ _TYPES: Mapping[str, pl.DataType] = {
     "integer": pl.Int64(),
 }
 _ACCOUNTS = ("account_name", "account_manager")
-"""Of two columns in one, the account names: they have no space, line break or slash."""
+"""Columns of account names, which have no space, line break or slash: this is how a column of two is split."""
 _ONE_PART = "cells of '{}' hold one part only and were read as its first column"
 _NOT_TEXT = "holds bytes that are not text"
 _LOST_KEY = "is a number that a spreadsheet shortened, and only a name is left: export again with the column as text"
-_NOBODY = "has no name, account, email, mobile or ID: it identifies no customer"
+_UNIDENTIFIED = "has no name, account, email, mobile or ID: it identifies no customer"
 
 
 @dataclass
@@ -90,16 +90,16 @@ def record_types(extras: Iterable[str]) -> dict[str, pl.DataType]:
 
 
 class Cleaner:
-    """Cleans the batches of one source, in two passes: the second one needs what the first has counted of all.
+    """Cleans the batches of one source, in two passes: the second one needs the counts of the first.
 
     Args:
         table: The source.
         headers: What its headers mean.
         extras: The extra columns of all sources.
-        zone: Where times without an offset were written, an IANA name.
-        snapshot_at: When the source was exported; None if a column of its own says so, or nothing.
+        zone: The zone of times without an offset, an IANA name.
+        snapshot_at: When the source was exported; None if a column states it, or if it is unknown.
         add_messages: Fills empty failure messages of failed records.
-        words: The words of code columns.
+        words: The known words of code columns.
     """
 
     def __init__(
@@ -116,22 +116,21 @@ class Cleaner:
         self.counts, self._words = Counts(), words
         self._table, self._headers, self._types = table, headers, record_types(extras)
         self._snapshot_at, self._add_messages = snapshot_at, add_messages
-        own_spelling = {name.casefold(): name for name in extras}
-        self._extra = {position: own_spelling[name.casefold()] for position, name in headers.extra.items()}
-        present = {name: position for position, name in headers.canonical.items()}
+        spellings = {name.casefold(): name for name in extras}
+        self._extra = {position: spellings[name.casefold()] for position, name in headers.extra.items()}
+        self._position = {name: position for position, name in headers.canonical.items()}
         self._times = {
-            n: TimeColumn(table.name, n, headers.zones.get(n, zone), table.epoch) for n in TIMES if n in present
+            n: TimeColumn(table.name, n, headers.zones.get(n, zone), table.epoch) for n in TIMES if n in self._position
         }
-        self._position = present
 
     def read_times(self, batch: Batch) -> Batch:
-        """Read the times of a batch, but those that need an order of day and month: first pass."""
+        """First pass: read the times of a batch, except those that need an order of day and month."""
         self.counts.notes.update({(None, note): count for note, count in batch.notes.items()})
         batch = self._with_second_parts(batch)
         added = []
         written = {name: batch.rows[f"c{self._position[name]}"] for name in self._times}
         typed = {name for name, cells in written.items() if isinstance(cells.dtype, pl.Date | pl.Datetime)}
-        texts = without_guards(pl.DataFrame([_as_text(written[n])[0].alias(n) for n in written if n not in typed]))
+        texts = without_text_marks(pl.DataFrame([_as_text(written[n])[0].alias(n) for n in written if n not in typed]))
         for name, column in self._times.items():
             cells = written[name] if name in typed else texts[name]
             times, left = column.read(cells)
@@ -146,18 +145,18 @@ class Cleaner:
             account_first = self._headers.canonical[source] in _ACCOUNTS
             first, second = split_joined(pl.col("both"), account_first=account_first)
             split = both.select(first.alias(f"c{source}"), second.alias(f"c{position}"))
-            alone = int((split[f"c{source}"].is_not_null() & split[f"c{position}"].is_null()).sum())
+            one_part = int((split[f"c{source}"].is_not_null() & split[f"c{position}"].is_null()).sum())
             header = " ".join(self._headers.names[source].split())
-            self.counts.notes[None, _ONE_PART.format(header)] += alone
+            self.counts.notes[None, _ONE_PART.format(header)] += one_part
             rows = rows.with_columns(split)
         return Batch(rows, batch.rejected)
 
     def evidence(self) -> dict[str, Any]:
-        """Return what the cells of each time column prove about the order of day and month."""
+        """Return how many cells of each time column prove an order of day and month."""
         return {name: column.evidence for name, column in self._times.items()}
 
     def clean(self, batch: Batch, orders: Mapping[str, tuple[Order, str]]) -> Cleaned:
-        """Clean a batch of the first pass: second pass."""
+        """Second pass: clean a batch that the first pass returned."""
         rows = batch.rows
         cells: dict[str, pl.Series] = {}
         rejects: list[tuple[pl.Series, str | None, str | pl.Series]] = []
@@ -191,7 +190,7 @@ class Cleaner:
         unknown = self._read_codes(cells, notes)
         if "status" in unknown:
             candidates = unknown["status"].is_not_null()
-            rejects[:0] = self._no_customers(candidates, cells, as_written, raw)
+            rejects[:0] = self._non_customers(candidates, cells, as_written, raw)
         cells |= {"source_row": rows[ROW]}
         frame = pl.DataFrame([column.alias(name) for name, column in cells.items()])
         frame = _with_reasons(frame, rejects)
@@ -206,14 +205,14 @@ class Cleaner:
         """Return how each time column was read."""
         return [column.report(*orders[name]) for name, column in self._times.items()]
 
-    def _no_customers(
+    def _non_customers(
         self,
         candidates: pl.Series,
         cells: Mapping[str, pl.Series],
         codes: Mapping[str, pl.Series],
         times: Mapping[str, pl.Series],
     ) -> list[tuple[pl.Series, str | None, str | pl.Series]]:
-        """Return which of the rows without a known status are not customers, and why."""
+        """Return which rows without a known status are not customers, and why."""
         for name in times:
             candidates &= cells[name].is_null()
         at = candidates.arg_true()
@@ -226,7 +225,7 @@ class Cleaner:
         rows = pl.DataFrame([text.alias(name) for name, text in texts.items()])
         names = self._headers.names
         headers = {name: names[position] for name, position in self._position.items() if position < len(names)}
-        reasons = why_no_customer(rows, headers)
+        reasons = why_not_customer(rows, headers)
         return [
             (mark_rows(len(candidates), at.filter(reasons == reason)), None, reason)
             for reason in reasons.unique().drop_nulls().sort()
@@ -236,8 +235,8 @@ class Cleaner:
         """Replace the texts of code columns by codes; return, by column, the texts that no vocabulary has.
 
         Args:
-            cells: The columns; notes of what was not recognised are added.
-            notes: Those of other columns.
+            cells: The columns; a column of unrecognised texts is added.
+            notes: Unrecognised texts of other columns.
         """
         unknown: dict[str, pl.Series] = {}
         for name in (n for n in CODES if n in cells):
@@ -259,12 +258,12 @@ class Cleaner:
 
     def _count_unknown(self, unknown: Mapping[str, pl.Series], accepted: pl.Series) -> None:
         for name, texts in unknown.items():
-            found = texts.filter(accepted).drop_nulls()
-            if len(found):
-                self.counts.unknown_codes.setdefault(name, Counter()).update(dict(found.value_counts().rows()))
+            counts = dict(texts.filter(accepted).drop_nulls().value_counts().rows())
+            if counts:
+                self.counts.unknown_codes.setdefault(name, Counter()).update(counts)
 
     def _complete(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Add what the loader computes itself, count, and put the columns of all sources in order."""
+        """Add the columns that the loader computes, count the records, and order the columns as in all sources."""
         self.counts.records += frame.height
         absent = {n: pl.lit(None, t) for n, t in self._types.items() if n not in frame.columns}
         frame = frame.with_columns(**absent).with_columns(source_file=pl.lit(self._table.name))
@@ -309,8 +308,8 @@ class Cleaner:
 def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Expr]:
     """Return the two parts of a cell such as ``Acme Ltd/acme01``.
 
-    An account name has three letters or more, and no space, line break or slash: "Nord A/S" has none. Without one at
-    its end, or at its beginning if ``account_first``, all of a cell is the first part.
+    An account name has three characters or more, and no space, line break or slash: "Nord A/S" is not split. Without
+    an account name at its end, or at its beginning if ``account_first``, the whole cell is the first part.
     """
     parts = both.str.extract_groups(r"(?s)^([^\s/|]{3,})\s*[/|\n]\s*(.*\S)$" if account_first else
                                     r"(?s)^(.*\S)\s*[/|\n]\s*([^\s/|]{3,})$")  # fmt: skip
@@ -319,7 +318,7 @@ def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Exp
 
 
 def _without_key(written: pl.DataFrame, cleaned: pl.DataFrame, shortened: Sequence[str]) -> pl.Series:
-    """Return which rows have lost their only key, a number that a spreadsheet shortened."""
+    """Return the rows whose only key is a number that a spreadsheet shortened."""
     keys = [name for name in KEYS if name in cleaned.columns]
     lost = written.select(pl.any_horizontal(pl.col(shortened).str.contains("E+", literal=True))).to_series()
     return lost.fill_null(value=False) & cleaned.select(pl.all_horizontal(pl.col(keys).is_null())).to_series()
@@ -331,9 +330,9 @@ def text_columns(rows: pl.DataFrame, positions: Mapping[str, int]) -> pl.DataFra
 
 
 def read_codes(name: str, texts: pl.Series, words: Words) -> tuple[pl.Series, pl.Series | None]:
-    """Return the code of each text, and the texts that no vocabulary has, if there are any.
+    """Return the code of each text, and the unknown texts, or None if there are none.
 
-    A text that means nothing is null; an empty status counts as an unknown empty text.
+    A placeholder for an empty cell is null.
     """
     known = words.of(name)
     codes: dict[str, str | None] = {}
@@ -353,12 +352,12 @@ def read_codes(name: str, texts: pl.Series, words: Words) -> tuple[pl.Series, pl
 
 
 def is_masked(cell: pl.Expr) -> pl.Expr:
-    """Return whether the portal has masked a cell; null is not masked."""
+    """Build the condition that the portal has masked a cell; null is not masked."""
     return cell.str.contains(f"[{''.join(schema.MASK_MARKS)}]").fill_null(value=False)
 
 
 def _as_text(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:
-    """Return cells of any type as text, and which of them are bytes that are not text."""
+    """Return cells of any type as text, and flags of the cells with bytes that are not text, if there are any."""
     kind = cells.dtype
     if kind == pl.String:
         return cells, None
@@ -386,7 +385,7 @@ def _decoded(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:
 
 
 def _number_text(cells: pl.Series) -> pl.Series:
-    """Whole numbers have no decimals: a mobile that went through a spreadsheet or pandas is 13800001111.0."""
+    """Return numbers as text, whole ones without decimals: pandas makes a mobile number 13800001111.0."""
     if cells.dtype.is_float():
         cells = cells.fill_nan(None)
     number = pl.col(cells.name)
@@ -407,20 +406,20 @@ def _shown(cell: Any) -> str | None:
 
 
 def _note(name: str, texts: pl.Series) -> pl.Series:
-    """Return texts that were not recognised with the name of their column."""
+    """Return unrecognised texts with the name of their column."""
     return pl.select(pl.lit(f"{name}: ") + texts).to_series().alias(name)
 
 
 def _with_reasons(
     frame: pl.DataFrame, rejects: Sequence[tuple[pl.Series, str | None, str | pl.Series]]
 ) -> pl.DataFrame:
-    """Add the column and the reason for which a row is rejected: the first true one."""
+    """Add the column and the reason for which each row is rejected; the first true condition counts."""
     column = reason = pl.lit(None, pl.String)
     identifying = [pl.col(name).is_null() for name in IDENTIFYING if name in frame.columns]
-    nobody = frame.select(pl.all_horizontal(identifying)).to_series()
-    if not nobody.any() and not any(where.any() for where, _, _ in rejects):
+    unidentified = frame.select(pl.all_horizontal(identifying)).to_series()
+    if not unidentified.any() and not any(where.any() for where, _, _ in rejects):
         return frame.with_columns(_ik_column=column, _ik_reason=reason)
-    reason = pl.when(nobody).then(pl.lit(_NOBODY))
+    reason = pl.when(unidentified).then(pl.lit(_UNIDENTIFIED))
     for where, name, why in reversed(rejects):
         column = pl.when(where).then(pl.lit(name, pl.String)).otherwise(column)
         reason = pl.when(where).then(pl.lit(why)).otherwise(reason)
@@ -428,7 +427,7 @@ def _with_reasons(
 
 
 def _contents(rejected_rows: pl.DataFrame, originals: pl.DataFrame | None) -> pl.Series:
-    """Return the filled cells of rejected rows as JSON, times that could not be read as they were written."""
+    """Return the filled cells of rejected rows as JSON; times that could not be read are quoted from the file."""
     times = [n for n in rejected_rows.columns if isinstance(rejected_rows[n].dtype, pl.Datetime)]
     texts = rejected_rows.with_columns(time_text(rejected_rows[n]).alias(n) for n in times)
     if originals is not None:
@@ -442,10 +441,10 @@ def _contents(rejected_rows: pl.DataFrame, originals: pl.DataFrame | None) -> pl
 
 
 def _record_ids(frame: pl.DataFrame, masked: pl.DataFrame) -> pl.Series:
-    """Derive an ID from the natural key, of unmasked values only, or the portal's ID, else from the place of the row.
+    """Derive an ID from the natural key or the portal's ID, else from the position of the row.
 
-    A masked value is shared by many customers: an ID made from it would join strangers. Such a record gets an ID
-    that begins with r and means nothing in another file.
+    Masked values are not used, because many customers share them. An ID from the position begins with r and identifies
+    nothing in another file.
     """
     account, email, name, mobile = (
         pl.when(~masked[n]).then(n) if n in masked.columns and masked[n].any() else pl.col(n)
@@ -455,14 +454,14 @@ def _record_ids(frame: pl.DataFrame, masked: pl.DataFrame) -> pl.Series:
     person = frame.select(pl.coalesce(account, email, pl.concat_str([name, mobile], separator="|"), portal)).to_series()
     parts = [_lower(person), pl.col("invitation_method"), time_text(frame["invited_at"])]
     key = pl.concat_str(parts, separator="|", ignore_nulls=True)
-    own = pl.concat_str(["source_file", "source_row"], separator="|")
+    position = pl.concat_str(["source_file", "source_row"], separator="|")
     unknown = person.is_null()
-    digests = _md5(frame.select(pl.when(unknown).then(own).otherwise(key)).to_series())
+    digests = _md5(frame.select(pl.when(unknown).then(position).otherwise(key)).to_series())
     return pl.select(pl.when(unknown).then(pl.lit("r")).otherwise(pl.lit("k")) + digests).to_series()
 
 
 def _lower(texts: pl.Series) -> pl.Series:
-    # Rust lowers these two by context or into two letters.
+    # Rust converts these two by context, or to two letters.
     if texts.str.contains_any(["Σ", "İ"]).any():
         texts = texts.str.replace_many(["Σ", "İ"], ["σ", "i"])
     return texts.str.to_lowercase()

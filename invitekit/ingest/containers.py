@@ -1,4 +1,4 @@
-"""Containers: unpack a packed table within a limit, and detect the kind of a workbook by its content."""
+"""Unpack .gz and .zip files within a size limit, and detect the kind of a workbook by its content."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from invitekit.i18n import _
 
 PACKED = (".gz", ".zip")
 MAX_UNPACKED = 1 << 31
-"""Bytes that are unpacked at most: a small file may hold any number of them."""
+"""The most bytes to unpack: a small file may unpack to any size."""
 _ALWAYS, _MAX_RATIO = 1 << 26, 100
-"""Bytes that any file may unpack to, and how many times its own size a larger one may: tables shrink to a thirtieth."""
+"""Bytes that any file may unpack to, and the largest ratio to the packed size beyond that: tables have about 30."""
 UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
-"""What packed content raises that is damaged, protected, or of a kind that is not known here."""
+"""Errors of packed content that is damaged, protected or of an unknown kind."""
 _BLOCK = 1 << 20
 _WORKBOOK_PARTS = {"xl/workbook.xml": "xlsx", "xl/workbook.bin": "xlsb", "content.xml": "ods"}
 _WEB_PAGE = re.compile(rb"^\W*(?:<[!?][^>]*>\s*)*<(?:html|head|body|table|meta|style|div)\b", re.IGNORECASE)
@@ -31,7 +31,7 @@ _XML_WORKBOOK = re.compile(rb"<(?:\w+:)?Workbook\b[^>]*urn:schemas-microsoft-com
 
 @dataclass(frozen=True, eq=False)
 class Unpacked:
-    """A file that was unpacked into a private folder, which goes with it."""
+    """A file in a private folder, which is removed when this value is garbage-collected."""
 
     path: Path
 
@@ -44,7 +44,7 @@ def unpack(path: Path, known: Container[str]) -> Unpacked:
         known: The extensions of tables.
 
     Raises:
-        SourceError: It is damaged, protected or too large, or does not have exactly one table.
+        SourceError: It is damaged, protected or too large, or does not contain exactly one table.
     """
     try:
         if path.suffix.lower() == ".gz":
@@ -75,7 +75,7 @@ def _not_one(path: Path, names: list[str]) -> SourceError:
     shown = ", ".join(names[:10]) + ", ..." * (len(names) > 10)
     return SourceError(
         _("'{name}' holds {count} tables: {names}.", name=path.name, count=len(names), names=shown),
-        hint=_("unpack it and name those that are to be read."),
+        hint=_("unpack it and name the files to read."),
     )
 
 
@@ -111,7 +111,7 @@ def _too_large(path: Path, limit: int) -> SourceError:
 
 
 def workbook_in_zip(path: Path) -> str | None:
-    """Return which kind of workbook a ZIP file is, or None.
+    """Return the kind of a workbook in ZIP format, or None for another ZIP file.
 
     Raises:
         SourceError: It is a workbook that unpacks to far more than its size.
@@ -133,7 +133,7 @@ def is_old_workbook(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(512)
         sector = 1 << min(int.from_bytes(head[30:32], "little"), 12)
-        # A damaged file may name an offset that no file can have.
+        # A damaged file may state an offset beyond its end.
         file.seek(min((int.from_bytes(head[48:52], "little") + 1) * sector, path.stat().st_size))
         directory = file.read(1 << 13)
     names = [name.encode("utf-16-le") for name in ("Workbook", "Book", "EncryptedPackage")]

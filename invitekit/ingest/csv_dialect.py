@@ -1,4 +1,4 @@
-"""Find the dialect of a delimited text file: its encoding, its delimiter, and where its header is."""
+"""Find the dialect of a delimited text file: its encoding, its delimiter, and the position of its header."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from invitekit.ingest.headers import (
 DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01")
 _HEAD_LINES = 500
 _LONG = 40
-"""Characters; a longer line without a delimiter has several cells."""
+"""Characters: a longer line without a known delimiter probably has several cells."""
 _SURE = 4
-"""A row of at least this many cells that are all known headers is the header."""
+"""A row of this many cells or more, all of them known headers, is certainly the header."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a delimited text file is written.
+    """The dialect of a delimited text file.
 
     Attributes:
         encoding: A Python codec name.
         delimiter: One character.
         headers: The cells of the header row.
-        skip: Physical lines up to and with the header row.
-        first_row: The number that a spreadsheet shows for the row after the header.
-        least: Cells that a row must have: the header's number, or fewer where the missing ones may be empty.
+        skip: Lines of the file before the first row of data.
+        first_row: The row number of the first row of data, as a spreadsheet shows it.
+        min_cells: The fewest cells of a row: as many as the header has, or fewer if the missing ones may be empty.
         quote: The character around cells that hold a delimiter.
     """
 
@@ -51,7 +51,7 @@ class Dialect:
     headers: tuple[str, ...]
     skip: int
     first_row: int
-    least: int
+    min_cells: int
     quote: str = '"'
 
 
@@ -66,7 +66,7 @@ def find_dialect(path: Path, options: ReadOptions) -> Dialect:
         head = file.read(HEAD)
     codec = encoding_of_file(path, options.encoding)
     text = codecs.getincrementaldecoder(codec)(errors="replace").decode(head)
-    # Not str.splitlines: it also breaks at characters that are part of a cell.
+    # Not str.splitlines, which also splits at characters that may be part of a cell.
     lines = list(islice(io.StringIO(text, newline=""), _HEAD_LINES))
     best: tuple[int, int, Dialect] | None = None
     for rank, delimiter in enumerate(DELIMITERS):
@@ -83,12 +83,12 @@ def _checked(best: tuple[int, int, Dialect] | None, path: Path, lines: Sequence[
     if best is None:
         _check_not_garbled(path, lines, options)
         names, *below = _likely_table(lines) or [[]]
-        # Characters of several bytes are not among the delimiters.
+        # Polars accepts delimiters of one byte only, so these are not supported.
         parts = re.split("[，；、｜]| {2,}", names[0]) if len(names) == 1 else []
         if parts and (len(names[0]) > _LONG or header_score(parts, options.columns) > 1):
             raise SchemaError(
                 _(
-                    "The lines of '{name}' are not split into cells: no delimiter is known that does it.",
+                    "The lines of '{name}' cannot be split into cells: their delimiter is unknown.",
                     name=path.name,
                 ),
                 hint=_("save it with commas, semicolons or tabs between the cells, or as a workbook."),
@@ -101,8 +101,14 @@ def _checked(best: tuple[int, int, Dialect] | None, path: Path, lines: Sequence[
     require_column(options.required, headers, options.columns, path.name, below)
     quote = "'" if all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in headers) else '"'
     headers = [cell[1:-1] for cell in headers] if quote == "'" else headers
-    least = _least_cells(headers, options)
-    return replace(dialect, headers=tuple(headers), skip=rows[last][0], first_row=last + 2, least=least, quote=quote)
+    return replace(
+        dialect,
+        headers=tuple(headers),
+        skip=rows[last][0],
+        first_row=last + 2,
+        min_cells=_min_cells(headers, options),
+        quote=quote,
+    )
 
 
 def _check_not_garbled(path: Path, lines: Sequence[str], options: ReadOptions) -> None:
@@ -123,10 +129,10 @@ def _check_not_garbled(path: Path, lines: Sequence[str], options: ReadOptions) -
             )
 
 
-def _least_cells(headers: Sequence[str], options: ReadOptions) -> int:
-    """Return the fewest cells of a row that has the required column and one that identifies customers."""
+def _min_cells(headers: Sequence[str], options: ReadOptions) -> int:
+    """Return the fewest cells that a row needs for the required column and a column that identifies customers."""
     canonical = map_headers(headers, options.columns).canonical
-    # A second part that was split off a column has no cell in the file.
+    # The second part of a split column has no cell in the file.
     position = {name: i for i, name in canonical.items() if i < len(headers)}
     identifying = [position[name] for name in IDENTIFYING if name in position]
     if options.required not in position or not identifying:
@@ -135,7 +141,7 @@ def _least_cells(headers: Sequence[str], options: ReadOptions) -> int:
 
 
 def _likely_table(lines: Sequence[str]) -> Sequence[Sequence[str]]:
-    """Return the rows from the first of the widest ones on, split at the delimiter that makes them the widest."""
+    """Split the lines at the delimiter that gives the most cells, and return the rows from the widest one on."""
     tables = [[cells for _, cells in islice(_rows(lines, d), HEADER_WITHIN)] for d in DELIMITERS]
     table = max(tables, key=lambda rows: max(map(len, rows), default=0))
     widest = max(map(len, table), default=0)
@@ -146,7 +152,7 @@ def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]
     reader = csv.reader(iter(lines), delimiter=delimiter)
     try:
         for row in reader:
-            # A spreadsheet that took the file for one column has quoted each line as a whole.
+            # A spreadsheet that read the file as one column has quoted each line as a whole.
             cells = next(csv.reader(row, delimiter=delimiter)) if len(row) == 1 and delimiter in row[0] else row
             yield reader.line_num, [cell.strip().lstrip("\ufeff") for cell in cells]
     except csv.Error:

@@ -1,8 +1,8 @@
-"""Read the time columns of a source, as UTC without an offset attached.
+"""Read the time columns of a source as UTC without an offset.
 
-Most cells of a column share a few forms: these are parsed by Polars, all cells at once. Of what is left, each distinct
-text is read once, without its minutes. The order of day and month in ``03/04/2025`` belongs to the column: its cells
-stay text until all batches of the source have been counted.
+Polars parses the common forms, all cells at once. Every other distinct text is parsed once, without its minutes. The
+order of day and month in ``03/04/2025`` is decided per column: such cells stay text until all batches of the source
+have been counted.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ from invitekit.ingest.time_forms import FORMS, ORDERED_FORMS, Form, Order, Short
 from invitekit.model import schema
 
 ASSUMED = "nothing: assumed"
-"""What decided the order of day and month, where nothing did."""
+"""The value of ``decided_by`` if nothing decides the order of day and month."""
 OPTIONAL_TIMES = ("pre_registered_at", "expires_at", "associated_at")
-"""Times that a record can do without: one that cannot be read is null, and its text is kept as unrecognised."""
+"""Optional times: an invalid one is null, and its text is kept as unrecognised."""
 NO_TIME = "not a valid date or time: "
 EARLIEST, LATEST = 2000, 2100
-"""Years that an invitation can have [assumed]: from the first, before the second; others are typing errors."""
+"""Valid years [assumed]: from the first, before the second; others are typing errors."""
 NEVER = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - naive UTC, like every time here
-"""The expiry of what never expires: later than every date, so that no rule makes it expire."""
+"""The expiry of an invitation that never expires: later than every date."""
 EPOCH_1900 = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - as above
 EPOCH_1904 = dt.datetime(1904, 1, 1)  # noqa: DTZ001 - as above
-"""Day 0 of a workbook's serial dates: old workbooks of a Mac count from 1904."""
+"""Day 0 of a workbook's serial dates: old workbooks from a Mac count from 1904."""
 UNIX_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - as above
 _DAY = 24 * 60 * 60
 MONTHS = 12
 
 _SAMPLE = 30
-"""Cells that are looked at for a common form."""
+"""Cells that are checked for a common form."""
 _NUMBER = r"^[0-9]{5}(?:[.][0-9]+)?$|^1[0-9]{9}(?:[.][0-9]+)?$|^1[0-9]{12}$"
 """A serial date of a workbook, or a Unix time in seconds or milliseconds, from 2001 to 2033."""
 _MINUTES = re.compile(r"[^:]*[^:\d]\d{1,2}[:时時]([0-5]?\d)(?:([:分])([0-5]?\d)(?:[.,](\d{1,9}))?)?(?![:\d])", re.ASCII)
 """A clock up to its minutes, seconds and fraction."""
 _YEARS_APART = 10
-"""Two-digit years of one column are less than this apart; an order that puts them further apart is wrong [assumed]."""
+"""The largest distance of two-digit years in one column; an order with a larger one is wrong [assumed]."""
 _SWAPPED_FROM = 3
-"""Dates of each kind from which a workbook's cells look swapped."""
+"""The fewest dates of each kind for a warning that a spreadsheet swapped day and month."""
 
 
 class _Reading(NamedTuple):
-    """How a text is read: a time, local or UTC, or a problem; if nothing is set, it waits for the order."""
+    """The result of reading a text: a time, local or UTC, or a problem; if nothing is set, it needs an order."""
 
     local: dt.datetime | None = None
     utc: dt.datetime | None = None
@@ -66,11 +66,11 @@ _NOTHING = _Reading(is_done=True)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How many cells of a column prove an order of day and month, and how many could be either.
+    """How many cells of a column prove an order of day and month, and how many are ambiguous.
 
     Attributes:
-        day_first, month_first: Cells that only this order makes a date of.
-        ambiguous: Cells that both orders make a date of.
+        day_first, month_first: Cells that are a date in this order only.
+        ambiguous: Cells that are a date in both orders.
     """
 
     day_first: int = 0
@@ -79,14 +79,14 @@ class Evidence:
 
     @property
     def order(self) -> Order | None:
-        """The order that more cells prove, the day first where as many prove either, or None where none does."""
+        """The order that more cells prove, day first for a tie; None without proof."""
         if self.day_first == self.month_first == 0:
             return None
         return "day first" if self.day_first >= self.month_first else "month first"
 
     @property
     def undecided(self) -> bool:
-        """Whether there are cells that need an order and none that proves one."""
+        """Whether some cells need an order and none proves one."""
         return self.order is None and self.ambiguous > 0
 
     def __add__(self, other: Evidence) -> Evidence:
@@ -100,16 +100,16 @@ class DateReport:
     """How one time column of one source was read.
 
     Attributes:
-        file, column: Where.
+        file, column: The source and its column.
         forms: An example of each form with its count of cells.
-        order: What ``03/04/2025`` was read as, or None when no cell needed an order.
+        order: The order of day and month in ``03/04/2025``; None if no cell needed one.
         decided_by: What decided the order: the column's own cells, another column of the source, the argument,
             or nothing (assumed).
-        evidence: The cells that prove either order.
+        evidence: How many cells prove each order.
         without_offset: Cells read in the time zone of the column because they have no UTC offset.
         problems: Why cells are not a valid date or time, with their count.
-        swapped: Typed dates that a spreadsheet may have read with day and month swapped: none is after the 12th day,
-            and each date that stayed text is.
+        swapped: Typed dates in which a spreadsheet may have swapped day and month: none is after the 12th day of a
+            month, but each date that stayed text is.
     """
 
     file: str
@@ -129,10 +129,10 @@ class DateReport:
 
 
 def check_time_zone(name: str) -> None:
-    """Check that there is a time zone of an IANA name; UTC needs no zone database.
+    """Check the IANA name of a time zone; UTC needs no zone database.
 
     Raises:
-        ArgumentError: There is no such zone, or no zone database on this machine.
+        ArgumentError: There is no such zone, or this machine has no zone database.
     """
     if name == "UTC":
         return
@@ -151,13 +151,13 @@ def check_time_zone(name: str) -> None:
 
 
 class TimeColumn:
-    """Reads one time column of one source, batch by batch: first all cells but those that need an order, then these.
+    """Reads one time column of one source batch by batch, in two passes: cells that need an order come second.
 
     Args:
         file: The source's name.
         name: The column's name.
-        zone: Where times without an offset were written, an IANA name: of the column, or of all sources.
-        epoch: Day 0 of the workbook, if it is one: its times are fractions of a day, exact to the second.
+        zone: The zone of times without an offset, an IANA name.
+        epoch: Day 0 of a workbook; its times are fractions of a day, exact to the second. None for other sources.
     """
 
     def __init__(self, file: str, name: str, zone: str, epoch: dt.datetime | None = None) -> None:
@@ -175,26 +175,23 @@ class TimeColumn:
         self._late_day = False
 
     def read(self, cells: pl.Series) -> tuple[pl.Series, pl.Series]:
-        """Return the times of a batch, and the texts of the cells that are not read yet.
-
-        The second pass reads those that need an order; the others are no times.
-        """
+        """First pass: return the times of a batch, and the texts that need an order or are not valid."""
         if cells.dtype == pl.Date or isinstance(cells.dtype, pl.Datetime):
             return self._read_typed(cells)
         times, left = self._read_common(cells, FORMS)
         rows = (left != "").fill_null(value=False).arg_true()
         if rows.is_empty():
             return times, _nulls(left, pl.String)
-        found, rest = self._read_rest(left.gather(rows))
-        return times.scatter(rows, found), _nulls(left, pl.String).scatter(rows, rest)
+        read, rest = self._read_rest(left.gather(rows))
+        return times.scatter(rows, read), _nulls(left, pl.String).scatter(rows, rest)
 
     def read_ordered(
         self, times: pl.Series, left: pl.Series, order: Order, decided_by: str
     ) -> tuple[pl.Series, pl.Series, pl.Series | None]:
-        """Read the cells that needed an order.
+        """Second pass: read the cells that need an order.
 
         Returns:
-            All times, the texts that are no times, and what is wrong with each of these, if there are any.
+            All times, the texts that are not valid, and the problem of each of these, if there are any.
         """
         if left.null_count() == len(left):
             return times, left, None
@@ -203,15 +200,15 @@ class TimeColumn:
         rows = left.is_not_null().arg_true()
         if rows.is_empty():
             return times, left, None
-        found, rest, problems = self._read_distinct(left.gather(rows), (order, self._short_order(order, decided_by)))
+        read, rest, problems = self._read_distinct(left.gather(rows), (order, self._short_order(order, decided_by)))
         self._problems.update(problems.drop_nulls().to_list())
         texts = _nulls(left, pl.String)
-        return times.scatter(rows, found), texts.scatter(rows, rest), _nulls(left, pl.String).scatter(rows, problems)
+        return times.scatter(rows, read), texts.scatter(rows, rest), _nulls(left, pl.String).scatter(rows, problems)
 
     def report(self, order: Order, decided_by: str) -> DateReport:
         """Return how the column was read."""
         evidence = self.evidence
-        asked = evidence.day_first + evidence.month_first + evidence.ambiguous > 0
+        needs_order = evidence.day_first + evidence.month_first + evidence.ambiguous > 0
         proven = max(evidence.day_first, evidence.month_first)
         one_sided = proven >= _SWAPPED_FROM and evidence in (Evidence(proven), Evidence(0, proven))
         swapped = self._year_first if one_sided and not self._late_day and self._year_first >= _SWAPPED_FROM else 0
@@ -219,8 +216,8 @@ class TimeColumn:
             file=self._file,
             column=self.name,
             forms=dict(self._forms),
-            order=order if asked else None,
-            decided_by=decided_by if asked else None,
+            order=order if needs_order else None,
+            decided_by=decided_by if needs_order else None,
             evidence=evidence,
             without_offset=self._without_offset,
             problems=dict(self._problems),
@@ -247,7 +244,7 @@ class TimeColumn:
         return times, left
 
     def _read_common(self, cells: pl.Series, forms: Iterable[Form]) -> tuple[pl.Series, pl.Series]:
-        """Read cells in common forms as long as some are frequent; return times, and the texts that are left."""
+        """Parse the cells in common forms; return times, and the other texts."""
         times = _nulls(cells, pl.Datetime("us"))
         left, untried = cells, list(forms)
         while (form := _frequent_form(left, untried)) is not None:
@@ -273,15 +270,15 @@ class TimeColumn:
         return _in_range(parsed if form.has_offset else self._to_utc(parsed))
 
     def _read_rest(self, texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-        """Read texts in no common form; return times, and the texts that wait for an order or are no times."""
+        """Read texts in no common form; return times, and the texts that need an order or are not valid."""
         times = self._read_numbers(texts)
         left = texts.set(times.is_not_null(), None)
         common = left.str.contains(_COMMON_ORDERED).fill_null(value=False)
-        # The clock does not matter for the order: few distinct days are left without it.
+        # The order does not depend on the clock, and without it there are few distinct texts.
         for day, count in left.filter(common).str.extract("^([^ ]*)").value_counts().rows():
             self._count_order(time_forms.parse(day), count)
-        found, others, _ = self._read_distinct(left.set(common, None), None)
-        return times.fill_null(found), left.set(others.is_null() & ~common, None)
+        read, others, _ = self._read_distinct(left.set(common, None), None)
+        return times.fill_null(read), left.set(others.is_null() & ~common, None)
 
     def _read_numbers(self, texts: pl.Series) -> pl.Series:
         """Read serial dates of a workbook and Unix times."""
@@ -297,16 +294,16 @@ class TimeColumn:
         ):
             since = (seconds.set(~chosen, None) * 1e6).cast(pl.Int64).cast(pl.Duration("us"))
             is_unix = start == UNIX_EPOCH
-            found = pl.select(pl.lit(start) + since).to_series()
-            found = _in_range(found if is_unix else self._to_utc(found))
-            self._count(form, found.count(), has_offset=is_unix)
-            times = times.fill_null(found)
+            converted = pl.select(pl.lit(start) + since).to_series()
+            converted = _in_range(converted if is_unix else self._to_utc(converted))
+            self._count(form, converted.count(), has_offset=is_unix)
+            times = times.fill_null(converted)
         return times
 
     def _to_utc(self, local: pl.Series) -> pl.Series:
         if self._zone == "UTC":
             return local
-        # Of an hour that comes twice, the later one; an hour that the clock skips goes on with the offset before it.
+        # A repeated hour means the later one; a skipped hour has the offset before the change.
         times = self._from_zone(local)
         if times.null_count() > local.null_count():
             times = times.fill_null(self._from_zone(local.dt.offset_by("-25h")).dt.offset_by("25h"))
@@ -319,7 +316,7 @@ class TimeColumn:
     def _read_distinct(
         self, texts: pl.Series, orders: tuple[Order, ShortOrder | None] | None
     ) -> tuple[pl.Series, pl.Series, pl.Series]:
-        """Read each distinct text; return times, the texts that are left, and what is wrong with them."""
+        """Read each distinct text; return times, the texts that are not read, and their problems."""
         counted = texts.drop_nulls().alias("text").to_frame().group_by("text", maintain_order=True).len()
         readings = [self._read_text(text, cells, orders) for text, cells in counted.rows()]
         columns = zip(*readings, strict=True) if readings else [()] * len(_READING)
@@ -327,8 +324,8 @@ class TimeColumn:
         utc = utc.fill_null(self._to_utc(local))
         if self._epoch is not None:
             utc = utc.dt.offset_by("500ms").dt.truncate("1s")
-        found = pl.DataFrame({"text": counted["text"], "time": utc, "problem": problems, "done": done})
-        rows = texts.alias("text").to_frame().join(found, on="text", how="left", maintain_order="left")
+        results = pl.DataFrame({"text": counted["text"], "time": utc, "problem": problems, "done": done})
+        rows = texts.alias("text").to_frame().join(results, on="text", how="left", maintain_order="left")
         return rows["time"], texts.set(rows["done"].fill_null(value=False), None), rows["problem"]
 
     def _read_text(self, text: str, cells: int, orders: tuple[Order, ShortOrder | None] | None) -> _Reading:
@@ -388,7 +385,7 @@ class TimeColumn:
         return _Reading(utc=NEVER, is_done=True)
 
     def _count_order(self, written: Written | str, cells: int) -> None:
-        """Count what a date proves about the order of its column."""
+        """Count a date as evidence for the order of its column."""
         if isinstance(written, str) or written.mark is None:
             return
         if written.short:
@@ -405,7 +402,7 @@ class TimeColumn:
         )
 
     def _short_order(self, order: Order, decided_by: str) -> ShortOrder | None:
-        """Return the order of dates with a two-digit year, or None if it is in doubt."""
+        """Return the order of dates with a two-digit year, or None if it is ambiguous."""
         possible = [
             name
             for name, years in self._short_years.items()
@@ -417,7 +414,7 @@ class TimeColumn:
 
 
 def _without_minutes(text: str) -> tuple[str, dt.timedelta]:
-    """Return a text with a clock at the full hour, and the time since: a column has few distinct hours."""
+    """Return a text with its time cut to the hour, and the rest as a duration: few distinct texts remain."""
     if (clock := _MINUTES.match(text)) is None:
         return text, dt.timedelta()
     minute, mark, second, fraction = clock.groups()
@@ -464,7 +461,7 @@ def decide_orders(evidence: Mapping[str, Evidence], *, day_first: bool | None) -
 
 
 def is_null_like(text: str) -> bool:
-    """Return whether a cell's text means nothing."""
+    """Return whether a cell's text is a placeholder for an empty cell."""
     return text.strip().strip(schema.INVISIBLE) in schema.NULL_LIKE
 
 
@@ -472,7 +469,7 @@ _COMMON_ORDERED = f"(?:{'|'.join(form.pattern for form in ORDERED_FORMS['day fir
 
 
 def _frequent_form(cells: pl.Series, forms: Iterable[Form]) -> Form | None:
-    """Return the form that most of the first cells have, or None if they have none of these."""
+    """Return the most frequent form of the first cells, or None if they have none of these."""
     sample = cells.drop_nulls().head(_SAMPLE).to_list()
     counted = Counter(form for text in sample for form in forms if re.match(form.pattern, text))
     return counted.most_common(1)[0][0] if counted else None

@@ -1,4 +1,4 @@
-"""Read delimited text block by block: Polars splits the regular lines, Python's ``csv`` the few irregular ones."""
+"""Read delimited text in blocks: Polars splits regular lines, Python's ``csv`` the few irregular ones."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ from invitekit.ingest.batches import ROW, Batch, RejectedRow, column_names, mark
 from invitekit.ingest.csv_dialect import Dialect
 
 BLOCK_SIZE = 1 << 25
-"""Bytes that are read and split at a time."""
+"""Bytes of a block."""
 MAX_RECORD_LINES = 1000
-"""Lines that a quoted cell may span; in a longer one its quote counts as not closed."""
+"""The most lines that a quoted cell may span; beyond that, its quote counts as not closed."""
 _MAX_LINE = 1 << 25
-"""Bytes of a line: a longer one is no row of a table, and takes many times its size to split."""
+"""The most bytes of a line: a longer one is not a row of a table, and splitting it takes many times its size."""
 _MAX_CELL = 1 << 30
 _MARK_UNDECODABLE = "invitekit.mark_undecodable"
 BROKEN = re.compile("[\ud800-\udfff]")
-"""A surrogate: stands for a byte that does not decode, or is half a character in JSON."""
+"""A surrogate: it replaces a byte that does not decode, or is half a character in JSON."""
 
 _BLANK = " \f\x1a\r\n"
-"""Characters of a blank line: page breaks of print programs and the end mark of DOS are among them."""
+"""Characters of a blank line, with the page breaks of print programs and the end mark of DOS."""
 _PADDED = "rows have fewer cells than the header: the missing last cells were read as empty"
 _SPLIT = "rows were quoted as one cell and were split into cells"
-_BACKSLASHED = "rows have quotes that are written with a backslash, and were read so"
+_BACKSLASHED = "rows have quotes that are escaped with a backslash, and were read like this"
 
 
-def _stand_in(error: UnicodeError) -> tuple[str, int]:
-    """Return a surrogate for bytes that do not decode; in the GBK of Windows, byte 0x80 is the euro sign."""
+def _surrogate(error: UnicodeError) -> tuple[str, int]:
+    """Return a surrogate for bytes that do not decode, or the euro sign for byte 0x80 of Windows' GBK."""
     if isinstance(error, UnicodeDecodeError) and error.encoding == "gb18030" and error.object[error.start] == 0x80:
         return "€", error.start + 1
     return "\udcff", getattr(error, "end", 0)
 
 
-codecs.register_error(_MARK_UNDECODABLE, _stand_in)
+codecs.register_error(_MARK_UNDECODABLE, _surrogate)
 
 
 def read_delimited(path: Path, dialect: Dialect) -> Iterator[Batch]:
     """Yield the rows after the header, each block of the file as a batch of text columns.
 
     A row with more cells than the header is rejected unless the additional ones are empty. In a row with fewer
-    cells the missing last ones are empty, unless it would lack its key or status or is a piece of a broken row.
-    A line that is quoted as a whole is split. A quote that is not closed rejects its line only. Blank lines are no
-    rows, but count in row numbers, as in a spreadsheet.
+    cells the missing last ones are empty, unless the row lacks its key or status, or is a part of a broken row.
+    A line that is quoted as a whole is split. A quote that is not closed rejects only its own line. Blank lines are
+    skipped, but count in row numbers, as in a spreadsheet.
     """
-    # Python's reader rejects longer cells.
+    # By default, Python's reader rejects cells of more than 128 KB.
     csv.field_size_limit(_MAX_CELL)
     skip, number = dialect.skip, dialect.first_row
     unfinished: list[bytes] = []
@@ -82,7 +82,7 @@ def _blocks(path: Path, encoding: str) -> Iterator[tuple[bytes, bool]]:
     rest = b""
     with path.open("rb") as file:
         while read := file.read(BLOCK_SIZE):
-            # What does not decode stays invalid in UTF-8 too, and is detected there.
+            # Bytes that do not decode stay invalid in UTF-8, and are detected later.
             block = rest + (read if decoder is None else decoder.decode(read).encode("utf-8", "surrogatepass"))
             # A carriage return at the end may be followed by a line feed.
             end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1
@@ -101,7 +101,7 @@ def _blocks(path: Path, encoding: str) -> Iterator[tuple[bytes, bool]]:
 
 @dataclass(frozen=True, slots=True)
 class _Irregular:
-    """A row that was read on its own: the lines that it spans, and its cells or why it is rejected."""
+    """A row that was read separately: the lines that it spans, and its cells or why it is rejected."""
 
     start: int
     lines: int
@@ -121,8 +121,8 @@ class _Block:
 
     def __init__(self, lines: list[bytes], dialect: Dialect, first_number: int, *, is_last: bool) -> None:
         self._delimiter, self._width, self._quote = dialect.delimiter, len(dialect.headers), dialect.quote
-        self._least, self._is_last = dialect.least, is_last
-        # Cells without a header at the end need not be there.
+        self._min_cells, self._is_last = dialect.min_cells, is_last
+        # A row need not have the last cells if they have no header.
         self._full = next((i + 1 for i in reversed(range(self._width)) if dialect.headers[i]), self._width)
         self._notes: Counter[str] = Counter()
         self._padded: pl.Series | None = None
@@ -163,7 +163,7 @@ class _Block:
         return Batch(frame.insert_column(0, self._numbers.alias(ROW)), self._rejected, self._notes)
 
     def _one_row_a_line(self, lines: list[bytes], readable: Sequence[_Irregular], kept: list[bool]) -> bytes:
-        """Join a header, regular lines, and irregular rows, these with all their cells quoted."""
+        """Join a header, the regular lines, and the irregular rows with all their cells quoted."""
         for row in readable:
             quoted = io.StringIO()
             writer = csv.writer(
@@ -180,7 +180,7 @@ class _Block:
         return b"".join([header, *compress(ended, kept)])
 
     def _classify(self, text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
-        """Return which lines are rows on their own, which are blank, and the wrong number of cells of others.
+        """Return which lines are complete rows, which are blank, and the number of cells of lines with a wrong one.
 
         The cells of lines with quotes are not counted.
         """
@@ -204,11 +204,11 @@ class _Block:
             self._padded = mark_rows(len(text), at.filter(padded)) if padded.any() else None
             blank = blank.scatter(at, (text.gather(at).str.strip_chars(_BLANK) == "").fill_null(value=False))
         regular = regular.scatter(malformed, values=False) if len(malformed) else regular
-        miscounted = ~(regular | blank | quoted) & ~delimiters.is_between(self._least - 1, self._width - 1)
+        miscounted = ~(regular | blank | quoted) & ~delimiters.is_between(self._min_cells - 1, self._width - 1)
         return regular, blank, (delimiters + 1).set(~miscounted.fill_null(value=False), None)
 
     def _fits(self, text: pl.Series, delimiters: pl.Series, at: pl.Series) -> tuple[pl.Series, pl.Series]:
-        """Return which lines are rows although they have not all cells, or too many, and which of them lack cells."""
+        """Return which lines with too few or too many cells are valid rows, and which of these lack cells."""
         after = at + 1
         last = len(text) - 1
         if at[-1] == last:
@@ -222,21 +222,21 @@ class _Block:
         row = line.str.strip_chars_end("\r\n")
         at_end = row.str.len_bytes() - row.str.strip_chars_end(self._delimiter).str.len_bytes()
         too_many = (count >= self._width) & (at_end > count - self._width)
-        short = (count >= self._least - 1) & (count < self._width - 1) & line.str.contains("[\r\n]$")
-        # Two lines that have all cells together are one row with a line break in it.
-        broken = (following < self._least - 1) & (count + following == self._width - 1)
+        short = (count >= self._min_cells - 1) & (count < self._width - 1) & line.str.contains("[\r\n]$")
+        # Two lines that together have all cells are one row with a line break in it.
+        broken = (following < self._min_cells - 1) & (count + following == self._width - 1)
         broken &= pl.col("next_line").str.strip_chars(_BLANK) != ""
         fits = (too_many | (short & ~broken.fill_null(not self._is_last))).fill_null(value=False)
-        found = lines.select(fits=fits, padded=(fits & (count < self._full - 1)).fill_null(value=False))
-        return found["fits"], found["padded"]
+        flags = lines.select(fits=fits, padded=(fits & (count < self._full - 1)).fill_null(value=False))
+        return flags["fits"], flags["padded"]
 
     def _read_irregular(self, lines: list[bytes], odd: pl.Series) -> tuple[list[_Irregular], int]:
-        """Read the rows that begin at odd lines, and return where a row begins that the block does not end."""
+        """Read the rows that begin at odd lines; return them, and the line of a row that the block cuts off."""
         rows: list[_Irregular] = []
         end = 0
         for start in odd.arg_true():
             if start < end:
-                continue  # a line of the row before
+                continue  # part of the previous row
             row = self._read_row(lines, start)
             if row is None and not self._is_last and len(lines) - start < MAX_RECORD_LINES:
                 return rows, start
@@ -248,7 +248,7 @@ class _Block:
         """Read the row that begins at a line; None if a quote in it is not closed."""
         if (row := self._read_backslashed(lines[start], start)) is not None:
             return row
-        # Not islice, which would walk to the first line.
+        # Not islice, which would iterate from the first line of the block.
         decoded = (_decode(lines[i]) for i in range(start, min(start + MAX_RECORD_LINES, len(lines))))
         reader = csv.reader(decoded, delimiter=self._delimiter, quotechar=self._quote, strict=True)
         note = None
@@ -264,7 +264,7 @@ class _Block:
         reason = None
         if BROKEN.search(content):
             reason = "holds bytes that do not decode"
-        elif any(cells[self._width :]) or len(cells) < self._least:
+        elif any(cells[self._width :]) or len(cells) < self._min_cells:
             reason = f"has {len(cells)} cells, not {self._width}"
         elif len(cells) < self._width:
             after = start + reader.line_num
@@ -276,39 +276,39 @@ class _Block:
         return _Irregular(start, reader.line_num, None if reason else cells, reason, content.rstrip("\r\n"), note)
 
     def _split(self, cells: list[str]) -> tuple[list[str], str | None]:
-        """Split a row that is quoted as one cell, if it is a row inside."""
+        """Split a row that is quoted as one cell, if its content is a row."""
         try:
             inside = next(csv.reader(cells, delimiter=self._delimiter, quotechar=self._quote, strict=True))
         except csv.Error:
             return cells, None
-        return (inside, _SPLIT) if self._least <= len(inside) <= self._width else (cells, None)
+        return (inside, _SPLIT) if self._min_cells <= len(inside) <= self._width else (cells, None)
 
     def _why_not_padded(self, count: int, content: str, following: bytes) -> str | None:
-        """Return why a row with fewer cells than the header is rejected; None if its missing last cells are empty."""
+        """Return why a row with missing last cells is rejected; None if they count as empty."""
         if not content.endswith(("\r", "\n")):
             return f"has {count} cells, not {self._width}, and no line end: the file may be cut off"
         q = self._quote
         rest = _decode(following).strip(_BLANK)
         more = re.sub(f"{q}[^{q}]*{q}", "q", rest).count(self._delimiter)
-        if rest and not BROKEN.search(rest) and more < self._least - 1 and count + more == self._width:
+        if rest and not BROKEN.search(rest) and more < self._min_cells - 1 and count + more == self._width:
             return f"has {count} cells, not {self._width}: the next line seems to be the rest of it"
         return None
 
     def _read_backslashed(self, line: bytes, start: int) -> _Irregular | None:
-        """Read a line that writes quotes in cells with a backslash; None if it does not, or is no row so."""
+        """Read a line whose quotes are escaped with a backslash; None if it has none, or is still not a row."""
         if b"\\" + self._quote.encode() not in line:
             return None
         text = _decode(line)
         return self._one_line(text, start) or self._one_line(text, start, "\\", _BACKSLASHED)
 
     def _read_spaced(self, line: bytes, start: int) -> _Irregular | None:
-        """Read a line with spaces between a closing quote and a delimiter; None if it is no row so."""
+        """Read a line with spaces between a closing quote and a delimiter; None if it is still not a row."""
         q, separator = self._quote, re.escape(self._delimiter)
         spaced = f"(?:^|(?<={separator}))({q}(?:[^{q}]|{q}{q})*{q}) +(?={separator}|[\r\n]*$)"
         return self._one_line(re.sub(spaced, r"\1", _decode(line)), start)
 
     def _one_line(self, text: str, start: int, escape: str | None = None, note: str | None = None) -> _Irregular | None:
-        """Read a row that is one line; None if it is not, or has not all cells."""
+        """Read a line as a row; None if it is not one row with all its cells."""
         reader = csv.reader([text], delimiter=self._delimiter, quotechar=self._quote, escapechar=escape, strict=True)
         try:
             cells = next(reader)
@@ -321,7 +321,7 @@ class _Block:
         content = _decode(line).rstrip("\r\n")
         reason = "has a quote that is not closed, or text after a closing one"
         if "\\" + self._quote in content:
-            reason += "; it writes quotes with a backslash: export it again with doubled quotes"
+            reason += "; its quotes are escaped with a backslash: export it again with doubled quotes"
         if BROKEN.search(content):
             reason = "holds bytes that do not decode"
         return _Irregular(start, 1, None, reason, content)

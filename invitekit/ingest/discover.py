@@ -1,4 +1,4 @@
-"""Find the source files and check the type of each one, before any row is read."""
+"""Find the source files and check the type of each one before any row is read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FORMATS = {
 }
 _TEXTS = ("csv", "json", "json_lines")
 _WORKBOOKS = ("xlsx", "xls", "xlsb", "ods")
-_NOT_OURS = (".manifest.json",)
+_OTHER_ENDINGS = (".manifest.json",)
 _ARCHIVES = (".7z", ".bz2", ".rar", ".tar", ".tgz", ".xz", ".zst")
 _SIGNATURES = {
     b"PAR1": "parquet",
@@ -63,9 +63,9 @@ _DATES = tuple(re.compile(rf"(?<!\d){pattern}(?!\d)", re.ASCII) for pattern in (
     r"(?P<year>20\d\d)[-. ]+m?(?P<month>\d{1,2})[-. ]+(?P<day>\d{1,2})(?:t\d+)?",
     r"(?P<first>\d{1,2})(?P<mark>[- ])(?P<second>\d{1,2})(?P=mark)(?P<year>20\d\d)",
 ))  # fmt: skip
-"""Dates in the name of a file, rewritten by ``plain``; the last one needs an order of day and month."""
+"""Patterns of dates in a file name, rewritten by ``plain``; the last one needs an order of day and month."""
 _FULL, _SOME = 0.9, 0.05
-"""Shares of control characters: above the first a file is binary, above the second if it does not decode either."""
+"""Shares of control characters: above the first a file is binary; above the second, if it also does not decode."""
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1a\x1b")
 
 
@@ -91,46 +91,43 @@ class Source:
 
 
 class Files(NamedTuple):
-    """Files to read, and the names of files and folders of the given folders that are not read.
-
-    Hidden ones and a README are not named.
-    """
+    """The files to read, and the names of ignored files and subfolders, except hidden ones and a README."""
 
     paths: list[Path]
     ignored: list[str]
 
 
-def find_sources(given: Iterable[str | os.PathLike[str]], encoding: str | None = None) -> list[Source]:
+def find_sources(sources: Iterable[str | os.PathLike[str]], encoding: str | None = None) -> list[Source]:
     """List the files of paths, folders and globs, each once, in the order of their names.
 
     Args:
-        given: The paths, folders and globs.
+        sources: The paths, folders and globs.
         encoding: The encoding of text files that the user chose, if any: binary content is detected in decoded text.
 
     Raises:
         SourceError: Nothing was found, or a file is missing, empty, binary or of an unknown type.
     """
-    paths = list_files(given).paths
+    paths = list_files(sources).paths
     if not paths:
         raise SourceError(_("No source was given."), hint=_("name at least one file, folder or glob."))
     names = _names(paths)
     dates = snapshot_dates([path.stem for path in paths])
-    sources = [_source(path, names[path], at, encoding) for path, at in zip(paths, dates, strict=True)]
-    packed = snapshot_dates([source.content.stem for source in sources])
-    return [replace(one, snapshot_at=one.snapshot_at or at) for one, at in zip(sources, packed, strict=True)]
+    files = [_source(path, names[path], at, encoding) for path, at in zip(paths, dates, strict=True)]
+    packed = snapshot_dates([file.content.stem for file in files])
+    return [replace(file, snapshot_at=file.snapshot_at or at) for file, at in zip(files, packed, strict=True)]
 
 
-def list_files(given: Iterable[str | os.PathLike[str]]) -> Files:
-    """List the files of paths, folders and globs without looking into them, each once, and what is beside them.
+def list_files(sources: Iterable[str | os.PathLike[str]]) -> Files:
+    """List the files of paths, folders and globs without opening them, each once, and the ignored ones.
 
     Raises:
         SourceError: A folder or a glob has no files.
     """
     paths: dict[Path, None] = {}
     ignored: list[str] = []
-    for path in map(Path, given):
-        found, others = _expand(path)
-        paths |= dict.fromkeys(one.resolve() for one in found)
+    for path in map(Path, sources):
+        matches, others = _expand(path)
+        paths |= dict.fromkeys(match.resolve() for match in matches)
         ignored += others
     return Files([*paths], ignored)
 
@@ -148,17 +145,17 @@ def _source(path: Path, name: str, snapshot_at: dt.datetime | None, encoding: st
 def snapshot_dates(stems: Sequence[str]) -> list[dt.datetime | None]:
     """Return the latest date in each file's name, midnight UTC, or None: a range is dated by its end.
 
-    For names such as ``02-03-2026`` the other names decide the order of day and month, or the name has no date.
+    The other names decide the order of day and month in ``02-03-2026``; if they do not, the name has no date.
     """
-    found = [_dates_in(stem) for stem in stems]
+    dates_of = [_dates_in(stem) for stem in stems]
     day_first, month_first = (
-        any(date.get(part, 0) > MONTHS for dates in found for date in dates) for part in ("first", "second")
+        any(date.get(part, 0) > MONTHS for dates in dates_of for date in dates) for part in ("first", "second")
     )
-    for date in (date for dates in found for date in dates if "first" in date):
+    for date in (date for dates in dates_of for date in dates if "first" in date):
         day, month = ("first", "second") if day_first else ("second", "first")
         if day_first != month_first or date[day] == date[month]:
             date |= {"day": date[day], "month": date[month]}
-    return [max(filter(None, map(_day, dates)), default=None) for dates in found]
+    return [max(filter(None, map(_day, dates)), default=None) for dates in dates_of]
 
 
 def _dates_in(stem: str) -> list[dict[str, int]]:
@@ -181,28 +178,28 @@ def _expand(path: Path) -> tuple[list[Path], list[str]]:
     try:
         path.stat()
     except (OSError, ValueError) as error:
-        # What is missing may be a pattern; a name that no file can have is none.
+        # A missing path may be a pattern, but not if no file can have such a name.
         if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:
             raise SourceError(_("A source has a name that no file can have."), hint=_("check it.")) from None
     if path.is_dir():
         inside = {one: one.is_dir() for one in sorted(path.iterdir())}
-        found = [one for one in inside if one.is_file() and _is_ours(one)]
-        if not found:
+        known = [one for one in inside if one.is_file() and _is_known(one)]
+        if not known:
             raise SourceError(
                 _("The folder '{name}' holds no file that can be read.", name=path.name),
                 hint=_("put files of these types there: {known}.", known=" ".join(FORMATS)),
             )
-        left = [one for one in inside if not (_is_hidden(one) or one.stem.upper() == "README")]
-        return found, [one.name + "/" * inside[one] for one in left if inside[one] or not _is_ours(one)]
+        shown = [one for one in inside if not (_is_hidden(one) or one.stem.upper() == "README")]
+        return known, [one.name + "/" * inside[one] for one in shown if inside[one] or not _is_known(one)]
     if not path.exists() and _GLOB.search(str(path)):
         matched = sorted(Path(p) for p in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
-        found = [p for p in matched if p.is_file() and not _is_hidden(p)]
-        if not found:
+        matched = [path for path in matched if path.is_file() and not _is_hidden(path)]
+        if not matched:
             raise SourceError(
                 _("The pattern '{pattern}' matches no file.", pattern=path),
                 hint=_("check its spelling, or name a folder."),
             )
-        return found, []
+        return matched, []
     return [path], []
 
 
@@ -210,8 +207,8 @@ def _is_hidden(path: Path) -> bool:
     return path.name.startswith((".", "~$"))
 
 
-def _is_ours(path: Path) -> bool:
-    return path.suffix.lower() in FORMATS and not _is_hidden(path) and not path.name.endswith(_NOT_OURS)
+def _is_known(path: Path) -> bool:
+    return path.suffix.lower() in FORMATS and not _is_hidden(path) and not path.name.endswith(_OTHER_ENDINGS)
 
 
 def _names(paths: Sequence[AnyPath]) -> dict[AnyPath, str]:
@@ -238,10 +235,10 @@ def _format_of(path: Path, encoding: str | None) -> str:
             else _("'{name}' is of an unknown type ('no extension').", name=path.name),
             hint=_("known types: {known}.", known=" ".join((*FORMATS, *PACKED))),
         )
-    if found := _workbook_or_page(path, by_name, head):
-        return found
-    is_what = next((kind for magic, kind in _SIGNATURES.items() if head.startswith(magic)), None)
-    _check_type(path, by_name, is_what)
+    if by_content := _workbook_or_page(path, by_name, head):
+        return by_content
+    content = next((kind for magic, kind in _SIGNATURES.items() if head.startswith(magic)), None)
+    _check_type(path, by_name, content)
     if by_name in _TEXTS and _is_binary(head, encoding):
         raise SourceError(
             _("'{name}' is binary, not text.", name=path.name), hint=_("export it again as CSV, XLSX or Parquet.")
@@ -250,32 +247,31 @@ def _format_of(path: Path, encoding: str | None) -> str:
 
 
 def _workbook_or_page(path: Path, by_name: str, head: bytes) -> str | None:
-    """Return the format of a workbook or a web page by its content: programs write several under one extension."""
+    """Return the format of a workbook or a web page by its content: programs use one extension for several formats."""
     if by_name in _WORKBOOKS and head.startswith(b"PK"):
         return workbook_in_zip(path)
     if by_name in _WORKBOOKS and head.startswith(b"\xd0\xcf\x11\xe0") and is_old_workbook(path):
         return "xls"
-    if by_name in (*_WORKBOOKS, "csv") and (found := markup(head)):
-        return found
-    # Text under the name of a workbook: spreadsheets open it, too.
+    if by_name in (*_WORKBOOKS, "csv") and (kind := markup(head)):
+        return kind
+    # Spreadsheets also open text with the extension of a workbook.
     is_text = by_name == "xls" and not any(map(head.startswith, _SIGNATURES)) and not _is_binary(head, None)
     return "csv" if is_text else None
 
 
-def _check_type(path: Path, by_name: str, is_what: str | None) -> None:
-    if is_what == "ole":
+def _check_type(path: Path, by_name: str, content: str | None) -> None:
+    if content == "ole":
         raise SourceError(
             _("'{name}' is password-protected or an old .xls workbook.", name=path.name),
             hint=_("open it in Excel and save it as .xlsx without a password."),
         )
     expected = {"parquet": "parquet", "xls": "ole"}.get(by_name, "zip" if by_name in _WORKBOOKS else None)
-    if is_what != expected:
-        found = is_what or _("text or unknown content")
+    if content != expected:
         raise SourceError(
             _(
-                "'{name}' is not what its name says: its content is {found}, not {by_name}.",
+                "The content of '{name}' does not match its extension: it is {found}, not {by_name}.",
                 name=path.name,
-                found=found,
+                found=content or _("text or unknown content"),
                 by_name=by_name,
             ),
             hint=_("rename it to its real type, or unpack or export it again."),
@@ -309,5 +305,5 @@ def _is_binary(head: bytes, encoding: str | None) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or looks_like_utf16(head):
         return False
     control = (len(head) - len(head.translate(None, _CONTROL))) / len(head)
-    # A cell may have control characters; a file full of them, or of undecodable bytes, is not text.
+    # A few cells may have control characters; a file with many, or with many undecodable bytes, is not text.
     return control > _FULL or (control > _SOME and "\ufffd" in head[:-4].decode("utf-8", errors="replace"))

@@ -15,24 +15,24 @@ from invitekit.i18n import Message, _
 from invitekit.model import schema
 
 HEAD = 1 << 18
-"""Bytes at the beginning of a file that are looked at."""
+"""Bytes at the beginning of a file that are examined."""
 _BLOCK = 1 << 22
 HEADER_WITHIN = 20
-"""Rows that are searched for the header: an export may have a title above it."""
+"""Rows to search for the header: an export may have a title above it."""
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
-"""The longer one first: the mark of UTF-32 begins with that of UTF-16."""
+"""Byte order marks, the longer ones first: that of UTF-32 begins with that of UTF-16."""
 _COMMON_HANZI = 0.6
 _USUAL = frozenset(
     "的一是在有人中大国上公司科技限份股集团信息网络云数据智能电子商务贸易北京海深圳广州杭南东江山天华新安金文化教育医疗工业"
     "服管理发展投资建设际心分示例测试客户王李张刘陈杨赵黄周吴徐孙马朱胡郭何高阿里巴小明"
 )
-"""Characters of names of companies and people; the few that other text becomes by accident are not among them."""
+"""Characters of names of companies and people, without those that wrongly decoded text often produces."""
 _FEW_USUAL = 0.15
 _SURELY_HEADERS = 3
-"""Known headers that never occur in a row of cells."""
+"""A line with this many known headers is certainly a header."""
 _SCRIPTS = {
     "euc_kr": "[\uac00-\ud7a3]",
     "euc_jp": "[\u3040-\u30ff\u4e00-\u9fff]",
@@ -41,19 +41,19 @@ _SCRIPTS = {
     "cp1251": "[\u0430-\u045f]|(?<![\u0400-\u04ff])[\u0400-\u042f]",
     "cp1256": "[\u0600-\u06ff]",
 }
-"""The letters that text has in an encoding, the more telling ones first."""
+"""The letters of each encoding, the more distinctive ones first."""
 _USUAL_CODECS = ("cp1252", "cp1250", "cp1251", "gb18030", "big5")
-"""Encodings to choose from if none can be detected."""
+"""Encodings to offer if none can be detected."""
 _KANA = re.compile("[\u3040-\u30ff]")
 _WORDS = re.compile(rb"[\x80-\xff]{3,}")
 _EIGHT_BITS = bytes(range(0x80, 0x100))
 _SEVEN_BITS = {"hz": re.compile(rb"~\{(?:[!-w][!-~])+~\}"), "iso2022_jp": re.compile(rb"\x1b\$[@B]")}
-"""Encodings in ASCII that switch to other letters by a sign."""
+"""Seven-bit encodings, by the escape sequence that switches to Chinese or Japanese."""
 _LATIN = "--encoding cp1252 for Western Europe, cp1250 for Central Europe, cp1254 for Turkey"
 _FEW = 0.1
-"""Share of lines that may be broken (they are rejected), or foreign in a file of plain ASCII."""
-_ENOUGH = 4
-"""Fewest characters of a file to read it as GB18030."""
+"""The largest share of lines that may be broken (they are rejected), or differ in a file of plain ASCII."""
+_MIN_CHINESE = 4
+"""The fewest Chinese characters of a file that is read as GB18030."""
 _BREAKS = b"\n,;\t"
 _BETWEEN = re.compile(r"[,;|:\"{}\[\]\t\r\n]")
 """Characters between the headers of delimited text and the keys of JSON."""
@@ -63,10 +63,10 @@ def checked(encoding: str) -> str:
     """Return the codec of that name.
 
     Raises:
-        ArgumentError: There is none, or it is none for text.
+        ArgumentError: There is no such codec, or it is not a text encoding.
     """
     try:
-        # Tried out: Python has codecs between bytes, and of host names, under the same roof.
+        # Tried on a text: Python also has codecs from bytes to bytes, and for host names.
         codecs.getincrementaldecoder(encoding)(errors="replace").decode(
             "Status".encode(encoding), final=True
         ).casefold()
@@ -79,15 +79,15 @@ def checked(encoding: str) -> str:
 
 
 def encoding_of_file(path: Path, chosen: str | None = None) -> str:
-    """Return the encoding that the user chose, else the one that the whole file shows.
+    """Return the encoding that the user chose, else detect it from the whole file.
 
     Args:
         path: The file.
-        chosen: The user's choice. UTF-16 without a byte order mark still lacks its byte order: it is detected.
+        chosen: The user's choice. The byte order of UTF-16 without a byte order mark is detected.
 
     Raises:
         ArgumentError: The user's choice is not an encoding.
-        SourceError: None was chosen, and none can be detected.
+        SourceError: No encoding was chosen or can be detected.
     """
     with path.open("rb") as file:
         head = file.read(HEAD)
@@ -117,7 +117,7 @@ def _is_utf8(file: BinaryIO) -> bool:
 
 
 def _last_boundary(block: bytes) -> int:
-    """Return where the last character begins if it may be cut, else the end."""
+    """Return the position of the last character if it may be incomplete, else the end."""
     for back, byte in enumerate(reversed(block[-4:]), start=1):
         if byte >= 0xC0:
             length = 2 + (byte >= 0xE0) + (byte >= 0xF0)
@@ -142,15 +142,15 @@ def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) 
     Args:
         head: The first bytes of the file.
         name: The file's name in a message.
-        lines: All lines of the file, when its head was not enough.
+        lines: All lines of the file, if its head is not enough.
 
     Raises:
-        SourceError: It is none of them.
+        SourceError: The file has another encoding.
     """
     marked = next((codec for mark, codec in _MARKS.items() if head.startswith(mark)), None)
     if marked or (marked := looks_like_utf16(head)):
         return marked
-    _check_no_seven_bits(head, name)
+    _check_not_seven_bit(head, name)
     total = good = bad = room = 0
     odd: list[bytes] = []
     for line in lines if lines is not None else head.splitlines()[: -1 if len(head) == HEAD else None]:
@@ -170,15 +170,15 @@ def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) 
 
 
 def _eight_bit_encoding(lines: list[bytes], head: bytes, name: str, *, few: bool) -> str:
-    """Decide between GB18030 and others by the lines that are not UTF-8; if they are few, they may be broken."""
+    """Decide between GB18030 and other encodings by the lines that are not UTF-8; a few of them may be broken."""
     other = _other_encoding(lines)
-    if _is_chinese(lines, least=_ENOUGH if few else 1):
+    if _is_chinese(lines, least=_MIN_CHINESE if few else 1):
         if other:
             _check_chinese_is_usual(lines, head, other, name)
         return "gb18030"
     if few:
         return "utf-8"
-    # The same bytes are text in cp1252, cp1250 and cp1254: only the user knows which one it is.
+    # The same bytes are valid in cp1252, cp1250 and cp1254: only the user knows which is right.
     named = f"encoding='{other}', or --encoding {other}" if other else _LATIN
     raise SourceError(
         _("'{name}' is written neither in UTF-8 nor in UTF-16 nor in GB18030.", name=name),
@@ -187,18 +187,20 @@ def _eight_bit_encoding(lines: list[bytes], head: bytes, name: str, *, few: bool
     )
 
 
-def _check_no_seven_bits(head: bytes, name: str) -> None:
-    if found := next((codec for codec, sign in _SEVEN_BITS.items() if sign.search(head)), None):
+def _check_not_seven_bit(head: bytes, name: str) -> None:
+    if encoding := next((codec for codec, sign in _SEVEN_BITS.items() if sign.search(head)), None):
         raise SourceError(
-            _("'{name}' seems to be written in {found}.", name=name, found=found),
-            hint=_("name its encoding (encoding='{found}', or --encoding {found}), or save it as UTF-8.", found=found),
-            choice=Choice("encoding", name, (found,)),
+            _("'{name}' seems to be written in {found}.", name=name, found=encoding),
+            hint=_(
+                "name its encoding (encoding='{found}', or --encoding {found}), or save it as UTF-8.", found=encoding
+            ),
+            choice=Choice("encoding", name, (encoding,)),
         )
 
 
 def _other_encoding(lines: list[bytes]) -> str | None:
-    """Return the encoding in which nearly all letters of lines are of one script, or None."""
-    # Letters with accents stand alone between others; words of another script are of one piece.
+    """Return the encoding in which nearly all non-ASCII letters belong to its script, or None."""
+    # Letters with accents are isolated between ASCII letters; other scripts form whole words.
     joined = b"\n".join(lines)
     if sum(map(len, _WORDS.findall(joined))) * 2 < len(joined) - len(joined.translate(None, _EIGHT_BITS)):
         return None
@@ -209,7 +211,7 @@ def _other_encoding(lines: list[bytes]) -> str | None:
             continue
         letters = sum(1 for c in text if ord(c) > 0x7F)
         of_script = len(re.findall(script, text))
-        # Japanese is known by its syllables: the other characters are in Chinese text, too.
+        # Japanese is recognised by its kana: Chinese text has the other characters, too.
         kana = 0.1 if codec in ("euc_jp", "shift_jis") else 0.0
         if letters and of_script >= 0.8 * letters and len(_KANA.findall(text)) >= kana * letters:
             return codec
@@ -217,7 +219,7 @@ def _other_encoding(lines: list[bytes]) -> str | None:
 
 
 def _check_chinese_is_usual(lines: list[bytes], head: bytes, other: str, name: str) -> None:
-    """Check that text that is of another encoding, too, holds the usual characters when it is read as GB18030."""
+    """Check that text that also fits another encoding has common Chinese characters when it is read as GB18030."""
     wide = [c for c in b"".join(lines).decode("gb18030", "replace") if ord(c) > 0x7F]
     if sum(c in _USUAL for c in wide) < len(wide) * _FEW_USUAL:
         raise SourceError(
@@ -231,7 +233,7 @@ def _check_chinese_is_usual(lines: list[bytes], head: bytes, other: str, name: s
 
 
 def _two_encodings(name: str, head: bytes, other: str) -> Message:
-    """Return that both encodings fit, with the header in both if the first line is one: cells are personal."""
+    """Return the message that both encodings fit; it quotes the first line only if that is a header."""
     line = head.splitlines()[0] if head else b""
     cells = _BETWEEN.split(line.decode("ascii", "ignore"))
     if line.isascii() or sum(1 for cell in cells if schema.canonical_name(cell)) < _SURELY_HEADERS:
@@ -244,34 +246,34 @@ def _two_encodings(name: str, head: bytes, other: str) -> Message:
 
 
 def looks_like_utf16(head: bytes) -> str | None:
-    """Return the byte order of UTF-16 text without a mark, or None: each ASCII character in it has a NUL byte."""
+    """Detect UTF-16 without a byte order mark, by the NUL byte of each ASCII character; None for other text."""
     if 0 not in head:
         return None
     sample = head[: len(head) // 2 * 2]
-    # Where cells were padded with NUL, the text is whole without it.
-    bare = sample.translate(None, b"\0")
+    # If cells were padded with NUL, the text is valid without it.
+    without_nul = sample.translate(None, b"\0")
     even, odd = sample[0::2], sample[1::2]
     for codec, low, high in (("utf-16-le", even, odd), ("utf-16-be", odd, even)):
         some, others = high.count(0), low.count(0)
-        # Headers, digits and separators are ASCII: at least a fifth of the units, where the text is not Chinese.
+        # Headers, digits and separators are ASCII: at least a fifth of the characters, unless the text is Chinese.
         if some > len(low) * 0.2 and others < len(low) * 0.05:
-            # Two Latin letters with accents side by side look like one of GB18030; they are rare.
-            return None if _is_chinese(bare.splitlines(), least=1 + some // 4) else codec
-        if _is_set_apart(low, high) and _decodes(sample, codec, final=False):
-            padded = _decodes(bare, "utf-8", final=False) or _is_chinese(bare.splitlines(), least=1)
+            # Two adjacent Latin letters with accents look like one Chinese character; they are rare.
+            return None if _is_chinese(without_nul.splitlines(), least=1 + some // 4) else codec
+        if _has_wide_separators(low, high) and _decodes(sample, codec, final=False):
+            padded = _decodes(without_nul, "utf-8", final=False) or _is_chinese(without_nul.splitlines(), least=1)
             return None if padded else codec
     return None
 
 
-def _is_set_apart(low: bytes, high: bytes) -> bool:
-    """Return whether separators are written in two bytes."""
+def _has_wide_separators(low: bytes, high: bytes) -> bool:
+    """Return whether separators are two bytes long."""
     wide = sum(1 for a, b in zip(low, high, strict=True) if not b and a in _BREAKS)
-    # In the other half of a unit they would be rare characters: where NULs are strays, half of them stand there.
+    # In the high byte they would be rare characters: stray NULs would put half of the separators there.
     return wide >= 2 and 10 * sum(map(high.count, _BREAKS)) <= wide
 
 
 def _decodes(text: bytes, codec: str, *, final: bool = True) -> bool:
-    """Return whether bytes are text; unless they are final, their last character may be cut."""
+    """Return whether bytes decode; unless they are final, the last character may be incomplete."""
     try:
         codecs.getincrementaldecoder(codec)().decode(text, final)
     except UnicodeDecodeError:
@@ -280,7 +282,7 @@ def _decodes(text: bytes, codec: str, *, final: bool = True) -> bool:
 
 
 def _is_chinese_header(line: bytes) -> bool:
-    """Return whether a line names a schema column in GB18030 and none in UTF-8."""
+    """Return whether a line names a schema column when read as GB18030, and none when read as UTF-8."""
     return _names_a_column(line.decode("gb18030", "replace")) and not _names_a_column(line.decode("utf-8", "replace"))
 
 
@@ -289,9 +291,9 @@ def _names_a_column(line: str) -> bool:
 
 
 def _is_chinese(lines: list[bytes], least: int) -> bool:
-    """Return whether lines are GB18030 and not Western 8-bit text, which it decodes into rare characters.
+    """Return whether lines are GB18030, and not Western text, which would decode into rare characters.
 
-    A few of them may not decode at all.
+    A few lines may not decode at all.
     """
     sound = [line for line in lines if _decodes(line, "gb18030")]
     decoded = b"".join(sound or lines).decode("gb18030", errors="replace")
@@ -302,5 +304,5 @@ def _is_chinese(lines: list[bytes], least: int) -> bool:
 
 
 def _is_common(code: bytes) -> bool:
-    """Return whether a character is no accident: four bytes in pattern, or two of the first standard, GB 2312."""
+    """Return whether a character is common: four bytes in GB18030, or in its first version, GB 2312."""
     return len(code) == 4 or min(code) >= 0xA1

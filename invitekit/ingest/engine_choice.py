@@ -1,4 +1,4 @@
-"""Choose the engine by the size of the sources: frames in memory, unless they do not fit."""
+"""Choose the engine by the size of the sources: Polars in memory if they fit, else DuckDB on disk."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from invitekit.engine.memory import address_space, free_memory
 from invitekit.ingest.discover import Source
 
 Engine = Literal["polars", "duckdb", "auto"]
-SMALL = 1 << 26
-"""Bytes of sources that always fit."""
+ALWAYS_FITS = 1 << 26
+"""Bytes of sources that fit into any memory without a limit."""
 MEMORY_FACTOR = 12
 """Bytes of memory for each byte of CSV, up to the finished result [measured: 8 for annotate]."""
 _UNPACKED = {"xlsx": 8, "xlsb": 8, "ods": 8, "parquet": 8, "json": 2, "json_lines": 2}
-"""How much larger than as CSV a source of a format is in memory [assumed]."""
+"""How many times larger than CSV a source of a format is in memory [assumed]."""
 
 
 class EngineChoice(NamedTuple):
-    """The engine for some sources, and a sentence that says why; None if any engine will do."""
+    """The engine for some sources, and the reason as a sentence; None for small sources."""
 
     engine: Engine
     reason: str | None
 
 
 def choose_engine(sources: Iterable[Source]) -> EngineChoice:
-    """Return DuckDB, on disk, where the sources would not fit into the free memory, else Polars."""
+    """Choose DuckDB, on disk, if the sources do not fit into the free memory, else Polars."""
     size = sum(source.size * _UNPACKED.get(source.format, 1) for source in sources)
     needed = size * MEMORY_FACTOR
-    if size <= SMALL and (address_space() == sys.maxsize or needed <= free_memory()):
+    if size <= ALWAYS_FITS and (address_space() == sys.maxsize or needed <= free_memory()):
         return EngineChoice("polars", None)
     free = free_memory()
     amounts = f"about {needed / 1e9:,.1f} GB are needed, {free / 1e9:,.1f} GB are free"

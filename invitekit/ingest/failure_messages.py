@@ -24,12 +24,12 @@ class MessageJoinReport:
     """How a second file with failure messages was joined.
 
     Attributes:
-        key: The column both sides were matched on, without case, unmasked values only.
+        key: The column that both sides were matched on, ignoring case, by unmasked values only.
         rows: Rows of the second file, rejected ones included.
-        rejected: Rows of it that could not be read.
+        rejected: Its rows that could not be read.
         added: Records that got a message.
-        ambiguous: Keys with more than one message in the second file; none of them was used.
-        unmatched: Keys that no failed record without a message has.
+        ambiguous: Keys with several messages in the second file, which were not used.
+        unmatched: Keys that match no failed record without a message.
     """
 
     key: str
@@ -48,7 +48,7 @@ class MessageJoinReport:
 
 
 class Messages:
-    """The messages of a second file by key; fills those of failed records batch by batch.
+    """The messages of a second file by key, which fill the empty messages of failed records batch by batch.
 
     Args:
         path: CSV, XLSX, Parquet or JSON with a key column and a failure message column.
@@ -95,9 +95,9 @@ class Messages:
         )
 
     def fill(self, records: pl.DataFrame) -> pl.DataFrame:
-        """Add messages to failed records that have none."""
-        is_open = (pl.col("status") == "association_failed") & pl.col("failure_message").is_null()
-        keys = records.select(pl.when(is_open).then(pl.col(self._key).str.to_lowercase()).alias("_ik_key"))
+        """Add messages to failed records without one."""
+        needs_message = (pl.col("status") == "association_failed") & pl.col("failure_message").is_null()
+        keys = records.select(pl.when(needs_message).then(pl.col(self._key).str.to_lowercase()).alias("_ik_key"))
         texts = keys.join(self._messages, on="_ik_key", how="left", maintain_order="left")
         added = texts.drop_nulls()
         self._added += added.height
@@ -105,7 +105,7 @@ class Messages:
         return records.with_columns(failure_message=pl.col("failure_message").fill_null(texts["_ik_message"]))
 
     def report(self) -> MessageJoinReport:
-        """Return how the file was joined, after all batches were filled."""
+        """Return how the file was joined; call it after all batches."""
         unmatched = self._messages.height - len(self._matched)
         return MessageJoinReport(self._key, self._rows, self._added, self._ambiguous, unmatched, self._rejected)
 

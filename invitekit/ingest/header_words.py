@@ -19,7 +19,7 @@ _MARKS = frozenset(
          "当地时间", "本地时间"),
     )
 )  # fmt: skip
-"""Texts in brackets that do not change what the header means; the time zones among them are ambiguous."""
+"""Texts in brackets that do not change the meaning of a header; CST and local time are ambiguous time zones."""
 _BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]*)[)\]】〕]")
 _DATE_FORM = re.compile(r"[ymdhs年月日时分秒./:\- ]+", re.IGNORECASE)
 _STAR = " *•:"
@@ -30,7 +30,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?([0-5]\d))?|UTC|GMT", 
 _DAYS = re.compile(r"\d+\s*(?:days?|d|天|日)", re.IGNORECASE)
 _SEE_CAUSE = tuple(map(header_key, ("see cause", "see reason", "see failure cause", "见原因", "见失败原因")))
 _MINUS = str.maketrans("−–", "--")
-_PLACES = {
+_ZONE_NAMES = {
     header_key(name): zone
     for zone, names in {
         "Asia/Shanghai": ("北京时间", "中国时间", "中国标准时间", "Beijing", "Beijing time", "China time",
@@ -40,22 +40,22 @@ _PLACES = {
     }.items()
     for name in names
 }  # fmt: skip
-_PART_OF_AN_HOUR = {
+_FRACTIONAL_OFFSETS = {
     "+0330": "Asia/Tehran", "+0430": "Asia/Kabul", "+0530": "Asia/Kolkata", "+0545": "Asia/Kathmandu",
     "+0630": "Asia/Yangon", "+0930": "Australia/Darwin",
 }  # fmt: skip
-"""A zone without summer time for each offset that is not a number of hours."""
+"""A zone without summer time for each offset that is not a whole number of hours."""
 _LAST_WORDS = re.compile(r"(.*?\S)[\s_,-]+([^\s_]+(?:\s+time)?)", re.IGNORECASE | re.DOTALL)
 _MOST_WEST, _MOST_EAST = -12, 14
 
 
 class Heading(NamedTuple):
-    """What a header means.
+    """The meaning of a header.
 
     Attributes:
-        meanings: The columns that it may mean: none for an extra column, several where its values decide.
-        zone: The time zone that it states for its times, an IANA name.
-        joined: The two columns that it has, in its order.
+        meanings: The columns that it may mean: none for an extra column, several if the values decide.
+        zone: The time zone that it states, an IANA name.
+        joined: The two columns that it joins, in their order.
     """
 
     meanings: tuple[Meaning, ...] = ()
@@ -65,14 +65,14 @@ class Heading(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def heading(header: str) -> Heading:
-    """Return what a header means.
+    """Return the meaning of a header.
 
-    A header in two languages, such as ``状态(Status)`` or ``Status/状态``, has to mean the same in both. Of what stands
-    in brackets a required mark, a form of dates and a time zone are understood: with anything else a header
-    may mean its column, which the user decides.
+    A header in two languages, such as ``状态(Status)`` or ``Status/状态``, must have the same meaning in both. Brackets
+    may contain a required mark, a date format or a time zone. With any other text in brackets, only the user can decide
+    whether the header means its column.
     """
-    if found := schema.meanings(header):
-        return Heading(found)
+    if exact := schema.meanings(header):
+        return Heading(exact)
     text = unicodedata.normalize("NFKC", header).strip(_STAR)
     zone, parts = None, []
     for inside in _BRACKETS.findall(text):
@@ -85,7 +85,7 @@ def heading(header: str) -> Heading:
     if read is None and zone is None and (words := _LAST_WORDS.fullmatch(text)) and (zone := _time_zone(words[2])):
         read = _read_parts([words[1], *parts])
     if read is None and parts and (without := _read_parts([text])) is not None:
-        # What is in brackets may make it another column: "Mobile (private)".
+        # The brackets may make it another column: "Mobile (private)".
         read = Heading(tuple(meaning._replace(exactness=schema.MAYBE) for meaning in without.meanings))
     return (read or Heading())._replace(zone=zone)
 
@@ -93,7 +93,7 @@ def heading(header: str) -> Heading:
 def word_code(text: str, words: Mapping[str, str]) -> str | None:
     """Return the canonical value of a word, or None if it is unknown.
 
-    A word in two languages, such as ``已关联 Associated``, has to mean the same in both. Brackets may hold a
+    A word in two languages, such as ``已关联 Associated``, must have the same meaning in both. Brackets may contain a
     method, a type, a number of days, or a reference to the cause: ``已关联（代售）``.
     """
     if (code := words.get(header_key(text))) is not None:
@@ -109,12 +109,12 @@ def word_code(text: str, words: Mapping[str, str]) -> str | None:
 
 @cache
 def _remarks() -> frozenset[str]:
-    """Return the folded texts that may stand in brackets after a status."""
+    """Return the folded texts that may be in brackets after a status."""
     return frozenset({*schema.vocabulary("invitation_method"), *schema.vocabulary("association_type"), *_SEE_CAUSE})
 
 
 def _pieces(text: str, is_known: Callable[[str], object]) -> Iterator[str]:
-    """Split a text that is not known as a whole: at the signs between two names, then where the letters change."""
+    """Split a text that is unknown as a whole: at separators, then where the script changes."""
     if is_known(text):
         yield text
         return
@@ -124,20 +124,20 @@ def _pieces(text: str, is_known: Callable[[str], object]) -> Iterator[str]:
 
 
 def _read_parts(parts: list[str]) -> Heading | None:
-    """Return what all parts of a header mean, or None if one of them means no column, or they differ."""
-    found = []
+    """Return the meaning of all parts of a header, or None if one part means no column or they differ."""
+    read = []
     for piece in (piece for part in parts for piece in _pieces(part, schema.meanings)):
         if meanings := schema.meanings(piece.strip(_STAR)):
-            found.append(meanings)
+            read.append(meanings)
         elif header_key(piece) not in _MARKS:
             return None
-    if not found:
+    if not read:
         return None
-    same = set.intersection(*({meaning.name for meaning in meanings} for meanings in found))
+    same = set.intersection(*({meaning.name for meaning in meanings} for meanings in read))
     if same:
-        of_same = [meaning for meanings in found for meaning in meanings if meaning.name in same]
+        of_same = [meaning for meanings in read for meaning in meanings if meaning.name in same]
         return Heading(tuple(min(m for m in of_same if m.name == name) for name in sorted(same)))
-    names = tuple(dict.fromkeys(meanings[0].name for meanings in found))
+    names = tuple(dict.fromkeys(meanings[0].name for meanings in read))
     if set(names) == {"email", "mobile"}:
         return Heading(schema.meanings(schema.CONTACT[0]))
     if set(names) in map(set, schema.JOINED):
@@ -146,14 +146,14 @@ def _read_parts(parts: list[str]) -> Heading | None:
 
 
 def _time_zone(text: str) -> str | None:
-    """Return the time zone that a text names: an offset from UTC, an IANA name or a place in words."""
+    """Return the time zone that a text names: an offset from UTC, an IANA name, or a place such as Beijing."""
     text = text.strip().translate(_MINUS)
-    if (place := _PLACES.get(header_key(text))) is not None:
-        return place
+    if (zone := _ZONE_NAMES.get(header_key(text))) is not None:
+        return zone
     if (offset := _OFFSET.fullmatch(text)) is None:
         return text if "/" in text and text in available_timezones() else None
     hours, minutes = int(f"{offset[1] or '+'}{offset[2] or 0}"), offset[3] or "00"
     if minutes != "00":
-        return _PART_OF_AN_HOUR.get(f"{offset[1]}{abs(hours):02}{minutes}")
-    # The names of these zones count to the west.
+        return _FRACTIONAL_OFFSETS.get(f"{offset[1]}{abs(hours):02}{minutes}")
+    # In the names of these zones, a plus sign means west of UTC.
     return ("UTC" if hours == 0 else f"Etc/GMT{-hours:+d}") if _MOST_WEST <= hours <= _MOST_EAST else None

@@ -12,32 +12,32 @@ from invitekit.i18n import Message, _
 from invitekit.ingest.header_words import heading
 from invitekit.io.spreadsheet_escape import unescape_header
 from invitekit.model import schema
+from invitekit.model.private_text import MAY_IDENTIFY
 
 IDENTIFYING = (
     "record_id", "portal_customer_id", "account_name", "email", "customer_full_name", "customer_name", "mobile",
 )  # fmt: skip
-"""Columns that identify customers: a source needs one of them, and so does each row."""
+"""Columns that identify customers: each source and each row needs one of them."""
 _IDS = ("record_id", "portal_customer_id")
-"""Columns of IDs, which a mere count of rows is not."""
+"""Columns of IDs: a column that only numbers the rows is not an ID."""
 IN_FILE = " (in file)"
-"""Added to the name of an extra column that the package uses itself."""
+"""Added to the name of an extra column if the package uses that name."""
 _INTERNAL = "_ik_"
 _DUCKDB_NAMES = ("rowid",)
-_PRIVATE = re.compile(r"@|\d{5,}")
 _DATA = re.compile(r"@|\d{5,}|[^\s*]\*{2,}|^[\d\s./:+-]*\d[\d\s./:+-]*$")
-"""An address, a number, a date or a masked value: no header looks like that."""
+"""An address, a number, a date or a masked value, which is never a header."""
 _SURE = 2
-"""A row of at least this many known headers, without counting words of cells, is the header."""
-_LONG_ID, _A_FEW = 10, 3
-"""Digits that a count of rows has not, and rows that make a series."""
+"""A row with this many known headers or more is certainly the header; words such as a status do not count."""
+_LONG_ID, _MIN_SERIES = 10, 3
+"""Digits of a number that is too long for a row number, and the fewest numbers of a series."""
 _MAX_SHOWN = 24
 _MAX_HEADER = 200
-"""Most characters of a header."""
+"""The most characters of a header."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """The user's header mapping and encoding, and the column that a source must have."""
+    """The user's header mapping and encoding, and the required column."""
 
     columns: Mapping[str, str]
     encoding: str | None = None
@@ -49,13 +49,12 @@ class Headers:
     """The meaning of the headers of one source, by position.
 
     Attributes:
-        names: The headers as the source has them, blank ones included, then one for each second part of a column
-            that holds two.
-        canonical: The schema column of a position.
-        extra: The name that an extra column is kept under, by position.
-        zones: The time zone that a header states for its times, by column.
-        second_parts: The position of the column that a second part is split off, by the position it gets.
-        notes: What a careful reader should know about the headers, in sentences.
+        names: The headers of the source, blank ones included, then one for the second part of each joined column.
+        canonical: The schema column, by position.
+        extra: The name of an extra column, by position.
+        zones: The time zone that a header states, by column.
+        second_parts: The position of the joined column, by the position of its second part.
+        notes: Sentences on headers that a user should check.
     """
 
     names: tuple[str, ...]
@@ -63,20 +62,20 @@ class Headers:
     extra: Mapping[int, str]
     zones: Mapping[str, str] = field(default_factory=dict)
     second_parts: Mapping[int, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     def position_of(self, name: str) -> int:
-        """Return the position of a schema column that this source has."""
+        """Return the position of a schema column."""
         return next(i for i, column in self.canonical.items() if column == name)
 
 
 def how_to_choose(name: str, header: str) -> str:
-    """Return how to choose the header of a column, in Python and on the command line."""
+    """Return the argument and the option that choose the header of a column."""
     return f"columns={{{name!r}: {header!r}}}, or --column '{name}={header}'"
 
 
 Cells = Callable[[int], Sequence[str]]
-"""Returns the first filled cells of a column, by its position: they decide what headers of two meanings mean."""
+"""Returns the first filled cells of a column by its position; they decide the meaning of ambiguous headers."""
 
 
 def map_headers(
@@ -85,20 +84,20 @@ def map_headers(
     cells: Cells | None = None,
     known: Callable[[str, str], bool] | None = None,
 ) -> Headers:
-    """Map headers to schema columns: of several that mean one column, the most exact one counts.
+    """Map headers to schema columns; of several headers for one column, the most exact one counts.
 
     Args:
-        names: The headers as the source has them, in order.
-        columns: The user's choice, canonical name to header; a header that this source lacks is ignored here.
-        cells: The first cells of a column; without them, a header whose values decide is an extra column.
-        known: Whether a cell's text is known in a column of words or messages.
+        names: The headers of the source, in order.
+        columns: The user's mapping, canonical name to header; a header that this source lacks is ignored here.
+        cells: The first cells of a column; without them, an ambiguous header is an extra column.
+        known: Whether the text of a cell is a known word or message of a column.
 
     Raises:
         SchemaError: Two headers mean the same column equally exactly.
     """
     chosen = _chosen(names, columns or {})
     own_file = "failure_code" in names
-    canonical, notes = dict(chosen), list[str]()
+    canonical, notes = dict(chosen), list[Message]()
     candidates: dict[str, list[tuple[int, int]]] = {}
     headings = [heading(header) for header in names]
     in_one_line = [" ".join(header.split()) for header in names]
@@ -106,15 +105,15 @@ def map_headers(
         for meaning in () if position in chosen else _meanings(header, own_file=own_file):
             if meaning.name not in chosen.values() and schema.BY_NAME[meaning.name].stage == "record":
                 candidates.setdefault(meaning.name, []).append((meaning.exactness, position))
-    for name, found in candidates.items():
+    for name, headers in candidates.items():
         fits = [
             (e, p)
-            for e, p in sorted(found)
+            for e, p in sorted(headers)
             if e <= schema.LOOSE or (e == schema.BY_VALUES and _fits(name, p, cells, known))
         ]
         fits = [(e, p) for e, p in fits if p not in canonical]
         if not fits:
-            notes += [_maybe_note(in_one_line[p], name) for e, p in found if e == schema.MAYBE]
+            notes += [_maybe_note(in_one_line[p], name) for e, p in headers if e == schema.MAYBE]
             continue
         exactness, position = fits[0]
         if len(fits) > 1 and fits[1][0] == exactness:
@@ -138,14 +137,14 @@ def map_headers(
 
 
 def _meanings(header: str, *, own_file: bool) -> Sequence[schema.Meaning]:
-    # "Cause" and "reason" are words for the message, and in our own files columns of their own.
+    # "Cause" and "reason" mean the failure message, but are separate columns in files that invitekit wrote.
     if header in schema.BY_NAME and schema.BY_NAME[header].stage != "record" and not own_file:
         header = header.upper()
     return heading(header).meanings
 
 
 def _fits(name: str, position: int, cells: Cells | None, known: Callable[[str, str], bool] | None) -> bool:
-    """Return whether the cells of a column bear out what its header may mean."""
+    """Return whether the cells of a column confirm a meaning of its header."""
     texts = cells(position) if cells is not None else ()
     if name == "email":
         return any("@" in text for text in texts)
@@ -157,30 +156,37 @@ def _fits(name: str, position: int, cells: Cells | None, known: Callable[[str, s
 
 
 def counts_rows(texts: Sequence[str]) -> bool:
-    """Return whether cells are a count of rows: whole numbers no larger than the rows, or one more each time."""
+    """Return whether cells only number the rows: small whole numbers, or each one higher than the one before."""
     if not texts or not all(text.isdecimal() and len(text) < _LONG_ID for text in texts):
         return False
     numbers = [*map(int, texts)]
     if max(numbers) <= 2 * len(numbers) + 1:
         return True
     steps = {second - first for first, second in pairwise(numbers) if second > 1}
-    return len(numbers) >= _A_FEW and steps in ({1}, {-1})
+    return len(numbers) >= _MIN_SERIES and steps in ({1}, {-1})
 
 
-def _counter_note(header: str, name: str) -> str:
-    return (
-        f"'{header}' counts rows (1, 2, 3): kept as an extra column, as its numbers name no customer in another file. "
-        f"If they do: {how_to_choose(name, header)}."
+def _counter_note(header: str, name: str) -> Message:
+    return _(
+        "'{header}' counts rows (1, 2, 3), which identifies no customer: it is kept as an extra column. "
+        "If it is an ID: {how}.",
+        header=header,
+        how=how_to_choose(name, header),
     )
 
 
-def _maybe_note(header: str, name: str) -> str:
-    return f"no column holds the {schema.label(name).lower()}. If '{header}' does: {how_to_choose(name, header)}."
+def _maybe_note(header: str, name: str) -> Message:
+    return _(
+        "no column holds the {what}. If '{header}' does: {how}.",
+        what=schema.label_in_message(name, lower=True),
+        header=header,
+        how=how_to_choose(name, header),
+    )
 
 
-def _less_exact_note(header: str, exact: str, name: str) -> str:
-    label = schema.label(name).lower()
-    return f"'{header}' is kept as an extra column: '{exact}' is the {label}."
+def _less_exact_note(header: str, exact: str, name: str) -> Message:
+    what = schema.label_in_message(name, lower=True)
+    return _("'{header}' is kept as an extra column: '{exact}' is the {what}.", header=header, exact=exact, what=what)
 
 
 def _chosen(names: Sequence[str], columns: Mapping[str, str]) -> dict[int, str]:
@@ -198,11 +204,11 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
     """Check that the user's mapping names columns of the schema and headers of the sources.
 
     Raises:
-        SchemaError: With the name that is unknown.
+        SchemaError: It names an unknown column or header, or one header twice.
     """
     known = [c.name for c in schema.RECORD if c.name not in schema.DERIVED]
-    every = list(sources)
-    keys = {schema.header_key(header) for headers in every for header in headers.names} if columns else set()
+    listed = list(sources)
+    keys = {schema.header_key(header) for headers in listed for header in headers.names} if columns else set()
     for name, header in columns.items():
         same = [other for other in columns if schema.header_key(columns[other]) == schema.header_key(header)]
         if len(same) > 1:
@@ -216,7 +222,7 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
                 hint=_("known: {columns}.", columns=", ".join(known)),
             )
         if schema.header_key(header) not in keys:
-            shown = show_headers(every[0].names) if every else _("nothing")
+            shown = show_headers(listed[0].names) if listed else _("nothing")
             raise SchemaError(
                 _(
                     "Your choice of columns maps {column} to '{header}', which no file has. Found: {found}.",
@@ -225,7 +231,7 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
                     found=shown,
                 ),
                 hint=_("use a header as the file spells it."),
-                choice=Choice("column", "", every[0].names if every else (), (name,)),
+                choice=Choice("column", "", listed[0].names if listed else (), (name,)),
             )
 
 
@@ -245,7 +251,7 @@ def _two_columns(names: Sequence[str], first: int, second: int, name: str) -> Sc
 
 
 def _extras(names: Sequence[str], canonical: Mapping[int, str], *, own_file: bool) -> dict[int, str]:
-    # Columns that later steps add are dropped from our own files: they are computed again.
+    # In a file that invitekit wrote, the columns of later steps are dropped, because they are computed again.
     recomputed = {c.name for c in schema.COLUMNS if c.stage != "record" and own_file and c.name in names}
     taken = {name.casefold() for name in canonical.values()} | (set(schema.BY_NAME) - recomputed)
     extra: dict[int, str] = {}
@@ -275,14 +281,14 @@ def header_score(cells: Sequence[str], columns: Mapping[str, str]) -> int:
 
 
 def header_rows(rows: Sequence[Sequence[str]], position: int, columns: Mapping[str, str]) -> tuple[Sequence[str], int]:
-    """Return the header that a row makes with its neighbour, and the position of the last row of the header.
+    """Return the header of one or two rows, and the position of its last row.
 
-    A header of two rows has cells that were merged: down, with an empty cell in one of the rows, or across, where a
-    word above belongs to those below it. Or its second row repeats the first in another language.
+    A header of two rows has merged cells: vertically, with an empty cell in one of the rows, or horizontally, where a
+    word above belongs to several cells below. Or its second row repeats the first in another language.
 
     Args:
         rows: The first rows of a source.
-        position: The one with the most known headers.
+        position: The row with the most known headers.
         columns: The user's mapping.
     """
     best, last, most = rows[position], position, header_score(rows[position], columns)
@@ -290,13 +296,13 @@ def header_rows(rows: Sequence[Sequence[str]], position: int, columns: Mapping[s
         if upper < 0 or upper + 1 >= len(rows) or (upper == position and _looks_like_data(rows[upper + 1])):
             continue
         cells = _merged(rows[upper], rows[upper + 1])
-        if header_score(cells, columns) > most or (upper == position and _says_the_same(rows[upper], rows[upper + 1])):
+        if header_score(cells, columns) > most or (upper == position and _is_translation(rows[upper], rows[upper + 1])):
             best, last, most = cells, upper + 1, header_score(cells, columns)
     return best, last
 
 
 def _merged(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
-    """Return the header of two rows: the lower cell, with the word above it where only both together are known."""
+    """Merge two rows to one header: the lower cell, with the word above it if only both together are known."""
     cells, group = [], ""
     for above, below in zip_longest(upper, lower, fillvalue=""):
         group = above.strip() or group
@@ -308,8 +314,8 @@ def _merged(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     return cells
 
 
-def _says_the_same(upper: Sequence[str], lower: Sequence[str]) -> bool:
-    """Return whether the second of two rows is the header in another language."""
+def _is_translation(upper: Sequence[str], lower: Sequence[str]) -> bool:
+    """Return whether the second row is the first one in another language."""
     pairs = [pair for pair in zip_longest(upper, lower, fillvalue="") if pair[1].strip()]
     same = [_is_known(above) and heading(above) == heading(below) and above != below for above, below in pairs]
     return len(same) >= _SURE and all(same)
@@ -320,14 +326,14 @@ def _is_known(header: str) -> bool:
     return bool(read.joined) or any(meaning.exactness < schema.MAYBE for meaning in read.meanings)
 
 
-def _may_mean(name: str, header: str) -> bool:
-    return any(m.name == name and m.exactness < schema.MAYBE for m in heading(header).meanings)
-
-
 def has_column(required: str, names: Sequence[str], columns: Mapping[str, str]) -> bool:
-    """Return whether one of the headers names a column."""
+    """Return whether one of the headers means the required column."""
     wanted = schema.header_key(columns.get(required, required))
-    return any(_may_mean(required, h) or schema.header_key(h) == wanted for h in names)
+    return any(
+        schema.header_key(header) == wanted
+        or any(meaning.name == required and meaning.exactness < schema.MAYBE for meaning in heading(header).meanings)
+        for header in names
+    )
 
 
 def require_column(
@@ -337,10 +343,10 @@ def require_column(
     source: str,
     below: Sequence[Sequence[str]] | None = None,
 ) -> None:
-    """Check that one of the headers names the required column.
+    """Check that one of the headers means the required column.
 
     Raises:
-        SchemaError: None does; it shows the headers.
+        SchemaError: No header does; the error lists the headers.
     """
     if not has_column(required, names, columns):
         raise missing_column(required, source, names, below)
@@ -355,7 +361,7 @@ def require_identity(headers: Headers, source: str) -> None:
     if not set(IDENTIFYING) & set(headers.canonical.values()):
         raise SchemaError(
             _(
-                "No column of '{name}' tells records apart. Found: {found}.",
+                "No column of '{name}' identifies the customers. Found: {found}.",
                 name=source,
                 found=show_headers(headers.names),
             ),
@@ -367,13 +373,13 @@ def require_identity(headers: Headers, source: str) -> None:
 def missing_column(
     required: str, source: str, names: Sequence[str], below: Sequence[Sequence[str]] | None = None
 ) -> SchemaError:
-    """Return the error for a source without a column; it shows the headers unless they may be a person's data.
+    """Return the error for a source without a column; it lists the headers unless they may be personal data.
 
     Args:
         required: The column.
         source: The source's name.
         names: The headers, or the row that is most like a header.
-        below: The rows after it; None for a source that cannot have data in the place of its headers.
+        below: The rows after it; None for a source whose headers are certain, such as Parquet.
     """
     known, are_headers = sum(map(_is_known, names)), _are_headers(names, below)
     if are_headers:
@@ -391,10 +397,10 @@ def missing_column(
 
 
 def _are_headers(names: Sequence[str], below: Sequence[Sequence[str]] | None) -> bool:
-    """Return whether a row is a header, in any language, and not the row of a customer."""
+    """Return whether a row is a header, in any language, and not a row of data."""
     if not any(name.strip() for name in names) or _looks_like_data(names):
         return False
-    # A row of data may have words that are also headers: its other words may be names.
+    # A row of data may contain words that are also headers, beside names.
     known = sum(_is_known(name) and not _is_word(name) for name in names)
     sure = known >= _SURE or 2 * sum(map(_is_known, names)) >= len(names)
     return (
@@ -410,7 +416,7 @@ def _is_word(cell: str) -> bool:
 
 
 def _looks_like_data(cells: Sequence[str]) -> bool:
-    """Return whether a row is a customer's row: an address, a number or a status is not a header."""
+    """Return whether a row is a row of data: an address, a number or a status is not a header."""
     if any(_DATA.search(cell) for cell in cells):
         return True
     known = sum(_is_known(cell) and not _is_word(cell) for cell in cells)
@@ -419,8 +425,8 @@ def _looks_like_data(cells: Sequence[str]) -> bool:
 
 
 def show_headers(names: Sequence[str]) -> Message:
-    """List headers for a message, without those that could be a person's data."""
-    safe = [h for h in names if h.strip() and not _PRIVATE.search(h) and len(h) < 60]
+    """List headers for a message, without those that may be personal data."""
+    safe = [h for h in names if h.strip() and not MAY_IDENTIFY.search(h) and len(h) < 60]
     shown = safe[:_MAX_SHOWN] + ["..."] * (len(safe) > _MAX_SHOWN)
     quoted = tuple(_("'{name}'", name=repr(name)[1:-1]) for name in shown)
     return _("[{names}]", names=quoted)

@@ -1,4 +1,4 @@
-"""Find the records in a JSON document: a list, the answer of a service around one, or a table as pandas writes it."""
+"""Find the records in a JSON document: a list, a response that contains one, or a table that pandas wrote."""
 
 from __future__ import annotations
 
@@ -11,65 +11,65 @@ from invitekit.ingest.headers import ReadOptions, has_column, header_score
 from invitekit.model.private_text import show_text
 
 _DEPTH = 4
-"""Levels of objects around a list that are searched."""
+"""The most levels of objects around a list."""
 _INDEX = "index"
-_MOST_SHOWN = 10
-"""Lists that a message names by their keys."""
+_MAX_SHOWN = 10
+"""The most lists that a message names."""
 
 
-class Found(NamedTuple):
-    """Records, and the number of them that the document announces, if it does."""
+class RecordList(NamedTuple):
+    """The records, and their total number if the document states it."""
 
     records: list[Any]
-    announced: int | None = None
+    total: int | None = None
 
 
-def find_records(document: object, name: str, options: ReadOptions) -> Found:
+def find_records(document: object, name: str, options: ReadOptions) -> RecordList:
     """Return the records of a document.
 
     Args:
-        document: What was parsed.
+        document: The parsed JSON.
         name: The file's name in a message.
-        options: The column that records have, and the user's choice of headers.
+        options: The required column, and the user's header mapping.
 
     Raises:
         SourceError: It has several lists of records, or none.
     """
-    found = [one for one in _candidates(document, ()) if _have_column(one[1].records, options)]
-    if len(found) > 1:
-        paths = ", ".join(show_text(".".join(path)) for path, _records in found[:_MOST_SHOWN]) + ", ..." * (
-            len(found) > _MOST_SHOWN
+    lists = [one for one in _candidates(document, ()) if _have_column(one[1].records, options)]
+    if len(lists) > 1:
+        paths = ", ".join(show_text(".".join(path)) for path, _records in lists[:_MAX_SHOWN]) + ", ..." * (
+            len(lists) > _MAX_SHOWN
         )
         raise SourceError(
-            _("'{name}' holds {count} lists of records: {names}.", name=name, count=len(found), names=paths),
+            _("'{name}' holds {count} lists of records: {names}.", name=name, count=len(lists), names=paths),
             hint=_("keep the one that is to be read."),
         )
-    if found:
-        return found[0][1]
+    if lists:
+        return lists[0][1]
     if isinstance(document, dict):
-        lists = [value for value in document.values() if isinstance(value, list)]
-        return Found(lists[0] if len(lists) == 1 else [document])
+        values = [value for value in document.values() if isinstance(value, list)]
+        return RecordList(values[0] if len(values) == 1 else [document])
     if not isinstance(document, list):
         raise SourceError(_("'{name}' holds no list of records.", name=name), hint=_("give a JSON array of objects."))
-    return Found(document)
+    return RecordList(document)
 
 
-def _candidates(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Found]]:
-    """Yield the lists of records in a value, with the keys that lead to them."""
+def _candidates(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], RecordList]]:
+    """Yield the lists of records in a value, with their paths of keys."""
     if isinstance(value, list):
-        yield path, Found(_with_header(value) or value)
+        yield path, RecordList(_with_header(value) or value)
     elif isinstance(value, dict):
         if (table := _table(value)) is not None:
-            yield path, Found(table)
+            yield path, RecordList(table)
         elif len(path) < _DEPTH:
             for key, inner in value.items():
-                for where, found in _candidates(inner, (*path, key)):
-                    announced = _announced(value) if found.announced is None else found.announced
-                    yield where, Found(found.records, announced)
+                for inner_path, candidate in _candidates(inner, (*path, key)):
+                    total = _stated_total(value) if candidate.total is None else candidate.total
+                    yield inner_path, RecordList(candidate.records, total)
 
 
 def _table(value: Mapping[str, Any]) -> list[Any] | None:
-    """Return the records of a table that is written by columns, by rows without names, or by its index."""
+    """Return the records of a table that was written by columns, by rows, or by its index."""
     columns, rows = value.get("columns"), value.get("data", value.get("rows"))
     if isinstance(columns, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
         names = [str(column.get("name", column) if isinstance(column, dict) else column) for column in columns]
@@ -90,7 +90,7 @@ def _table(value: Mapping[str, Any]) -> list[Any] | None:
     if len({tuple(one) for one in inner}) == 1 and not _holds([one.values() for one in inner], dict | list):
         labels = list(inner[0])
         by_label = [{column: cells[label] for column, cells in value.items()} for label in labels]
-        # Written by columns, the labels are those of the rows; written by rows, they are the headers.
+        # The inner keys are row labels in a table by columns, and headers in a table by rows.
         is_by_rows = header_score(labels, {}) > header_score(list(value), {})
         return _with_index(list(value), inner) if is_by_rows else _with_index(labels, by_label)
     return None
@@ -101,7 +101,7 @@ def _holds(rows: Sequence[Any], kind: Any) -> bool:
 
 
 def _with_index(labels: Sequence[Any], records: list[Any]) -> list[Any]:
-    """Add the labels of rows as a column, unless they only count them."""
+    """Add the row labels as a column, unless they only number the rows."""
     if [str(label) for label in labels] == [str(i) for i in range(len(labels))]:
         return records
     return [
@@ -127,7 +127,7 @@ def _have_column(records: list[Any], options: ReadOptions) -> bool:
     return has_column(options.required, tuple(names), options.columns)
 
 
-def _announced(value: Mapping[str, Any]) -> int | None:
+def _stated_total(value: Mapping[str, Any]) -> int | None:
     for key, number in value.items():
         if (
             key.casefold() in ("total", "totalcount", "total_count", "totalsize", "total_size")

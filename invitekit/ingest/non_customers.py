@@ -6,18 +6,18 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from invitekit.ingest.cells import WHITE
+from invitekit.ingest.cells import TRIM_CHARS
 from invitekit.model import schema
 
 REPEATED_HEADER = "repeats the header"
 TOTAL = "is a total, not a customer"
 LEGEND = "is a legend that explains a word, not a customer"
 ONE_CELL = "has one filled cell only: it is a title, a note or a footer, not a customer"
-_CALLED = ("customer_full_name", "customer_name", "account_name")
+_NAMES = ("customer_full_name", "customer_name", "account_name")
 _FEW_COLUMNS = 4
-"""In a table of this many known columns, a customer has more than a name."""
+"""In a table with this many known columns, a customer has more than a name."""
 _FEW_CELLS = 6
-"""A total, a legend or a note fills no more cells."""
+"""The most filled cells of a total, a legend or a note."""
 _UNITS = "(?:rows?|records?|items?|entries|customers?|[条條项項行个個人户戶位笔筆])"
 _COUNTED = "(?:记录|記錄|数据|數據|客户|客戶)?"
 _TOTAL = (
@@ -31,8 +31,8 @@ _NUMBER = r"^[\d.,\s%()/-]+$"
 _ACCOUNT = r"^[\w.@+-]{2,}$"
 
 
-def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series:
-    """Return for each row why it is not a customer; null where it may be one.
+def why_not_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series:
+    """Return why each row is not a customer; null for rows that may be one.
 
     The whole row decides: a total has a number beside it, but no status, date or contact.
 
@@ -50,15 +50,15 @@ def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series
     if not few.any():
         return nothing
     cells = rows.with_row_index("row").filter(few).unpivot(index="row", variable_name="column", value_name="cell")
-    cells = cells.with_columns(cell.str.strip_chars(WHITE)).filter(cell != "")
+    cells = cells.with_columns(cell.str.strip_chars(TRIM_CHARS)).filter(cell != "")
     is_total = cell.str.contains(_TOTAL)
     known = {name: header.strip() for name, header in headers.items()}
-    found = cells.group_by("row").agg(
+    facts = cells.group_by("row").agg(
         filled=pl.len(),
         headers=(cell == column.replace_strict(known, default=None, return_dtype=pl.String)).sum(),
         total=(is_total & ~column.is_in(["email", "mobile", "status"])).any(),
         other=(~is_total & ~cell.str.contains(_NUMBER)).any(),
-        named_only=column.is_in(_CALLED).all(),
+        named_only=column.is_in(_NAMES).all(),
         word=cell.is_in(_status_words(cells)).any(),
         # An account name, which has no spaces, may be the only cell.
         key=(
@@ -76,12 +76,12 @@ def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series
         .when((pl.col("filled") == 1) & ~pl.col("key") & wide)
         .then(pl.lit(ONE_CELL))
     )
-    reasons = found.select("row", reason=reason).sort("row")
+    reasons = facts.select("row", reason=reason).sort("row")
     return nothing.scatter(reasons["row"], reasons["reason"])
 
 
 def _status_words(cells: pl.DataFrame) -> list[str]:
-    """Return the names that are words of a status."""
+    """Return the customer names that are also status words."""
     statuses = schema.vocabulary("status")
-    texts = cells.filter(pl.col("column").is_in(_CALLED))["cell"].unique()
+    texts = cells.filter(pl.col("column").is_in(_NAMES))["cell"].unique()
     return [text for text in texts if schema.header_key(text) in statuses]

@@ -1,4 +1,4 @@
-"""The order of the steps: open all sources, read and clean each batch by batch, and add up the summary."""
+"""The steps of loading: open all sources, clean each of them batch by batch, and build the summary."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from invitekit.model import schema
 from invitekit.model.catalogue import Catalogue
 
 _MAX_SUGGESTIONS = 100
-"""Unknown messages that get the closest known one as a suggestion."""
+"""The most unknown messages with a suggestion."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How to read what the sources leave open."""
+    """The options of ``load``, apart from those of ``ReadOptions``."""
 
     zone: str
     day_first: bool | None
@@ -53,7 +53,7 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """A source that was opened: its table, the meaning of its headers, and its file if it has one."""
+    """An opened source: its table, the meaning of its headers, and its file if it has one."""
 
     table: Table
     headers: Headers
@@ -65,7 +65,7 @@ class SourceState:
         return self.source.size if self.source else 0
 
     def snapshot(self, chosen: dt.datetime | None) -> tuple[dt.datetime | None, str | None]:
-        """Return when the source was exported, unless its rows say so, and how that is known."""
+        """Return when the source was exported, None if its rows state it, and where the time comes from."""
         if chosen is not None:
             return chosen, "argument"
         if "snapshot_at" in self.headers.canonical.values():
@@ -75,19 +75,19 @@ class SourceState:
 
 
 def as_paths(sources: Any) -> list[str | os.PathLike[str]]:
-    """Return the sources as paths, or nothing if they are frames."""
-    given = [sources] if isinstance(sources, str | os.PathLike) else sources
-    if isinstance(given, list | tuple | set) and all(isinstance(s, str | os.PathLike) for s in given):
-        return list(given)
+    """Return the sources as paths; an empty list if they are frames."""
+    paths = [sources] if isinstance(sources, str | os.PathLike) else sources
+    if isinstance(paths, list | tuple | set) and all(isinstance(path, str | os.PathLike) for path in paths):
+        return list(paths)
     return []
 
 
 def open_all(sources: Any, options: ReadOptions, known: LoadOptions) -> list[SourceState]:
-    """Open every source before any is read, so that a bad one costs no time.
+    """Open all sources before reading any, so that an invalid one fails early.
 
     Raises:
         SourceError: A file is missing, empty, binary, damaged, protected or of an unknown type.
-        SchemaError: A source lacks a column that it needs, or the user's mapping does not fit.
+        SchemaError: A source lacks a required column, or the user's mapping does not match its headers.
         ArgumentError: A source is neither a path nor a frame.
     """
     opened: list[tuple[Table, Source | None]] = []
@@ -102,7 +102,7 @@ def open_all(sources: Any, options: ReadOptions, known: LoadOptions) -> list[Sou
     states = [_with_headers(table, source, options, known) for table, source in opened]
     check_choice(options.columns, [state.headers for state in states])
     for state in states:
-        # The values of a column may have shown that it is not what its header says.
+        # The values of a column may contradict its header.
         if options.required not in state.headers.canonical.values():
             raise missing_column(options.required, state.table.name, state.headers.names)
         require_identity(state.headers, state.table.name)
@@ -110,7 +110,7 @@ def open_all(sources: Any, options: ReadOptions, known: LoadOptions) -> list[Sou
 
 
 def _with_headers(table: Table, source: Source | None, options: ReadOptions, known: LoadOptions) -> SourceState:
-    """Decide what the headers of a table mean; where headers alone do not tell, its first rows do."""
+    """Map the headers of a table; its first rows decide the meaning of ambiguous headers."""
     first: list[Batch] = []
     batches: Iterator[Batch] | None = None
 
@@ -127,10 +127,10 @@ def _with_headers(table: Table, source: Source | None, options: ReadOptions, kno
         return word_code(text, known.words.of(name)) is not None
 
     headers = map_headers(table.headers, options.columns, cells, is_known)
-    # A file is read again from its beginning; of a frame, the rows that were looked at are put back.
+    # A file is read again from its beginning; a frame is an iterator, so its first batch is put back.
     if batches is not None and source is None:
-        looked_at = chain(first, batches)
-        table = replace(table, read=lambda: looked_at)
+        all_batches = chain(first, batches)
+        table = replace(table, read=lambda: all_batches)
     return SourceState(table, headers, source)
 
 
@@ -161,7 +161,7 @@ def read_all(states: Sequence[SourceState], store: Store, options: LoadOptions) 
 
 
 def _extra_names(states: Iterable[SourceState]) -> list[str]:
-    """Return the extra columns of all sources, each once: their names differ in more than case."""
+    """Return the extra columns of all sources; names that differ only in case are one column."""
     names: dict[str, str] = {}
     for state in states:
         for name in state.headers.extra.values():
@@ -207,31 +207,31 @@ def _summary(
     options: LoadOptions,
     messages: MessageJoinReport | None,
 ) -> Summary:
-    every = Counts()
+    total = Counts()
     for one in counts:
-        every += one
+        total += one
     return Summary(
         files=tuple(_file_summary(s, c, options.snapshot_at) for s, c in zip(states, counts, strict=True)),
         dates=tuple(dates),
         time_zone=options.zone,
-        unknown_codes={name: _most_frequent(texts) for name, texts in every.unknown_codes.items()},
-        unknown_messages=_unknown_messages(every.messages, options.catalogue),
-        masked={n: Masked(every.masked[n], every.filled[n]) for n in schema.MASKABLE if every.filled[n]},
-        reject_reasons=dict(sorted(every.reasons.items(), key=lambda item: (-item[1], item[0][1]))),
-        failed_without_message=every.failed_without_message,
-        notes={note: count for note, count in every.notes.most_common() if count},
+        unknown_codes={name: _most_frequent(texts) for name, texts in total.unknown_codes.items()},
+        unknown_messages=_unknown_messages(total.messages, options.catalogue),
+        masked={n: Masked(total.masked[n], total.filled[n]) for n in schema.MASKABLE if total.filled[n]},
+        reject_reasons=dict(sorted(total.reasons.items(), key=lambda item: (-item[1], item[0][1]))),
+        failed_without_message=total.failed_without_message,
+        notes={note: count for note, count in total.notes.most_common() if count},
         messages=messages,
         ignored=tuple(name for state in states for name in state.table.ignored),
     )
 
 
 def _most_frequent(texts: Counter[str]) -> dict[str, int]:
-    """Return texts by count, the empty one last among equals."""
+    """Return texts by count; of equal counts, the empty text comes last."""
     return dict(sorted(texts.items(), key=lambda item: (-item[1], not item[0], item[0])))
 
 
 def _unknown_messages(texts: Counter[str], catalogue: Catalogue) -> tuple[UnknownMessage, ...]:
-    """Return the failure messages that the catalogue does not know, most frequent first."""
+    """Return the failure messages that are not in the catalogue, most frequent first."""
     unknown: list[UnknownMessage] = []
     for text, count in _most_frequent(texts).items():
         if catalogue.find(text) is None:

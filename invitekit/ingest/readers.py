@@ -34,26 +34,26 @@ from invitekit.ingest.headers import (
     missing_column,
     require_column,
 )
-from invitekit.ingest.json_shapes import Found, find_records
+from invitekit.ingest.json_shapes import RecordList, find_records
 from invitekit.ingest.sheets import RawSheet, read_sheets
 
 BATCH_ROWS = 200_000
-"""Rows of a typed source that are read at a time."""
+"""Rows in a batch of a typed source."""
 _BATCH_CELLS = 5_000_000
-"""Cells of JSON objects that are put into columns at a time, absent ones included."""
+"""Cells in a batch of JSON objects, absent ones included."""
 _MAX_COLUMNS = 1 << 14
-"""Columns of a table, as in Excel."""
+"""The most columns of a table, as in Excel."""
 _MAX_ROWS, _MAX_ROWS_A_BYTE = 1 << 20, 64
-"""Rows of a Parquet file: so many, and more by its size, as equal rows take next to nothing."""
+"""The most rows of a Parquet file: a fixed number, and more for each byte, because equal rows take almost no space."""
 _MAX_INTEGER = 10**18
-"""From here on a number with a decimal point stays as it is written."""
+"""A number with a decimal point from here on keeps its text."""
 
 
 def open_tables(source: Source, options: ReadOptions) -> list[Table]:
     """Open a file, each sheet of a workbook as a separate table. Rows are read later, by ``Table.read``.
 
     Raises:
-        SourceError: The file is damaged or not what its name says.
+        SourceError: The file is damaged, or its content does not match its extension.
         SchemaError: It lacks the required column.
     """
     tables = _OPEN[source.format](source, options)
@@ -86,17 +86,19 @@ def _open_delimited(source: Source, options: ReadOptions) -> list[Table]:
 
 
 _FORMULAS = (
-    "formula cells of '{}' hold no result and were read as empty: open the file in Excel, save it, load it again"
+    "formula cells of '{}' have no result and were read as empty: open the file in Excel, save it, load it again"
 )
-_FILLED_DOWN = "rows lie in merged cells and got their value from the first of these rows"
-_HIDDEN_ROWS = "rows of '{}' are hidden there, by a filter perhaps, and were read like all others"
-_UNSEEN = "rows of '{}' may be merged or hidden: this cannot be read from an .xlsb; if they are, save it as .xlsx"
+_FILLED_DOWN = "rows are in merged cells and got the value of the first of these rows"
+_HIDDEN_ROWS = "rows of '{}' are hidden there, perhaps by a filter, and were read like all others"
+_UNKNOWN_LAYOUT = (
+    "rows of '{}' may be merged or hidden: this cannot be read from an .xlsb; if they are, save it as .xlsx"
+)
 _HIDDEN_SHEET = "rows come from the hidden sheet '{}': no other sheet holds records"
 
 
 @dataclass(frozen=True, eq=False)
 class _Sheet:
-    """A sheet that is not empty, and its row with the most known headers: how many, and its position."""
+    """A sheet that is not empty, with the position of its header row and the number of known headers in it."""
 
     full_name: str
     raw: RawSheet
@@ -110,7 +112,7 @@ class _Sheet:
 def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
     """Open every sheet that has the required column and a column that identifies customers.
 
-    A hidden sheet, such as a backup, is opened only if no other has records.
+    A hidden sheet, such as a backup, is opened only if no other sheet has records.
     """
     raw = read_sheets(source.content, source.format, source.name, options.encoding)
     sheets = [sheet for one in raw if (sheet := _sheet(one, source.name, options)) is not None]
@@ -119,7 +121,7 @@ def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
         names, *below = _texts(sheets[0].data) if sheets else [[]]
         raise missing_column(options.required, source.name, names, below)
     with_column = [s for s in with_header if has_column(options.required, s.headers, options.columns)]
-    # A count by status has the status, too.
+    # A table of counts by status has a status column, too.
     with_identity = [s for s in with_column if any(has_column(n, s.headers, options.columns) for n in IDENTIFYING)]
     chosen = with_identity or with_column or [max(with_header, key=lambda sheet: sheet.score)]
     chosen = [sheet for sheet in chosen if not sheet.raw.hidden] or chosen
@@ -150,12 +152,12 @@ def _sheet(raw: RawSheet, file: str, options: ReadOptions) -> _Sheet | None:
     in_one_line = [" ".join(header.split()) for header in headers]
     notes |= {_FORMULAS.format(in_one_line[i]): raw.no_result[p] for i, p in enumerate(positions) if p in raw.no_result}
     below = data.height - row - 1
-    notes |= {_HIDDEN_SHEET.format(name): below * raw.hidden, _UNSEEN.format(name): below * raw.unseen}
+    notes |= {_HIDDEN_SHEET.format(name): below * raw.hidden, _UNKNOWN_LAYOUT.format(name): below * raw.unknown_layout}
     return _Sheet(name, raw, data, score, row, headers, notes)
 
 
 def _epoch(path: Path) -> dt.datetime:
-    """Return day 0 of a workbook's serial dates: fastexcel applies it to cells in a date format only."""
+    """Return day 0 of a workbook's serial dates; fastexcel converts only cells with a date format."""
     with zipfile.ZipFile(path) as book:
         names = [name for name in book.namelist() if name == "xl/workbook.xml"]
         settings = book.read(names[0]) if names else b""
@@ -163,7 +165,7 @@ def _epoch(path: Path) -> dt.datetime:
 
 
 def _header_row(sheet: pl.DataFrame, columns: Mapping[str, str]) -> tuple[int, int]:
-    """Find the row with the most known headers: how many, and its position."""
+    """Find the row with the most known headers, and return their number and its position."""
     top = sheet.head(HEADER_WITHIN).rows()
     scores = [(header_score([cell or "" for cell in row], columns), -i) for i, row in enumerate(top)]
     score, position = max(scores, default=(0, 0))
@@ -194,7 +196,7 @@ def _sheet_reader(sheet: _Sheet) -> Callable[[], Iterator[Batch]]:
 
 
 def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
-    # Not with Polars, which allocates whatever a damaged page requests, and aborts the process.
+    # Not Polars, which allocates as much memory as a damaged page requests, and aborts the process.
     import pyarrow as pa  # noqa: PLC0415 - loaded where a file needs it
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -214,7 +216,7 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
     if count > _MAX_ROWS + source.size * _MAX_ROWS_A_BYTE:
         raise SourceError(
             _(
-                "'{name}' announces {count:,} rows, more than a file of its size holds: it is damaged.",
+                "'{name}' states {count:,} rows, more than a file of its size can contain: it is damaged.",
                 name=source.name,
                 count=count,
             ),
@@ -225,13 +227,13 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
     def read() -> Iterator[Batch]:
         start = 0
         try:
-            # Read as dictionaries, columns of few texts take a fraction of the time.
+            # Columns with few distinct texts are read much faster as dictionaries.
             with pq.ParquetFile(source.content, read_dictionary=repeating) as file:
                 for batch in file.iter_batches(BATCH_ROWS):
                     yield _numbered(to_polars(batch), start)
                     start += batch.num_rows
         except (pa.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
-            # Without the library's words: they may quote a cell.
+            # The message of the library is left out, because it may quote a cell.
             raise SourceError(
                 _("'{name}' cannot be read to its end.", name=source.name),
                 hint=_("it may be truncated or damaged: export it again."),
@@ -241,9 +243,9 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
 
 
 def _columns(metadata: Any) -> list[Any]:
-    """Return the first part of each column of texts of a Parquet file, as its footer describes it."""
-    parts = [metadata.row_group(0).column(i) for i in range(metadata.num_columns)] if metadata.num_row_groups else []
-    return [part for part in parts if part.physical_type == "BYTE_ARRAY" and "." not in part.path_in_schema]
+    """Return the metadata of the first chunk of each text column of a Parquet file."""
+    chunks = [metadata.row_group(0).column(i) for i in range(metadata.num_columns)] if metadata.num_row_groups else []
+    return [chunk for chunk in chunks if chunk.physical_type == "BYTE_ARRAY" and "." not in chunk.path_in_schema]
 
 
 def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
@@ -266,7 +268,7 @@ def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
 
 
 def _numbered(rows: pl.DataFrame, start: int) -> Batch:
-    """Rows of a typed source are numbered from 1, in order."""
+    """Return rows of a typed source as a batch; they are numbered from 1."""
     numbers = pl.int_range(start + 1, start + 1 + rows.height, eager=True, dtype=pl.Int64).alias(ROW)
     rows.columns = column_names(rows.width)
     return Batch(rows.insert_column(0, numbers))
@@ -291,29 +293,29 @@ def _polars_frames(frame: Any) -> tuple[tuple[str, ...], Iterator[pl.DataFrame]]
 
 
 class Number(str):
-    """A JSON number with a point or an exponent, by its own text."""
+    """A JSON number with a decimal point or an exponent, as its original text."""
 
     __slots__ = ()
 
 
 class Repeated(dict[str, Any]):
-    """A JSON object that has a key twice with two values: the second key is numbered."""
+    """A JSON object with a key that has two values: the second key gets a number."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
+    merged = dict(pairs)
+    if len(merged) == len(pairs):
+        return merged
     numbered, count = Repeated(), Counter[str]()
     for key, value in pairs:
         count[key] += 1
         numbered[key if count[key] == 1 else f"{key} ({count[key]})"] = value
-    return found if all(found[key] == value for key, value in pairs) else numbered
+    return merged if all(merged[key] == value for key, value in pairs) else numbered
 
 
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=Number, object_pairs_hook=_object)
 _SPACE = re.compile(r"\s*")
-_ONE_PAGE = "records more are announced in '{}' than it holds: it is one page of several"
+_ONE_PAGE = "records are missing: '{}' states a larger total, so it is one page of several"
 _Object = tuple[int, dict[str, str | None]]
 
 
@@ -324,18 +326,18 @@ def _open_json_lines(source: Source, options: ReadOptions) -> list[Table]:
         top.append(line)
     first = _parsed(_one_value, _json_line(top[-1])) if top else None
     if top and not (first and isinstance(first[0], dict)):
-        # One list, or objects over several lines.
+        # A single list, or objects that span lines.
         top += lines
         values = _parsed(_concatenated, "".join(top))
         if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
             return _tables_of(source, find_records(values[0], source.name, options), options)
         if values:
-            return _tables_of(source, Found(values), options)
+            return _tables_of(source, RecordList(values), options)
     return [_objects_table(source, list(_read_json_lines(chain(top, lines))), options)]
 
 
 def _json_line(line: str) -> str:
-    """Return a line without what programs write around an object: a mark, white space, a comma as in a list."""
+    """Return a line without a byte order mark, white space and the comma of a list around its object."""
     return line.strip("\ufeff\x1e \t\r\n").rstrip(", \t")
 
 
@@ -370,8 +372,8 @@ def _open_json(source: Source, options: ReadOptions) -> list[Table]:
                 problem,
                 hint=_("export it again; one object a line belongs into a .jsonl file."),
             ) from None
-    found = find_records(values[0], source.name, options) if len(values) == 1 else Found(values)
-    return _tables_of(source, found, options)
+    records = find_records(values[0], source.name, options) if len(values) == 1 else RecordList(values)
+    return _tables_of(source, records, options)
 
 
 def _parsed(parse: Callable[[str], list[Any]], text: str) -> list[Any] | None:
@@ -386,24 +388,24 @@ def _one_value(text: str) -> list[Any]:
 
 
 def _concatenated(text: str) -> list[Any]:
-    """Return the values of a text of concatenated JSON."""
+    """Parse concatenated JSON values."""
     values, position = [], 0
     while position < len(text):
         value, end = _DECODER.raw_decode(text, position)
         values.append(value)
-        found = _SPACE.match(text, end)
-        position = found.end() if found else end
+        space = _SPACE.match(text, end)
+        position = space.end() if space else end
     return values
 
 
-def _tables_of(source: Source, found: Found, options: ReadOptions) -> list[Table]:
+def _tables_of(source: Source, found: RecordList, options: ReadOptions) -> list[Table]:
     items = [_as_object(i, value) for i, value in enumerate(found.records, start=1)]
-    missing = max((found.announced or 0) - len(items), 0)
+    missing = max((found.total or 0) - len(items), 0)
     return [_objects_table(source, items, options, {_ONE_PAGE.format(source.name): missing})]
 
 
 def _as_object(number: int, value: object) -> _Object | RejectedRow:
-    """Return a JSON value as a record: its values as text, nested ones as JSON."""
+    """Return a JSON object as a record of texts; nested values become JSON."""
     if not isinstance(value, dict):
         return RejectedRow(number, "is JSON, but not an object", json.dumps(value, ensure_ascii=False))
     if isinstance(value, Repeated):
@@ -423,7 +425,7 @@ def _json_text(value: object) -> str | None:
 
 
 def _whole_number(text: str) -> str | None:
-    """Return a whole number without decimals: a mobile that was a float is written 13800001111.0."""
+    """Return a whole number without decimals: a mobile number that was a float is 13800001111.0."""
     try:
         number = Decimal(text)
         whole = number.copy_abs() < _MAX_INTEGER and number == number.to_integral_value()

@@ -28,16 +28,16 @@ from invitekit.ingest.workbook_sheets import load_sheets
 _MAX_ROWS, _MAX_COLUMNS = 1 << 20, 1 << 14
 """Of a sheet in Excel."""
 _MAX_CELLS, _MAX_CELLS_A_BYTE = 1 << 21, 1
-"""Cells of a sheet in XML or HTML, where one cell may span or skip any number of others: so many, and more by size."""
+"""The most cells of a sheet in XML or HTML, where one may span many others: fixed, and more for each byte."""
 _BLOCK = 1 << 22
 _SMALL = 1 << 25
-"""Bytes of unpacked XML up to which a workbook is read in this process, if it asks for no more than it holds."""
+"""The most bytes of unpacked XML of a workbook that is read in this process."""
 _MEMORY, _MEMORY_A_BYTE = 3 << 29, 64
 _SECONDS, _BYTES_A_SECOND = 15, 1 << 18
-"""Limits of the child process that reads a workbook: bytes and seconds, and more for each byte of the file."""
+"""Memory and time limits of the child process that reads a workbook: fixed, and more for each byte of the file."""
 _COUNT = re.compile(rb"ount\s*=\s*[\"'](\d+)")
 _FAR = re.compile(rb"\sr\s*=\s*[\"'](?:[A-Z]{3}|[C-Z][A-Z]|[A-Z]*\d{6})")
-"""A cell right of column BZ or below row 99,999: the library allocates all cells up to there."""
+"""A cell right of column BZ or below row 99,999: the library allocates all cells up to it."""
 _HTML_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _ODS = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
@@ -51,12 +51,12 @@ _NO_RESULT = re.compile(
     rb"<(?:\w+:)?c\b(?![^<>]*\bt=\"str\")[^<>]*\br=\"([A-Z]{1,3})\d+\"[^<>]*>\s*<(?:\w+:)?f\b(?:[^<>]*/>|[^<>]*>[^<]*</(?:\w+:)?f>)"
     rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
-"""A formula cell without a value: a program wrote it that does not compute. An empty text is a value (``t="str"``)."""
+"""A formula cell without a value, from a program that does not compute. An empty text is a value (``t="str"``)."""
 
 
 @dataclass(frozen=True, eq=False)
 class RawSheet:
-    """A sheet as it is: its cells by position, and what a reader of the screen sees otherwise.
+    """A sheet as it is stored: its cells by position, and the layout that a user sees on the screen.
 
     Attributes:
         name: Its name in the workbook.
@@ -65,7 +65,7 @@ class RawSheet:
         hidden_rows: Numbers of hidden rows, from 1.
         merged: First row, column, and last row of cells that are merged downwards, from 0.
         no_result: Formula cells without a result, by column.
-        unseen: Whether its merged cells and hidden rows are unknown: no library reads them from XLSB.
+        unknown_layout: Whether merged cells and hidden rows are unknown: no library reads them from XLSB.
     """
 
     name: str
@@ -74,10 +74,10 @@ class RawSheet:
     hidden_rows: Sequence[int] = ()
     merged: Sequence[tuple[int, int, int]] = ()
     no_result: Counter[int] = field(default_factory=Counter)
-    unseen: bool = False
+    unknown_layout: bool = False
 
     def filled_down(self) -> tuple[pl.DataFrame, int]:
-        """Return the cells with the value of each merged cell in all its rows, and the number of rows filled."""
+        """Fill the value of each merged cell into all its rows; return the cells and the number of filled rows."""
         data, rows = self.data, set[int]()
         by_column: dict[int, dict[int, str]] = {}
         for first, column, last in self.merged:
@@ -125,17 +125,17 @@ def _workbook_sheets(path: Path, kind: str, name: str) -> list[RawSheet]:
 
     try:
         findings = _FINDINGS[kind](path) if kind in _FINDINGS else {}
-        if kind == "xlsx" and _asks_for_little(path):
+        if kind == "xlsx" and _needs_little_memory(path):
             loaded = [RawSheet(title, data.to_polars(), hidden) for title, hidden, data in load_sheets(path, kind)]
         else:
-            loaded = _load_apart(path, kind, name)
+            loaded = _load_in_child(path, kind, name)
     except (fastexcel.FastExcelError, ET.ParseError, LookupError, ValueError, *UNREADABLE):
         raise damaged(name) from None
-    return [replace(sheet, unseen=kind == "xlsb", **findings.get(sheet.name, {})) for sheet in loaded]
+    return [replace(sheet, unknown_layout=kind == "xlsb", **findings.get(sheet.name, {})) for sheet in loaded]
 
 
-def _asks_for_little(path: Path) -> bool:
-    """Return whether an XLSX is small, and no count, far cell or long text makes the library allocate more."""
+def _needs_little_memory(path: Path) -> bool:
+    """Return whether an XLSX is small, without counts, far cells or long texts that need much memory."""
     with zipfile.ZipFile(path) as book:
         size = sum(part.file_size for part in book.infolist())
         if size > _SMALL:
@@ -151,8 +151,8 @@ def _asks_for_little(path: Path) -> bool:
         return cells * longest <= _MEMORY
 
 
-def _load_apart(path: Path, kind: str, name: str) -> list[RawSheet]:
-    """Load the sheets in a child process: the library aborts a process that runs out of memory."""
+def _load_in_child(path: Path, kind: str, name: str) -> list[RawSheet]:
+    """Load the sheets in a child process, because the library aborts a process that runs out of memory."""
     size = path.stat().st_size
     memory = min(_MEMORY + size * _MEMORY_A_BYTE, free_memory() * 3 // 4)
     with scratch_dir() as folder:
@@ -162,7 +162,7 @@ def _load_apart(path: Path, kind: str, name: str) -> list[RawSheet]:
             ended = run_limited(script, arguments, memory=memory, seconds=seconds)
         except OSError:
             raise SourceError(
-                _("'{name}' is read by a process of its own, and none can be started here.", name=name),
+                _("'{name}' must be read in a separate process, which cannot be started here.", name=name),
                 hint=_("save it as a small .xlsx, or as CSV."),
             ) from None
         if ended == workbook_sheets.DAMAGED:
@@ -170,7 +170,7 @@ def _load_apart(path: Path, kind: str, name: str) -> list[RawSheet]:
         if ended:
             raise SourceError(
                 _(
-                    "'{name}' asks for more memory or time than a workbook of its size needs: it is damaged, or "
+                    "'{name}' needs more memory or time than other workbooks of its size: it is damaged, or "
                     "has cells far from its table.",
                     name=name,
                 ),
@@ -179,22 +179,22 @@ def _load_apart(path: Path, kind: str, name: str) -> list[RawSheet]:
                 ),
             )
         sheets = []
-        for number, known in enumerate(json.loads(Path(folder, workbook_sheets.NAMES).read_text("utf-8"))):
-            title, hidden, merged = known
+        names = json.loads(Path(folder, workbook_sheets.NAMES).read_text("utf-8"))
+        for number, (title, hidden, merged) in enumerate(names):
             with Path(folder, str(number)).open("rb") as file:
                 sheets.append(RawSheet(title, pl.read_ipc(file), hidden, merged=merged))
         return sheets
 
 
 def _findings(path: Path) -> dict[str, dict[str, Any]]:
-    """Return what the library does not read, by sheet: merged cells, hidden rows, formulas without a result."""
+    """Return merged cells, hidden rows and formulas without a result by sheet, which the library does not read."""
     with zipfile.ZipFile(path) as book:
         parts = {part.casefold(): part for part in book.namelist()}
-        found = {}
-        for title, target in _sheet_parts(book, parts):
-            if part := parts.get(target.casefold()):
-                found[title] = _scan(book, part)
-        return found
+        return {
+            title: _scan(book, part)
+            for title, target in _sheet_parts(book, parts)
+            if (part := parts.get(target.casefold()))
+        }
 
 
 def _sheet_parts(book: zipfile.ZipFile, parts: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -220,7 +220,7 @@ def _scan(book: zipfile.ZipFile, part: str) -> dict[str, Any]:
     for block in _xml_blocks(book, part):
         if b"hidden=" in block:
             rows = (row for row in _ROW.findall(block) if _HIDDEN.search(row))
-            hidden += [int(found[1]) for found in map(_ROW_NUMBER.search, rows) if found]
+            hidden += [int(number[1]) for number in map(_ROW_NUMBER.search, rows) if number]
         if b"mergeCell" in block:
             cells = [(int(r1) - 1, _column(c1), int(r2) - 1) for c1, r1, _, r2 in _MERGED.findall(block)]
             merged += [cell for cell in cells if cell[2] > cell[0]]
@@ -234,7 +234,7 @@ def _scan(book: zipfile.ZipFile, part: str) -> dict[str, Any]:
 
 
 def _first_column(book: zipfile.ZipFile, part: str) -> int:
-    """Return the first column that is not empty: the library leaves out those before it."""
+    """Return the first column that is not empty; the library leaves out the empty columns before it."""
     letters: set[bytes] = set()
     for block in _xml_blocks(book, part):
         letters.update(_FILLED.findall(block))
@@ -242,7 +242,7 @@ def _first_column(book: zipfile.ZipFile, part: str) -> int:
 
 
 def _xml_blocks(book: zipfile.ZipFile, part: str) -> Iterator[bytes]:
-    """Yield the XML of a sheet in blocks that end with a row."""
+    """Yield the XML of a sheet in blocks that end after a row."""
     with book.open(part) as file:
         rest = b""
         while read := file.read(_BLOCK):
@@ -255,7 +255,7 @@ def _xml_blocks(book: zipfile.ZipFile, part: str) -> Iterator[bytes]:
 
 def _ods_findings(path: Path) -> dict[str, dict[str, Any]]:
     """Return merged cells and hidden rows of an ODS workbook, by sheet."""
-    found, row, first = {}, 0, _MAX_COLUMNS
+    findings, row, first = {}, 0, _MAX_COLUMNS
     hidden: list[int] = []
     merged: list[tuple[int, int, int]] = []
     with zipfile.ZipFile(path) as book, book.open("content.xml") as file:
@@ -273,11 +273,11 @@ def _ods_findings(path: Path) -> dict[str, dict[str, Any]]:
                 row += repeated
                 element.clear()
             elif element.tag == f"{_ODS}table":
-                # The library leaves out the empty columns at the left.
+                # The library leaves out empty columns on the left.
                 cells = [(top, column - first, last) for top, column, last in merged if column >= first]
-                found[element.get(f"{_ODS}name", "")] = {"hidden_rows": hidden, "merged": cells}
+                findings[element.get(f"{_ODS}name", "")] = {"hidden_rows": hidden, "merged": cells}
                 row, first, hidden, merged = 0, _MAX_COLUMNS, [], []
-    return found
+    return findings
 
 
 _FINDINGS: dict[str, Callable[[Path], dict[str, dict[str, Any]]]] = {"xlsx": _findings, "ods": _ods_findings}
@@ -337,7 +337,7 @@ def _cell_text(cell: ET.Element) -> str | None:
 
 
 class _Grid:
-    """Rows of cells that span several rows or columns: a cell that spans rows has its value in each of them."""
+    """Rows of a table with cells that span rows or columns; the value of a cell is repeated in each row it spans."""
 
     def __init__(self, size: int) -> None:
         self.rows: list[list[str | None]] = []
@@ -348,7 +348,7 @@ class _Grid:
         while number is not None and len(self.rows) < number - 1:
             self.start_row()
         self.rows.append([])
-        self._take_open()
+        self._add_spanning()
 
     def skip_to(self, number: int | None) -> None:
         while number is not None and len(self.rows[-1]) < min(number - 1, _MAX_COLUMNS):
@@ -356,7 +356,7 @@ class _Grid:
             self._count(1)
 
     def add(self, text: str | None, columns: int, rows: int) -> None:
-        self._take_open()
+        self._add_spanning()
         row = self.rows[-1]
         if rows > 1:
             self._open[len(row)] = (rows - 1, text)
@@ -364,7 +364,7 @@ class _Grid:
         self._count(min(columns, 1000))
         del row[_MAX_COLUMNS:]
 
-    def _take_open(self) -> None:
+    def _add_spanning(self) -> None:
         row = self.rows[-1]
         while (span := self._open.pop(len(row), None)) is not None:
             left, text = span
@@ -407,13 +407,13 @@ def _html_tables(path: Path, name: str, encoding: str | None) -> list[RawSheet]:
 
 def _html_text(path: Path, encoding: str | None) -> str:
     content = path.read_bytes()
-    said = _HTML_CHARSET.search(content[:4096])
-    if encoding is None and said and not content.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
-        codec = said[1].decode("ascii", "replace").lower()
+    charset = _HTML_CHARSET.search(content[:4096])
+    if encoding is None and charset and not content.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        codec = charset[1].decode("ascii", "replace").lower()
         try:
             return content.decode("gb18030" if codec in ("gb2312", "gbk", "x-gbk") else codec)
         except (LookupError, ValueError):
-            pass  # it is not written so
+            pass  # the stated charset is wrong
     return content.decode(checked(encoding) if encoding else encoding_of_file(path), "replace")
 
 
@@ -426,11 +426,11 @@ class _Tables(HTMLParser):
         self.tables: list[_Grid] = []
         self._stack: list[_Grid] = []
         self._cells: list[tuple[list[str], int, int] | None] = []
-        self._silent = 0
+        self._in_script = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in ("script", "style"):
-            self._silent += 1
+            self._in_script += 1
         elif tag == "table":
             self._stack.append(_Grid(self._size))
             self.tables.append(self._stack[-1])
@@ -447,7 +447,7 @@ class _Tables(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("script", "style"):
-            self._silent = max(self._silent - 1, 0)
+            self._in_script = max(self._in_script - 1, 0)
         elif tag in ("td", "th", "tr") and self._stack:
             self._end_cell()
         elif tag == "table" and self._stack:
@@ -456,7 +456,7 @@ class _Tables(HTMLParser):
             self._cells.pop()
 
     def handle_data(self, data: str) -> None:
-        if self._stack and self._cells[-1] and not self._silent:
+        if self._stack and self._cells[-1] and not self._in_script:
             self._cells[-1][0].append(data)
 
     def _end_cell(self) -> None:

@@ -1,4 +1,4 @@
-"""Where clean batches go: Polars frames in memory, or a DuckDB database in a private temporary folder."""
+"""Store the clean batches: Polars frames in memory, or a DuckDB database in a private temporary folder."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import duckdb
 
 IN_MEMORY = 1 << 28
-"""Bytes of sources up to which DuckDB keeps the records in memory; they may spill."""
+"""The most bytes of sources for a DuckDB database in memory; its records may spill to disk."""
 MEMORY_LIMIT = "2GB"
 """The memory limit of DuckDB."""
 _SQL_TYPES = {pl.String(): "varchar", pl.Datetime("us"): "timestamp", pl.Int64(): "bigint"}
 
 
 class MemoryStore:
-    """Keeps everything in memory."""
+    """Stores records and rejected rows in memory."""
 
     def __init__(self) -> None:
         self._records: list[pl.DataFrame] = []
@@ -38,7 +38,7 @@ class MemoryStore:
         self._rejected.append(pl.DataFrame(schema=REJECTED_COLUMNS))
 
     def read(self, cleaner: Cleaner, batches: Iterator[Batch], *, day_first: bool | None) -> list[DateReport]:
-        """Clean the batches of a source and keep them; return how its time columns were read."""
+        """Clean the batches of a source and store them; return how its time columns were read."""
         first = [cleaner.read_times(batch) for batch in batches]
         orders = decide_orders(cleaner.evidence(), day_first=day_first)
         first.reverse()
@@ -49,18 +49,18 @@ class MemoryStore:
         return cleaner.date_reports(orders)
 
     def close(self) -> None:
-        """Nothing is left behind."""
+        """Do nothing: there are no files to remove."""
 
     def results(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return records in the order of their sources, and rejected rows by source and row."""
         rejected = pl.concat(self._rejected).sort("source_file", "source_row", maintain_order=True)
-        return pl.concat(self._records, rechunk=True), rejected  # else every later step does it
+        return pl.concat(self._records, rechunk=True), rejected  # otherwise every later step rechunks
 
 
 class DuckDBStore:
-    """Keeps records in Parquet files that DuckDB reads, and its tables on disk too where they are many.
+    """Stores records in Parquet files that DuckDB reads, and rejected rows in a database, on disk if it is large.
 
-    Both lie in a private folder, which goes with the last relation.
+    Both are in a private folder, which is removed with the last relation.
 
     Args:
         size: Bytes of the sources.
@@ -78,7 +78,7 @@ class DuckDBStore:
         self._con.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
 
     def close(self) -> None:
-        """Remove everything, after an error."""
+        """Remove all files after an error."""
         self._con.close()
 
     def create(self, types: Mapping[str, pl.DataType]) -> None:
@@ -90,7 +90,7 @@ class DuckDBStore:
     def read(self, cleaner: Cleaner, batches: Iterator[Batch], *, day_first: bool | None) -> list[DateReport]:
         """Clean the batches of a source and store them; return how its time columns were read.
 
-        Rows whose order of day and month is not decided yet wait in files beside the database.
+        Until the order of day and month is decided, batches are stored in files beside the database.
         """
         waiting = [self._write(number, cleaner.read_times(batch)) for number, batch in enumerate(batches)]
         orders = decide_orders(cleaner.evidence(), day_first=day_first)
@@ -103,7 +103,7 @@ class DuckDBStore:
 
     def results(self) -> tuple[duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation]:
         """Return records in the order of their sources, and rejected rows by source and row."""
-        # Checkpoints write all temporary tables again, and only help a database that is opened again later.
+        # Checkpoints write all temporary tables again, which only helps a database that is reopened later.
         self._con.execute("set checkpoint_threshold = '1000TB'")
         parts = ", ".join(map(lit, self._parts))
         self._con.execute(f"create view records as from read_parquet([{parts}])")

@@ -1,4 +1,4 @@
-"""The summary of a load: values that print themselves for a terminal and a notebook."""
+"""The summary of a load, with its text for a terminal and a notebook."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from invitekit.errors import many
-from invitekit.i18n import printable
+from invitekit.i18n import Message, _, printable
 from invitekit.ingest.datetimes import ASSUMED, NO_TIME, OPTIONAL_TIMES, DateReport
 from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.model import schema
 from invitekit.model.private_text import show_text
 
 _SHOWN_WORDS = 10
-_HOW_TO_TEACH = " Say what they mean in a file: 'invitekit check ... --words-skeleton FILE' begins one."
+_HOW_TO_TEACH = " Say what they mean in a file: 'invitekit check ... --words-skeleton FILE' creates one."
 _FIXED = "Etc/GMT"
 
 
@@ -24,9 +24,9 @@ _FIXED = "Etc/GMT"
 class FileSummary:
     """One source: how it was read and how many of its rows became records.
 
-    ``rows_read`` is ``records + rejects``, always. ``headers`` maps the file's header to the
-    schema column, ``extras`` lists the columns that are kept as they are. ``zones`` has the time zone that a header
-    states, by column; ``notes`` say in sentences what was decided about headers.
+    ``rows_read`` is always ``records + rejects``. ``headers`` maps each header of the file to its schema column,
+    ``extras`` lists the other columns. ``zones`` has the time zone that a header states, by column; ``notes`` are
+    sentences on headers that a user should check.
     """
 
     name: str
@@ -41,12 +41,12 @@ class FileSummary:
     headers: Mapping[str, str]
     extras: tuple[str, ...]
     zones: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownMessage:
-    """A failure message that no catalogue knows, with the closest known one as a suggestion only."""
+    """An unknown failure message, with the closest known one as a suggestion."""
 
     text: str = field(repr=False)
     count: int
@@ -56,7 +56,7 @@ class UnknownMessage:
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """How many of a column's values arrived masked, of how many that are filled."""
+    """How many of a column's filled values are masked."""
 
     masked: int
     filled: int
@@ -64,22 +64,22 @@ class Masked:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Summary:
-    """What was understood and what was not.
+    """How the sources were read, and what was not understood.
 
     Attributes:
-        files: One entry a source.
-        dates: One entry a time column and source.
-        time_zone: Where times without an offset were assumed to be written.
-        unknown_codes: Per code column, texts in no vocabulary with their counts.
-        unknown_messages: Failure messages in no catalogue.
-        masked: By column with a person's name or contact.
-        reject_reasons: Per column and reason, the count of rejects.
+        files: One entry for each source.
+        dates: One entry for each time column of each source.
+        time_zone: The assumed zone of times without an offset.
+        unknown_codes: Unknown words with their counts, by code column.
+        unknown_messages: Failure messages that are not in the catalogue.
+        masked: Masked values, by column of names and contacts.
+        reject_reasons: Counts of rejected rows, by column and reason.
         failed_without_message: Failed records without a message in their file.
         messages: How a second file with messages was joined, if there was one.
-        notes: Per column (or None) and sentence, the count of cells or rows that were changed or need a look.
+        notes: Counts of cells or rows that were changed or should be checked, by column (or None) and text.
         ignored: Sheets of the given workbooks, files and folders of the given folders that were not read.
         engine: Where the records are: ``polars`` or ``duckdb``.
-        engine_reason: Why, if it was chosen by the size of the files and that matters.
+        engine_reason: Why this engine was chosen; None if any engine fits.
     """
 
     files: tuple[FileSummary, ...]
@@ -98,7 +98,7 @@ class Summary:
 
     @property
     def rows_read(self) -> int:
-        """Rows read from all sources: records and rejects, always."""
+        """Rows read from all sources: records and rejects."""
         return sum(file.rows_read for file in self.files)
 
     @property
@@ -108,37 +108,40 @@ class Summary:
 
     @property
     def rejects(self) -> int:
-        """Rows that were rejected; each is kept with its reason."""
+        """Rejected rows; each is kept with its reason."""
         return sum(file.rejects for file in self.files)
 
     @property
     def is_masked(self) -> bool:
-        """Whether any name or contact arrived masked."""
+        """Whether any name or contact is masked."""
         return any(column.masked for column in self.masked.values())
 
     def remarks(self, *, values: bool = True) -> list[str]:
-        """Return in sentences what a careful reader should know, most important first.
+        """Return sentences on everything that a user should check, the most important first.
 
         Args:
-            values: Quote unknown words and messages of the files, without what may be an address or a number.
+            values: Quote unknown words and messages of the files, without possible addresses and numbers.
         """
         return [
-            *self._rejected(), *self._noted(), *self._unknowns(values=values), *self._added(), *self._headers(),
-            *self._masking(), *self._times(), *self._left(),
+            *self._rejected(), *self._noted(), *self._unknowns(values=values),
+            *([str(self.messages)] if self.messages else []), *self._headers(), *self._masking(), *self._undecided(),
+            *self._swapped(), *self._left_empty(), *self._undated(), *self._zones(), *self._ignored(),
         ]  # fmt: skip
 
-    def _added(self) -> list[str]:
-        return [str(self.messages)] if self.messages else []
-
-    def _left(self) -> list[str]:
+    def _ignored(self) -> list[str]:
         names, more = self.ignored[:5], len(self.ignored) - 5
         rest = f" and {more} more" if more > 0 else ""
         return [f"Not read: {', '.join(names)}{rest}."] if names else []
 
     def _headers(self) -> list[str]:
-        """Return what was decided about headers; the same sentence of several files once."""
+        """Return the notes on headers; the same note of several files once."""
         files = {note: [f.name for f in self.files if note in f.notes] for file in self.files for note in file.notes}
-        return [f"{names[0]}{f' and {len(names) - 1:,} more' * (len(names) > 1)}: {n}" for n, names in files.items()]
+        return [
+            _("{file} and {n:,} more: {note}", file=names[0], n=len(names) - 1, note=note)
+            if len(names) > 1
+            else _("{file}: {note}", file=names[0], note=note)
+            for note, names in files.items()
+        ]
 
     def _rejected(self) -> list[str]:
         ranked = sorted(self.reject_reasons.items(), key=lambda item: -item[1])
@@ -155,7 +158,8 @@ class Summary:
     def _unknowns(self, *, values: bool) -> list[str]:
         sentences = []
         for name, texts in self.unknown_codes.items():
-            words = [f"{show_text(text) or '(empty)'} ({count:,})" for text, count in _most(texts)]
+            ranked = sorted(texts.items(), key=lambda item: -item[1])[:_SHOWN_WORDS]
+            words = [f"{show_text(text) or '(empty)'} ({count:,})" for text, count in ranked]
             more = f", and {len(texts) - len(words):,} more words" if len(texts) > len(words) else ""
             listed = f": {', '.join(words)}{more}" if values else f": {many(len(texts), 'word')}"
             sentences.append(
@@ -178,9 +182,6 @@ class Summary:
             for name, column in self.masked.items()
             if column.masked
         ]
-
-    def _times(self) -> list[str]:
-        return [*self._undecided(), *self._swapped(), *self._left_empty(), *self._undated(), *self._zones()]
 
     def _undecided(self) -> list[str]:
         proven = {d.column: d for d in self.dates if d.evidence.order}
@@ -232,7 +233,7 @@ class Summary:
         files = f" from {len(self.files)} source{'s' * (len(self.files) != 1)}."
         return "\n".join(map(printable, [head + files, *self.remarks()]))
 
-    # What is shown is what was said with care: the fields hold texts as they came.
+    # Not the fields, which contain unfiltered texts of the files.
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
@@ -246,10 +247,6 @@ class Summary:
         return f"<p><b>{html.escape(first)}</b></p><table>{head}{rows}</table><ul>{items}</ul>"
 
 
-def _most(texts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(texts.items(), key=lambda item: -item[1])[:_SHOWN_WORDS]
-
-
 def _zone_label(zone: str) -> str:
-    """Return a zone as people write it: Etc/GMT-8 counts to the west, and is UTC+8."""
+    """Return the usual name of a zone: Etc/GMT-8 is UTC+8."""
     return f"UTC{-int(zone.removeprefix(_FIXED)):+d}" if zone.startswith(_FIXED) else zone

@@ -1,6 +1,6 @@
-"""The forms in which people write a time: numbers, month names of many languages, clocks, offsets from UTC.
+"""Formats of times: numbers, month names of many languages, clocks, offsets from UTC.
 
-Polars parses the common forms, all cells at once; ``parse`` reads one text in any form that is known.
+Polars parses the common formats, all cells at once; ``parse`` reads one text in any known format.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Literal, NamedTuple
 Order = Literal["day first", "month first"]
 ShortOrder = Literal["day first", "month first", "year first"]
 MOST_WEST, MOST_EAST = -12 * 60, 14 * 60
-"""The offsets from UTC that places have are between these two, in minutes."""
+"""The smallest and largest offset from UTC in use, in minutes."""
 PLACEHOLDERS = frozenset({(0, 0, 0), (1, 1, 1), (1753, 1, 1), (1899, 12, 30), (1899, 12, 31), (1900, 1, 0),
                           (1900, 1, 1), (1904, 1, 1), (1969, 12, 31), (1970, 1, 1), (9999, 12, 31)})  # fmt: skip
-"""Days that systems write where they have none."""
+"""Days that systems write instead of an empty cell."""
 LAST_DAYS = frozenset({(2999, 12, 31), (9999, 12, 31)})
-"""Days that systems write for an expiry that never comes."""
+"""Days that systems write for "never expires"."""
 
 SHORT_YEAR = "with a two-digit year, day, month or year could come first"
 SEVERAL_ZONES = "the time zone's abbreviation means several zones, or none"
@@ -42,14 +42,14 @@ _CHARACTERS = str.maketrans(
     | dict(zip(_DIGITS, "0123456789" * 5, strict=True))
     | {"−": "-", "–": "-", "،": ",", "、": ","}
 )
-"""Invisible spaces; marks of direction and joiners, which some systems write before each part of a date; digits."""
+"""Replacements for invisible spaces, for direction marks and joiners in dates of some systems, and for other digits."""
 _UNITS = str.maketrans({**dict.fromkeys("年년月월", "-"), **dict.fromkeys("日号號일秒초", " "),
                         **dict.fromkeys("时時点點시分분", ":")})  # fmt: skip
 _ZONES = {"z": 0, "utc": 0, "gmt": 0, "ut": 0, "cet": 1, "cest": 2, "eet": 2, "eest": 3, "hkt": 8, "sgt": 8, "jst": 9,
           "edt": -4, "pdt": -7}  # fmt: skip
-"""Abbreviations that mean one offset everywhere, in hours. CST, IST, EST, PST and BST mean several."""
-_LONGEST = 100
-"""Most characters of a time."""
+"""Unambiguous abbreviations, with their offset in hours. CST, IST, EST, PST and BST are ambiguous."""
+_MAX_LENGTH = 100
+"""The most characters of a time."""
 _WORD = re.compile(r"[^\W\d_][^\d\s.,:/()\[\]+-]*")
 _CJK = re.compile("[\u3040-\u9fff\uac00-\ud7af]")
 _CJK_WEEKDAY = re.compile(r"\([月火水木金土日一二三四五六]\)")
@@ -79,12 +79,12 @@ _REWRITES = tuple((needed, re.compile(pattern), put) for needed, pattern, put in
     ("h", r"(\d) ?h ?(\d)", r"\1:\2"),
     ("h", r"(\d) ?(?:h|uhr)$", r"\1:00"),
     (":", r" (\d{1,2}):$", r" \1:00"),
-    # "mar" and "sen" are days of the week, too: the second name is the month.
+    # "mar" and "sen" are also days of the week: then the second name is the month.
     ("mar", r"^mar[. ]+(\d{1,2}[./ ]*(?:de )?[^\W\d_].*)$", r"\1"),
     ("sen", r"^sen[. ]+(\d{1,2}[./ ]*[^\W\d_].*)$", r"\1"),
     ("th", r"\b(?:tháng|thg) (\d{1,2})\b", r" m\1 "),
 ))  # fmt: skip
-"""Patterns with what a text needs to have one, and what is put in their place."""
+"""Replacements: a substring that any match contains (a quick test), the pattern, and its replacement."""
 _AFTER_WORDS = tuple((needed, re.compile(pattern), put) for needed, pattern, put in (
     ("w", r"^w\b", " "),
     ("w", r"(?<!:\d\d) w(?= )", " "),
@@ -97,7 +97,7 @@ _POLISH_OR_CZECH = re.compile(
     r"\b(?:sty|lut|mar|kwi|maj|cze|lip(?:ca|iec)|sie|wrz|paź|gru|led|úno|bře|dub|kvě|čer|čvn|čvc|srp(?:en|na)|zář|říj|"
     r"listopadu|prosin(?:ec|ce))"
 )
-"""Month names that show which language a column has."""
+"""Month names that identify the language of a column."""
 _MARK = r"(?:[-/.]| )+"
 _CLOCK = (
     r"(?:(?P<before>am|pm) ?)?(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})"
@@ -110,7 +110,7 @@ _ORDERS: Mapping[ShortOrder, tuple[tuple[int, int, int], str]] = {
     "month first": ((2, 0, 1), "11{0}28{0}2025"),
     "year first": ((0, 1, 2), "2025{0}11{0}28"),
 }
-"""Where year, month and day are, and an example."""
+"""The positions of year, month and day, and an example."""
 _YEAR = r"(?P<year>\d{4}|\d\d(?![.\d]))"
 _SHAPES = tuple((form, re.compile(pattern, re.ASCII)) for form, pattern in (
     ("2025-11-28", rf"(?P<year>\d{{4}}){_MARK}m?(?P<month>\d{{1,2}}){_MARK}(?P<day>\d{{1,2}}){_REST}"),
@@ -127,7 +127,7 @@ _DIRECTIVES = {"%Y": r"\d{4}", "%m": r"\d{1,2}", "%d": r"\d{1,2}", "%H": r"\d{1,
 
 
 class Form(NamedTuple):
-    """A common form of a time: an example, its pattern, and the format that Polars parses it with."""
+    """A common form of a time: an example, its pattern, and its format for Polars."""
 
     example: str
     pattern: str
@@ -163,20 +163,20 @@ ORDERED_FORMS: Mapping[Order, tuple[Form, ...]] = {
     "day first": _forms("28/11/2025", "%d/%m/%Y"),
     "month first": _forms("11/28/2025", "%m/%d/%Y"),
 }
-"""Common forms that need an order of day and month, which a column has and a cell has not."""
+"""Common forms that need the order of day and month of their column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One time as it is written: three numbers, a clock, an offset.
+    """A parsed time: three numbers, a clock and an offset.
 
     Attributes:
-        numbers: Year, month and day; where they need an order, the numbers as they stand.
-        mark: The separator of numbers that need the order of their column; else None.
-        short: The orders that are possible where the year has two digits; else none.
+        numbers: Year, month and day; if their order is unknown, as they are written.
+        mark: The separator of numbers whose order is unknown; else None.
+        short: The possible orders if the year has two digits; else empty.
         clock: Hour, minute, second, microsecond.
         offset: Minutes from UTC, or None.
-        form: An example of the form; without the date where the numbers need an order.
+        form: An example of the form; without the date if the order is unknown.
     """
 
     numbers: tuple[int, int, int]
@@ -187,7 +187,7 @@ class Written:
     form: str
 
     def in_order(self, order: ShortOrder) -> Written:
-        """Return the time with its numbers in the order that its column has."""
+        """Return the time with its numbers in the order of its column."""
         positions, example = _ORDERS[order]
         year, month, day = (self.numbers[position] for position in positions)
         if self.short:
@@ -197,7 +197,7 @@ class Written:
 
 @cache
 def _words() -> tuple[dict[str, str], re.Pattern[str], frozenset[str]]:
-    """Return the sign of each word, the pattern of those that are found without spaces around them, and "never"."""
+    """Return the symbol of each word, the pattern of words without spaces around them, and the words for never."""
     table = tomllib.loads(files("invitekit.ingest").joinpath("time_words.toml").read_text(encoding="utf-8"))
     words = {name: [_folded(word) for word in text.split("|")] for name, text in table.items()}
     signs = {f"month_{number}": f"m{number}" for number in range(1, 13)}
@@ -217,12 +217,12 @@ def _folded(text: str) -> str:
 
 
 def is_never(text: str) -> bool:
-    """Return whether a text means an expiry that never comes."""
+    """Return whether a text means "never expires"."""
     return _folded(text).strip(" .!") in _words()[2]
 
 
 def plain(text: str) -> str:
-    """Rewrite a text with signs for what is understood; a word that is not known stays.
+    """Rewrite a text with symbols for known words; an unknown word stays.
 
     ``m3`` is March, ``mx10`` October in Croatian and November in Polish and Czech, ``w`` a day of the week, ``am`` and
     ``pm`` are the halves of a day; offsets are ``+08:00``.
@@ -231,11 +231,11 @@ def plain(text: str) -> str:
     if not text.isascii():
         sign_of, phrases, _ = _words()
         text = _SHORT_CJK_YEAR.sub(r"20\1", _CJK_WEEKDAY.sub(" ", text))
-        text = " ".join(phrases.sub(lambda found: sign_of[found[0]], text).translate(_UNITS).split())
+        text = " ".join(phrases.sub(lambda match: sign_of[match[0]], text).translate(_UNITS).split())
     text = _rewritten(text, _REWRITES)
     if _WORD.search(text):
         sign_of = _words()[0]
-        text = _WORD.sub(lambda found: sign_of.get(found[0], found[0]), text)
+        text = _WORD.sub(lambda match: sign_of.get(match[0], match[0]), text)
     return _rewritten(" ".join(text.split()), _AFTER_WORDS)
 
 
@@ -247,7 +247,7 @@ def _rewritten(text: str, rules: Iterable[tuple[str, re.Pattern[str], str]]) -> 
 
 
 def months_later(text: str) -> set[int]:
-    """Return the language that the month name of a text shows: 0 for Croatian, 1 for Polish or Czech."""
+    """Return the language of the month name in a text: 0 for Croatian, 1 for Polish or Czech."""
     names = enumerate((_CROATIAN, _POLISH_OR_CZECH))
     return {later for later, name in names if name.search(_folded(text))}
 
@@ -257,16 +257,16 @@ def parse(text: str, later: int | None = None) -> Written | str:
 
     Args:
         text: The text.
-        later: What ``months_later`` returns for its column: a name of two months means the Croatian one, or the next.
+        later: What ``months_later`` returns for its column: an ambiguous name is the Croatian month, or the next one.
     """
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_LENGTH:
         return NOTHING_KNOWN
     rewritten = plain(text)
     if later is not None:
-        rewritten = re.sub(r"\bmx(\d+)", lambda found: f"m{int(found[1]) + later}", rewritten)
+        rewritten = re.sub(r"\bmx(\d+)", lambda match: f"m{int(match[1]) + later}", rewritten)
     for form, pattern in _SHAPES:
-        if found := pattern.fullmatch(rewritten):
-            return _written(form, found.groupdict())
+        if match := pattern.fullmatch(rewritten):
+            return _written(form, match.groupdict())
     return _problem(rewritten)
 
 
@@ -290,12 +290,12 @@ def _written(form: str, parts: dict[str, str | None]) -> Written | str:
     if is_short:
         orders = _short_orders((day, month, year), written.mark)
         return replace(written, short=orders) if orders else NO_SUCH_DATE
-    # With dots the day comes first, where the year has four digits.
+    # With dots and a year of four digits, the day comes first.
     return written.in_order("day first") if "." in mark else written
 
 
 def _short_orders(texts: tuple[str, str, str], mark: str | None) -> tuple[ShortOrder, ...]:
-    """Return the orders of three short numbers that make a date; a year has two digits, and dots no month first."""
+    """Return the orders in which three short numbers are a date; with dots, the month never comes first."""
     possible: list[ShortOrder] = []
     for order, (positions, _) in _ORDERS.items():
         year, month, day = (texts[position] for position in positions)
@@ -306,14 +306,14 @@ def _short_orders(texts: tuple[str, str, str], mark: str | None) -> tuple[ShortO
 
 
 def _hour(hour: int, half: str | None) -> int:
-    """Return the hour of a clock of 24; -1 for one that a clock of 12 has not."""
+    """Return the hour on a 24-hour clock; -1 for an hour that is not on a 12-hour clock."""
     if half is None:
         return hour
     return hour % 12 + 12 * (half == "pm") if hour <= 12 else -1
 
 
 def _minutes(offset: str) -> int:
-    """Return an offset such as +08:00 in minutes; one with too many minutes is further than any place."""
+    """Return an offset such as +08:00 in minutes; with 60 minutes or more it is out of range."""
     hours, minutes = int(offset[1:3]), int(offset[3:].strip(":") or 0)
     return (60 * hours + minutes) * (-1 if offset[0] == "-" else 1) if minutes < 60 else MOST_EAST + 1
 

@@ -1,10 +1,10 @@
-"""Words that a user teaches: which status, method or type a word of a file means, read from a TOML file."""
+"""Words that a user teaches: the status, method or type that a word of a file means, from a TOML file."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,14 +18,14 @@ from invitekit.model import schema
 from invitekit.model.private_text import show_text
 
 TABLES = {"status": "status", "method": "invitation_method", "type": "association_type"}
-"""The tables of a file with words, and the column that each is for."""
+"""The tables of a file of words, and their columns."""
 _CLOSE_ENOUGH = 0.6
 _EXAMPLE = '"word" = "value" under [status], each word once'
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of code columns: those of the package, and those that the user teaches, which count first.
+    """The words of code columns: those that the user teaches take precedence over those of the package.
 
     Attributes:
         taught: The canonical value of each folded word, by column.
@@ -38,8 +38,9 @@ class Words:
         return schema.vocabulary(name) | dict(self.taught.get(name, {}))
 
     def closest(self, name: str, word: str) -> str | None:
-        """Return the known word that looks most like an unknown one, as a suggestion only."""
-        spelt = {schema.header_key(text): text for text in _spellings(name)}
+        """Return the known word that is most similar to an unknown one, as a suggestion."""
+        values = schema.BY_NAME[name].values
+        spelt = {schema.header_key(text): text for v in values for text in (v.code, v.en, v.zh, *v.aliases)}
         near = get_close_matches(schema.header_key(word), spelt, n=1, cutoff=_CLOSE_ENOUGH)
         return spelt[near[0]] if near else None
 
@@ -48,13 +49,13 @@ def read_words(path: str | os.PathLike[str] | None) -> Words:
     """Read the words that a user teaches.
 
     Args:
-        path: A TOML file with the tables ``[status]``, ``[method]`` and ``[type]``, each row a word of the files and
-            the canonical value that it means: ``"in Bearbeitung" = "invited"``. Letters' case, spaces and
-            punctuation of a word do not matter. None for no words.
+        path: A TOML file with the tables ``[status]``, ``[method]`` and ``[type]``. Each row is a word of the files
+            with its canonical value: ``"in Bearbeitung" = "invited"``. Case, spaces and punctuation of a word do not
+            matter. None for no words.
 
     Raises:
         SourceError: It cannot be read.
-        ArgumentError: It has another table, names an unknown value, or gives a word two values.
+        ArgumentError: It has an unknown table or value, or a word with two values.
     """
     if path is None:
         return Words()
@@ -63,7 +64,7 @@ def read_words(path: str | os.PathLike[str] | None) -> Words:
     strange = [table for table, rows in tables.items() if table not in TABLES or not isinstance(rows, dict)]
     if strange:
         raise ArgumentError(
-            _("{name} holds '{strange}', which is no table of words.", name=name, strange=strange[0]),
+            _("{name} contains '{strange}', which is not a table of words.", name=name, strange=strange[0]),
             hint=_("use the tables [status], [method] and [type]."),
         )
     return Words({TABLES[table]: _meanings(name, table, rows) for table, rows in tables.items()})
@@ -129,22 +130,23 @@ def write_skeleton(
 
 
 def add_words(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
-    """Add words to a file of words, which is created if it is missing; a word that it has gets its new value.
+    """Add words to a file of words, which is created if it is missing; existing words get their new value.
 
     Args:
         path: The file.
-        tables: The canonical value of words, by table: ``status``, ``method``, ``type``.
+        tables: Words with their canonical values, by table: ``status``, ``method``, ``type``.
 
     Raises:
-        ArgumentError: The file is none of words, or a value does not exist.
+        ArgumentError: The file is not a file of words, or a value does not exist.
         OutputError: It cannot be written.
     """
     before = read_toml(path, _EXAMPLE) if path.exists() else {}
     lines = ["# The meaning of status, method and type words. Written by the page; use it elsewhere with --words FILE."]
     for table in TABLES:
-        told = {schema.header_key(word): code for word, code in tables.get(table, {}).items()}
-        rows = {word: code for word, code in before.get(table, {}).items() if schema.header_key(word) not in told}
-        rows |= tables.get(table, {})
+        added = tables.get(table, {})
+        keys = set(map(schema.header_key, added))
+        rows = {word: code for word, code in before.get(table, {}).items() if schema.header_key(word) not in keys}
+        rows |= added
         _meanings(path.name, table, rows)
         if rows:
             lines += ["", f"[{table}]"]
@@ -154,16 +156,16 @@ def add_words(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def skeleton(unknown: Mapping[str, Mapping[str, int]], words: Words) -> str:
-    """Return a file for ``read_words`` with unknown words as comments: how often each was found, and the closest known.
+    """Return a file for ``read_words`` with unknown words as comments, with their counts and the closest known word.
 
     Args:
-        unknown: The counts of unknown words by column, as the summary has them. One that could hold a person's
-            address or number is left out, and counted.
-        words: The words that are known.
+        unknown: The counts of unknown words by column, from the summary. Words that may contain a person's address or
+            number are only counted.
+        words: The known words.
     """
     lines = [
         "# Unknown words of your files. Write between the last quotation marks what a word means, remove the # before",
-        "# it, and pass this file on: --words FILE, or load(..., words=FILE).",
+        "# it, and use this file: --words FILE, or load(..., words=FILE).",
     ]
     for table, name in TABLES.items():
         lines += ["", f"[{table}]", f"# One of: {', '.join(value.code for value in schema.BY_NAME[name].values)}"]
@@ -173,11 +175,7 @@ def skeleton(unknown: Mapping[str, Mapping[str, int]], words: Words) -> str:
                 hidden += 1
             elif word:
                 near = words.closest(name, word)
-                seen = many(count, "record") + (f"; closest known word: {near}" if near else "")
-                lines.append(f'# {json.dumps(word, ensure_ascii=False)} = ""  # {seen}')
+                note = many(count, "record") + (f"; closest known word: {near}" if near else "")
+                lines.append(f'# {json.dumps(word, ensure_ascii=False)} = ""  # {note}')
         lines += [f"# Left out, as they may be personal data: {hidden:,}"] if hidden else []
     return "\n".join(lines) + "\n"
-
-
-def _spellings(name: str) -> Sequence[str]:
-    return [text for v in schema.BY_NAME[name].values for text in (v.code, v.en, v.zh, *v.aliases)]

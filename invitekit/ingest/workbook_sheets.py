@@ -1,6 +1,6 @@
-"""Read the sheets of a workbook with a library: in this process, or as a script of a child process that writes files.
+"""Read the sheets of a workbook with fastexcel: in this process, or as the script of a child process.
 
-It imports nothing of the package, so that the child starts quickly.
+This module imports nothing of the package, so that the child starts quickly.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 DAMAGED = 1
-"""How the script ends if the library cannot read the workbook; else it ends with 0, unless it is stopped."""
+"""The exit code of the script if the workbook cannot be read."""
 NAMES = "sheets.json"
 """The file with the name of each sheet, whether it is hidden, and its merged cells."""
 
@@ -23,9 +23,9 @@ def load_sheets(path: Path, kind: str) -> Iterator[tuple[str, bool, Any]]:
     """Yield the name of each sheet of a workbook, whether it is hidden, and its cells as text."""
     import fastexcel  # noqa: PLC0415 - only for workbooks
 
-    # It logs a warning for each chart sheet, which Python prints on a terminal.
+    # It logs a warning for each chart sheet, which Python would print.
     logging.getLogger("calamine").setLevel(logging.CRITICAL)
-    # The library goes by the extension of a path, and by the content of bytes.
+    # The library detects the kind of a path by its extension, and that of bytes by their content.
     is_named = path.suffix.lower() in (f".{kind}", ".xlsm")
     book = fastexcel.read_excel(path if is_named else path.read_bytes())
     for name in book.sheet_names:
@@ -35,7 +35,7 @@ def load_sheets(path: Path, kind: str) -> Iterator[tuple[str, bool, Any]]:
 
 
 def merged_cells(path: Path) -> dict[str, list[tuple[int, int, int]]]:
-    """Return the cells of an old workbook that are merged downwards, by sheet: first row, column, and last row."""
+    """Return the vertically merged cells of an .xls workbook by sheet: first row, column, and last row."""
     import python_calamine  # noqa: PLC0415 - only for .xls: fastexcel does not read its merged cells
 
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))
@@ -50,7 +50,7 @@ def merged_cells(path: Path) -> dict[str, list[tuple[int, int, int]]]:
 
 
 def _write_sheets(path: str, kind: str, folder: str, limit: str) -> None:
-    """Write each sheet as an Arrow file that is named by its position, and ``NAMES``."""
+    """Write each sheet as an Arrow file, named by its position, and the file ``NAMES``."""
     import pyarrow.ipc  # noqa: PLC0415 - only in the child process
 
     names, left = [], int(limit)

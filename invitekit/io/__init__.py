@@ -1,1 +1,1 @@
-"""Files that are written: whole or not at all, locked, and safe in a spreadsheet."""
+"""Write files: whole or not at all, locked, and safe in a spreadsheet."""

@@ -18,9 +18,9 @@ from invitekit.errors import OutputError
 from invitekit.i18n import _
 
 POSIX_MODES = os.name == "posix"
-"""Whether a file has a mode for its owner; on Windows it inherits the rights of its folder."""
+"""Whether files have POSIX modes; on Windows a file inherits the rights of its folder."""
 PART = ".part"
-"""How the name of a private folder beside a target ends."""
+"""The ending of the name of a private folder beside a target."""
 SHOWN_NAME = 40
 """Characters of a name that its private folder and messages show."""
 NOT_WRITTEN_HINT = _("nothing was left behind; check space and rights, and close it in other programs.")
@@ -37,11 +37,11 @@ _REASONS = {str(reason): reason for reason in (
     _("not a directory"), _("no such file or directory"), _("file exists"), _("input/output error"),
     _("device or resource busy"), _("too many open files"), _("too many levels of symbolic links"),
 )}  # fmt: skip
-"""The reasons of operating systems, by their English texts."""
+"""Error texts of operating systems, for translation."""
 
 
 def os_reason(error: BaseException) -> str:
-    """Return the reason of an error of the system; the texts of Windows are in the language of its user."""
+    """Return the text of an operating system error; Windows has it in the user's language."""
     number = getattr(error, "errno", None)
     if not number:
         return _("the disk refused it")
@@ -50,7 +50,7 @@ def os_reason(error: BaseException) -> str:
 
 
 def name_problem(path: Path) -> str | None:
-    """Return why a file cannot have this name, such as too long or reserved by Windows; else None."""
+    """Return why a file cannot have this name (too long, reserved by Windows); None if it can."""
     if not POSIX_MODES and not windows_allows(path.name):
         return _("Windows does not allow this name")
     try:
@@ -65,7 +65,7 @@ def name_problem(path: Path) -> str | None:
 
 
 def windows_allows(name: str) -> bool:
-    """Return whether Windows allows a file name: no device (CON), no colon, no dot or space at its end."""
+    """Return whether Windows allows a file name: not a device (CON), without colons, and no dot or space at its end."""
     return _NOT_ON_WINDOWS.search(name) is None
 
 
@@ -76,16 +76,16 @@ def check_target(
     overwrite: bool,
     sources: Iterable[Path] = (),
 ) -> Path:
-    """Check that a file can be written, before any work is done for it.
+    """Check that a file can be written before its content is computed.
 
     Args:
         path: The target.
-        extensions: Those that it may have.
+        extensions: The allowed extensions.
         overwrite: Whether a file of that name may be replaced.
-        sources: Files that are read; none of them is ever overwritten.
+        sources: Files that are read and must not be overwritten.
 
     Raises:
-        OutputError: Unknown extension, missing folder, an existing file, no right to write, or a source.
+        OutputError: The extension is unknown, the folder is missing or read-only, or the file exists or is a source.
     """
     target = Path(path)
     if target.suffix.lower() not in extensions:
@@ -127,14 +127,14 @@ def write_file(target: Path, fill: Callable[[Path], object], *, overwrite: bool)
 
     Args:
         target: The file.
-        fill: Called with the path of a private file, which it writes.
+        fill: Writes the content to the path that it gets.
         overwrite: Replace a file of that name.
 
     Returns:
         The target.
 
     Raises:
-        OutputError: The disk does not allow it, or a file of that name appeared meanwhile.
+        OutputError: The disk does not allow it, or another process has created the file.
     """
     try:
         with private_dir(target.parent, target.name) as folder:
@@ -156,19 +156,19 @@ def not_written(target: Path, error: BaseException) -> OutputError:
 
 @contextlib.contextmanager
 def private_dir(parent: Path, name: str) -> Iterator[Path]:
-    """Create a private folder in the target's folder, so on the same disk; it is removed afterwards.
+    """Create a private folder in the target's folder, on the same disk; it is removed afterwards.
 
-    Folders that dead processes left there are removed first, and the log says so.
+    Folders of dead processes are removed first, and the log reports it.
 
     Args:
         parent: The target's folder.
-        name: The target's name, which the private folder's begins with.
+        name: The target's name, which begins the name of the private folder.
     """
     if remove_abandoned(parent, ".", PART):
-        # The log is what reaches people in a terminal and in a notebook.
+        # Log messages are shown both in a terminal and in a notebook.
         message = _("An earlier run was killed before it had written its files; what it left here is removed.")
         logging.getLogger("invitekit").warning("%s", message)
-    # Cut, for a name may be as long as names can be already.
+    # The name is cut, because it may have the maximum length already.
     folder = tempfile.mkdtemp(prefix=f".{name[:SHOWN_NAME]}{owner_tag()}", suffix=PART, dir=parent)
     try:
         yield Path(folder)
@@ -177,10 +177,10 @@ def private_dir(parent: Path, name: str) -> Iterator[Path]:
 
 
 def publish(part: Path, target: Path, *, overwrite: bool) -> None:
-    """Make a finished file private, sync it and give it its name; sync the folder if the system can.
+    """Make a finished file private, sync it and rename it to its target; sync the folder if the system can.
 
     Raises:
-        OutputError: A file of that name appeared meanwhile.
+        OutputError: Another process has created a file of that name.
     """
     if overwrite:
         _finish(part)
@@ -196,12 +196,12 @@ def publish(part: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def publish_new(part: Path, target: Path) -> None:
-    """Publish a finished file under a name that nothing has.
+    """Publish a finished file under a new name.
 
-    With hard links that is one step. Without them, a file that appears in between may be replaced on POSIX.
+    With hard links this is atomic. Without them, on POSIX, a file that is created at the same moment may be replaced.
 
     Raises:
-        FileExistsError: Something has that name.
+        FileExistsError: The name exists.
     """
     _finish(part)
     try:
@@ -211,7 +211,7 @@ def publish_new(part: Path, target: Path) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
         _rename(part.rename, target)  # on Windows, it fails if the name is taken
     else:
-        with contextlib.suppress(OSError):  # a scanner may have it open; the private folder goes anyway
+        with contextlib.suppress(OSError):  # a scanner may have it open; the private folder is removed later anyway
             part.unlink()
     sync_folder(target.parent)
 
@@ -219,13 +219,13 @@ def publish_new(part: Path, target: Path) -> None:
 def publish_folder(folder: Path, target: Path, *, replaced: Sequence[Path] = ()) -> list[str]:
     """Move all files of a private folder into the target folder, or none of them.
 
-    A target that does not exist gets its name with everything in it. In one that exists, an error restores what
-    was there. A crash between two names leaves files of one run only, without the first file: it gets its name last.
+    A new target is created by one rename. In an existing one, an error restores the old files. The first file is moved
+    last: after a crash in between, the folder has files of one run only, without the first one.
 
     Args:
         folder: The private folder.
-        target: The folder to be filled.
-        replaced: Files of an earlier run in the target, which go.
+        target: The target folder.
+        replaced: Files of an earlier run in the target, which are removed.
 
     Returns:
         The names, sorted.
@@ -256,7 +256,7 @@ def _move(path: Path, to: Path, undo: contextlib.ExitStack) -> None:
 
 
 def _rename(rename: Callable[[Path], object], to: Path) -> None:
-    """Rename, on Windows up to a second later: a virus scanner or an indexer looks at each new file for a moment."""
+    """Rename a file; on Windows, retry for a second while a virus scanner or an indexer has the new file open."""
     for _attempt in range(0 if POSIX_MODES else 10):
         try:
             rename(to)
@@ -278,7 +278,7 @@ def _finish(part: Path) -> None:
 
 
 def make_private(file: Path) -> None:
-    """Let only the owner read a file, where files have modes: not on Windows, nor on some shared folders."""
+    """Make a file readable by its owner only; Windows and some shared folders have no modes."""
     if POSIX_MODES:
         try:
             file.chmod(0o600)
@@ -288,7 +288,7 @@ def make_private(file: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Sync a folder if the system can, so that names in it survive a crash: Windows and some shares cannot."""
+    """Sync a folder so that its names survive a crash; Windows and some shares cannot."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""The digest that identifies a file by its content."""
+"""The SHA-256 of a file."""
 
 from __future__ import annotations
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_LONGEST = 60
+_MAX_LENGTH = 60
 
 
 def file_names(values: Iterable[str], prefix: str) -> list[str]:
-    """Return the name of a file for each value, without extension, of letters that every disk takes.
+    """Return a file name for each value, without extension, with characters that are valid on every disk.
 
-    Of names that would be the same, in any case of their letters, all but the first get a number.
+    Names that differ only in case, or not at all, get a number.
 
     >>> file_names(["Lena", "lena", "a/../b"], "report_")
     ['report_Lena', 'report_lena_2', 'report_a_.._b']
@@ -19,7 +19,7 @@ def file_names(values: Iterable[str], prefix: str) -> list[str]:
     names: list[str] = []
     taken: set[str] = set()
     for value in values:
-        name = re.sub(r"[^\w.-]+", "_", value.strip())[:_LONGEST].strip("._") or "other"
+        name = re.sub(r"[^\w.-]+", "_", value.strip())[:_MAX_LENGTH].strip("._") or "other"
         number, unique = 1, f"{prefix}{name}"
         while unique.casefold() in taken:
             number += 1

@@ -13,15 +13,15 @@ from invitekit.errors import OutputError
 from invitekit.i18n import _
 
 _WAIT = 0.2
-"""Seconds; time enough for a lock file that its owner is just removing."""
+"""Seconds: enough for a lock file that its owner is removing."""
 
 
 @contextlib.contextmanager
 def exclusive_lock(target: Path) -> Iterator[None]:
-    """Hold the lock of a target: a file beside it, removed afterwards. The system releases a dead process's lock.
+    """Hold the lock of a target: a file beside it, removed afterwards. The system releases the lock of a dead process.
 
     Raises:
-        OutputError: Another process writes that target.
+        OutputError: Another process is writing that target.
     """
     path = target.with_name(f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.lock")
     lock = FileLock(path, timeout=_WAIT, poll_interval=_WAIT / 10, mode=0o600)
@@ -35,8 +35,7 @@ def exclusive_lock(target: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Remove it while locked, so that another process's lock stays. Windows forbids that; there, filelock removes
-        # it.
+        # Removed while locked, so that it is never the lock of another process. On Windows, filelock removes it.
         with contextlib.suppress(OSError):
             path.unlink()
         lock.release()

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""A cell that starts so is run by a spreadsheet (OWASP); Excel reads full-width signs as plain ones."""
+"""Characters that start a formula (OWASP); Excel reads full-width signs as plain ones."""
 PREFIX = "'"
-"""Put before an escaped cell. A cell that looks escaped already gets another one, so that unescaping is exact."""
+"""The prefix of an escaped cell. A cell that already looks escaped gets another one, so that unescaping is exact."""
 _SIGNS = "".join(f"\\x{{{ord(sign):x}}}" for sign in FORMULA_STARTS)
 _NEEDS_PREFIX = f"^{PREFIX}*[{_SIGNS}]"
 _ESCAPED = f"^{PREFIX}({PREFIX}*[{_SIGNS}])"
@@ -21,12 +21,12 @@ _ESCAPED_HEADER = re.compile(f"^{PREFIX}(?={PREFIX}*[{''.join(map(re.escape, FOR
 
 def is_formula(cell: str) -> str:
     """Return the SQL condition that a spreadsheet would run a cell."""
-    # A regular expression: for each column with a list of texts, DuckDB plans a join, and runs out of memory at 200.
+    # A regular expression: with a list of texts, DuckDB plans one join per column, and 200 of them need all memory.
     return f"regexp_matches({cell}, '^[{_SIGNS}]')"
 
 
 def escape(cell: str) -> str:
-    """Return the SQL of a cell that no spreadsheet runs."""
+    """Return the SQL of an escaped cell."""
     needed = f"regexp_matches({cell}, '{_quoted(_NEEDS_PREFIX)}')"
     return f"case when {needed} then '{_quoted(PREFIX)}' || {cell} else {cell} end"
 
@@ -43,7 +43,7 @@ def unescape_text(cell: pl.Expr) -> pl.Expr:
 
 def escape_frame(frame: pl.DataFrame) -> pl.DataFrame:
     """Escape every text of a frame, as ``escape`` does."""
-    import polars as pl  # noqa: PLC0415 - who only loads needs this module, and no Polars
+    import polars as pl  # noqa: PLC0415 - not needed for the SQL
 
     text = pl.col(pl.String)
     prefix = pl.when(text.str.contains(_NEEDS_PREFIX)).then(pl.lit(PREFIX)).otherwise(pl.lit(""))
@@ -51,7 +51,7 @@ def escape_frame(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def escape_headers(names: Iterable[str]) -> list[str]:
-    """Return headers of which a spreadsheet runs none, all of them different."""
+    """Return the escaped headers; all of them stay different."""
     headers = list(names)
     needs_prefix = [name.lstrip(PREFIX).startswith(FORMULA_STARTS) for name in headers]
     taken = {name.casefold() for name, escaped in zip(headers, needs_prefix, strict=True) if not escaped}

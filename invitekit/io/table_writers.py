@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     import duckdb
 
 XLSX_ROWS = 1_048_575
-"""Most rows of an Excel sheet below its header."""
+"""The most rows of an Excel sheet below its header."""
 _ROW_GROUP = 1 << 16
-"""Rows of a row group of Parquet: small ones stay in the cache, and cost a fifth less to write."""
+"""Rows of a Parquet row group: small groups stay in the CPU cache, which saves a fifth of the time."""
 _SHOWN_WIDTH = 60
 _CELL = 32_767
-"""Most UTF-16 units of an Excel cell."""
+"""The most UTF-16 units of an Excel cell."""
 _CREATED = dt.datetime(1980, 1, 1)  # noqa: DTZ001 - a workbook has no zone
-"""The creation time in every workbook, so that equal records make equal bytes."""
+"""The creation time of every workbook, so that equal records give equal bytes."""
 
 
 def write_table(
@@ -47,7 +47,7 @@ def write_table(
         overwrite: Replace a file of that name.
         spreadsheet_safe: In CSV, prefix a text that a spreadsheet would run as a formula with an
             apostrophe, which ``load`` removes again. Headers are escaped in CSV and XLSX.
-        finish: Called with the finished file before it gets its name.
+        finish: Called with the finished file before it is renamed to its target.
 
     Returns:
         The path written.
@@ -79,7 +79,9 @@ def write_table(
 
     with contextlib.ExitStack() as stack:
         if not is_relation(records):
-            records = stack.enter_context(duckdb.connect()).from_arrow(_as_arrow(records))
+            records = stack.enter_context(duckdb.connect()).from_arrow(
+                records.to_arrow() if _is_polars(records) else records
+            )
         safe = _escaped(records) if extension == ".csv" and spreadsheet_safe else records
         try:
             return write(lambda part: WRITERS[extension](safe, part))
@@ -92,17 +94,13 @@ def _is_polars(records: Any) -> bool:
     return loaded is not None and isinstance(records, loaded.DataFrame)
 
 
-def _as_arrow(records: Any) -> Any:
-    return records.to_arrow() if _is_polars(records) else records
-
-
 def write_bytes(content: bytes, path: str | os.PathLike[str], *, extensions: Collection[str], overwrite: bool) -> Path:
     """Write a finished file whole or not at all, readable by its owner only.
 
     Args:
         content: The file.
         path: Ends in one of ``extensions``.
-        extensions: Those that this content may have.
+        extensions: The extensions that fit the content.
         overwrite: Replace a file of that name.
 
     Returns:
@@ -150,7 +148,7 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
     }
     import xlsxwriter  # noqa: PLC0415 - only for workbooks
 
-    # Read before the rows: DuckDB answers no other query while rows are fetched.
+    # Read before the rows, because DuckDB runs one query at a time.
     names = list(records.columns)
     with xlsxwriter.Workbook(str(part), options) as book:
         book.set_properties({"created": _CREATED})
@@ -158,7 +156,7 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
         sheet.freeze_panes(1, 0)
         for position, name in enumerate(names):
             sheet.set_column(position, position, min(max(len(name) + 2, 12), _SHOWN_WIDTH))
-        # A cell is marked as text, but headers are copied to other programs, which may run them.
+        # Cells are typed as text, but headers may be copied to other programs, which could run them.
         sheet.write_row(0, 0, escape_headers(names), book.add_format({"bold": True}))
         for number, cells in enumerate(_rows(records), start=1):
             for position, cell in enumerate(cells):

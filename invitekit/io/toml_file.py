@@ -13,18 +13,18 @@ from invitekit.errors import SourceError
 from invitekit.i18n import _
 from invitekit.io.atomic_write import os_reason
 
-LARGEST = 1 << 21
-"""Bytes of a file: a larger one would take seconds."""
+MAX_BYTES = 1 << 21
+"""The largest file: parsing a larger one takes seconds."""
 _DEEP_KEY = re.compile(r"""(?:(?:[\w-]{1,200}|"[^"\n]{0,200}"|'[^'\n]{0,200}')[ \t]*\.[ \t]*){32}""")
-"""A dotted key of many parts: the parser's time grows with the square of their number, up to hours."""
+"""A dotted key with many parts: parsing time grows with the square of their number, up to hours."""
 
 
 def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:
-    """Read a file.
+    """Read a TOML file.
 
     Args:
         path: The file.
-        example: A line of such a file, for the hint of an error.
+        example: A valid line, for the hint of an error.
 
     Raises:
         SourceError: It cannot be read, or is not TOML.
@@ -45,16 +45,16 @@ def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:
 
 
 def _text(path: Path) -> str:
-    """Read the text of a file, and check that it can be parsed in a moment.
+    """Read the text of a file, and check that it can be parsed quickly.
 
     Raises:
-        OSError: It cannot be read, or may never end: it is no regular file.
+        OSError: It cannot be read, or is not a regular file.
         ValueError: It is too large, or too deep.
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     with path.open(encoding="utf-8-sig") as file:
-        text = file.read(LARGEST + 1)
-    if len(text) > LARGEST or _DEEP_KEY.search(text):
+        text = file.read(MAX_BYTES + 1)
+    if len(text) > MAX_BYTES or _DEEP_KEY.search(text):
         raise ValueError(path.name)
     return text

@@ -1,4 +1,4 @@
-"""Small tables of annotated records: the status of invitations, and why, when and where associations fail."""
+"""Metrics of annotated records: small tables of statuses, and of why, when and where associations fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of invitations by every column that the tables group by: one pass over the records."""
+"""Count invitations by all columns that the tables group by, in one pass over the records."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PERIODS: tuple[Period, ...] = get_args(Period)
 BY: tuple[By, ...] = get_args(By)
 """The columns that failures can be grouped by."""
 OF_FAILURES = ("cause", "who_acts")
-"""Those of ``BY`` that only a failed invitation has."""
+"""Columns of ``BY`` that only a failed invitation has."""
 EMPTY = "(empty)"
 """The name of the group of empty values."""
 OTHER = "(other)"
-"""The name of the group of all less frequent values."""
+"""The name of the group of all rarer values."""
 NEEDED = ("failure_code", "who_acts", *BY[2:], "effective_status", "invited_at")
 
 
@@ -35,17 +35,18 @@ def count_cells(invitations: Any, by: Sequence[str], period: Period) -> Any:
     """Count invitations by each value of ``by``, outcome and period of the invitation.
 
     Args:
-        invitations: The latest state of each, with the columns of ``with_outcomes``, as a Narwhals frame.
+        invitations: The latest state of each invitation, with the columns of ``with_outcomes``, as a Narwhals frame.
         by: Columns of ``BY``.
         period: ``day``, ``week`` or ``month``.
 
     Returns:
-        A Narwhals frame in memory: the columns of ``by``, ``outcome, followed_outcome, period, n``. ``period``
-        is a number that ``start_of`` turns into a date, null without an invitation time; ``cause`` holds codes.
+        A Narwhals frame in memory: the columns of ``by``, ``outcome, followed_outcome, period, n``. ``period`` is a
+        number, which ``start_of`` converts to a date; null without an invitation time. ``cause`` has codes.
     """
     failed = nw.col("effective_status") == FAILED
     keys = {name: nw.col(name).fill_null(EMPTY) for name in by if name not in OF_FAILURES}
-    keys |= {name: nw.when(failed).then(nw.col(_column(name)).fill_null(UNKNOWN)) for name in by if name in OF_FAILURES}
+    codes = {name: "failure_code" if name == "cause" else name for name in by if name in OF_FAILURES}
+    keys |= {name: nw.when(failed).then(nw.col(column).fill_null(UNKNOWN)) for name, column in codes.items()}
     cells = invitations.select("outcome", "followed_outcome", **keys, period=_NUMBER[period](invitations))
     counts = cells.group_by(*by, "outcome", "followed_outcome", "period").agg(n=nw.len().cast(nw.Int64))
     return counts.lazy().collect("polars")
@@ -59,7 +60,7 @@ def start_of(period: Period, number: int) -> dt.date:
 
 
 def number_of(period: Period, at: dt.date) -> int:
-    """Return the number of the period that a time lies in."""
+    """Return the number of the period of a time."""
     if period == "month":
         return at.year * 12 + at.month - 1
     return (at.toordinal() - 1) // (7 if period == "week" else 1)
@@ -81,10 +82,6 @@ def check(period: str, by: Sequence[str | None]) -> None:
         raise ArgumentError(
             _("{name} is '{value}'.", name="by", value=unknown[0]), hint=_("use one of {known}.", known=", ".join(BY))
         )
-
-
-def _column(by: str) -> str:
-    return "failure_code" if by == "cause" else by
 
 
 def _day(frame: Any) -> Any:

@@ -32,9 +32,9 @@ def pareto(cells: Any, known: Catalogue, language: Language) -> Any:
     """Return the causes of failure, the most frequent first, with their shares of all failures."""
     failed = cells.filter(nw.col("outcome") == FAILED).group_by("cause", "who_acts").agg(nw.col("n").sum())
     ranked = sorted(failed.iter_rows(), key=lambda row: (-row[2], str(row[0])))
-    total, so_far, rows = sum(n for _, _, n in ranked), 0, []
+    total, cumulative, rows = sum(n for _, _, n in ranked), 0, []
     for code, who_acts, n in ranked:
-        so_far += n
+        cumulative += n
         failure = known.by_code(code or UNKNOWN)
         rule = failure.resend_rule if failure else UNKNOWN
         labels = {
@@ -44,12 +44,12 @@ def pareto(cells: Any, known: Catalogue, language: Language) -> Any:
             "resend_rule": rule,
         }
         rate = rated(n, total)
-        rows.append(labels | rate | {"share": rate["rate"], "cumulative": so_far / total})
+        rows.append(labels | rate | {"share": rate["rate"], "cumulative": cumulative / total})
     return small_table(rows, PARETO)
 
 
 def words(code: str | None, known: Catalogue | None, language: Language) -> str:
-    """Return the label of a failure code or a status; an unknown code is its own label."""
+    """Return the label of a failure code or a status; the label of an unknown code is the code."""
     failure = (known or read_catalogue()).by_code(code or UNKNOWN)
     if failure is not None:
         return failure.cause(language)

@@ -14,7 +14,7 @@ from invitekit.model.annotate import PRE_REGISTRATION_LIFE, ends_at
 DEADLINES = {"day": nw.Date(), "deadline": nw.String(), "n": nw.Int64()}
 KINDS = ("invitation_expires", "pre_registration_lapses")
 AHEAD = dt.timedelta(days=7)
-"""How far ahead deadlines are counted."""
+"""The time ahead in which deadlines are counted."""
 
 
 def count_deadlines(customers: Any) -> Any:
@@ -27,19 +27,21 @@ def count_deadlines(customers: Any) -> Any:
         A Polars frame, see ``MetricsReport.deadlines``.
     """
     cells = customers.group_by(*KINDS).agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars")
-    due: dict[tuple[dt.date, str], int] = {}
+    counts: dict[tuple[dt.date, str], int] = {}
     for *days, n in cells.select(*KINDS, "n").iter_rows():
         for kind, day in zip(KINDS, days, strict=True):
             if day is not None:
-                due[day_of(day), kind] = due.get((day_of(day), kind), 0) + n
-    return small_table([{"day": day, "deadline": kind, "n": due[day, kind]} for day, kind in sorted(due)], DEADLINES)
+                counts[day_of(day), kind] = counts.get((day_of(day), kind), 0) + n
+    return small_table(
+        [{"day": day, "deadline": kind, "n": counts[day, kind]} for day, kind in sorted(counts)], DEADLINES
+    )
 
 
 def deadlines(columns: list[str], as_of: dt.datetime, backend: Any) -> dict[str, Any]:
-    """Build the expressions of the day on which an invitation or pre-registration ends within a week; else null.
+    """Build the expressions of the day within a week on which an invitation or pre-registration ends; else null.
 
     Args:
-        columns: The columns of the records; without ``pre_registered_at``, the time of the invitation counts.
+        columns: The columns of the records; without ``pre_registered_at``, the time of the invitation is used.
         as_of: The start of the week.
         backend: The engine of the records.
     """
@@ -47,7 +49,7 @@ def deadlines(columns: list[str], as_of: dt.datetime, backend: Any) -> dict[str,
     # A pre-registration without a time is at least as old as the first snapshot that shows it.
     since = nw.coalesce(*known, "invited_at", "first_seen_at")
     life = nw.lit(PRE_REGISTRATION_LIFE)
-    # By status, not by outcome: a link that counts as not used still expires at its own date.
+    # By status, not by outcome: a link that counts as not used can still expire at its own date.
     ends = {KINDS[0]: ("invited", ends_at()), KINDS[1]: ("pre_registered", since + life)}
     return {
         kind: nw.when(

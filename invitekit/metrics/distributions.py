@@ -1,6 +1,6 @@
 """Quantiles of the beta and binomial distributions, and Fisher's exact test.
 
-SciPy has them too, but needs 200 MB more on disk and half a second more at each start.
+SciPy has these functions, but needs 200 MB more on disk and half a second more at each start.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _ROUNDING = 1e-9
 """The tolerance for rounding when a share is compared."""
 _TIE = 1e-7
 """The tolerance for rounding when the logarithms of probabilities are compared."""
-_TURNS = 10_000
-"""A bound for loops that end much sooner: the fraction needs about the root of its larger parameter."""
+_MAX_ITERATIONS = 10_000
+"""A bound for loops that end much sooner: the fraction needs about the square root of its larger parameter."""
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:
@@ -32,7 +32,7 @@ def beta_cdf(x: float, a: float, b: float) -> float:
 def beta_quantile(share: float, a: float, b: float) -> float:
     """Return the quantile of a beta distribution: by Newton's method inside a shrinking bracket."""
     low, high, x = 0.0, 1.0, a / (a + b)
-    for _ in range(_TURNS):
+    for _ in range(_MAX_ITERATIONS):
         above = beta_cdf(x, a, b) - share
         low, high = (low, x) if above > 0 else (x, high)
         density = math.exp(_log_density(x, a, b))
@@ -53,8 +53,7 @@ def binomial_quantile(share: float, n: int, rate: float) -> int:
 def fisher_exact(first: tuple[int, int], second: tuple[int, int]) -> float:
     """Return the two-sided p-value of Fisher's exact test for a table of two rows.
 
-    It is the probability, under the hypergeometric distribution, of all tables with the same sums that are not more
-    likely.
+    It is the hypergeometric probability of all tables with the same sums that are at most as likely.
     """
     first_row, second_row, first_column = sum(first), sum(second), first[0] + second[0]
     lowest, highest = max(0, first_column - second_row), min(first_row, first_column)
@@ -96,7 +95,7 @@ def _fraction(x: float, a: float, b: float) -> float:
     """Evaluate the continued fraction of the incomplete beta function (DLMF 8.17.22) by Lentz's method."""
     c, d = 1.0, 1 / _not_zero(1 - (a + b) * x / (a + 1))
     value = d
-    for m in range(1, _TURNS):
+    for m in range(1, _MAX_ITERATIONS):
         before = value
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))

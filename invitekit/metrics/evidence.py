@@ -1,7 +1,7 @@
-"""Lasting changes of rates, and groups that differ from others, each with its p-value.
+"""Find lasting changes of rates, and groups that differ from others, with their p-values.
 
-Every p-value is from an exact test and is corrected for all comparisons that were made (Holm): if nothing changes or
-differs, at most one of a hundred sets of records has a row below ``SURE``.
+Every p-value is from an exact test and corrected for multiple comparisons (Holm): if nothing changes or differs, at
+most one of a hundred sets of records has a row below ``SURE``.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import narwhals.stable.v2 as nw
 from invitekit.metrics.aggregate import EMPTY, OTHER, Period, number_of
 from invitekit.metrics.distributions import fisher_exact
 from invitekit.metrics.funnel import small_table
-from invitekit.metrics.intervals import ENOUGH_PERIODS, spread
+from invitekit.metrics.intervals import MIN_PERIODS, spread
 from invitekit.model.annotate import EMAIL_LIFE
 
 SURE = 0.01
-"""The family-wise error rate: how often chance alone may name any change or difference [assumed]."""
+"""The family-wise error rate: the probability of any false change or difference [assumed]."""
 _SMALLEST = 1e-6
-"""The smallest p-value that is stated."""
+"""The smallest p-value that is shown."""
 CHANGES = {
     "measure": nw.String(), "by": nw.String(), "group": nw.String(), "since": nw.Date(), "n_before": nw.Int64(),
     "of_before": nw.Int64(), "rate_before": nw.Float64(), "n_after": nw.Int64(), "of_after": nw.Int64(),
@@ -36,7 +36,7 @@ DIFFERENCES = {
     "p": nw.Float64(),
 }  # fmt: skip
 _Candidate = tuple[dict[str, Any], float]
-"""A row, and its p-value before it is corrected."""
+"""A row, and its p-value before correction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class _Sum:
 
 @dataclass(frozen=True, slots=True)
 class ChangePoint:
-    """Where a series changes: the index of its first period after the change, and the p-value."""
+    """A change of a series: the index of the first period after it, and the p-value."""
 
     start: int
     p: float
@@ -70,19 +70,19 @@ class ChangePoint:
 def change_point(n: Sequence[int], of: Sequence[int], *, margin: int = 0) -> ChangePoint | None:
     """Find the most likely lasting change of a rate, with its p-value.
 
-    Of all splits into periods before and after, the most likely is tested by Fisher's exact test, and the p-value is
-    multiplied by the number of splits. The period that supports the change most is left out of the test, because a
-    single period is not a lasting change. Where periods vary more than by chance, counts weigh less.
+    The most likely split into periods before and after is tested by Fisher's exact test, and the p-value is multiplied
+    by the number of splits. The period that supports the change most is left out of the test, because a single period
+    is not a lasting change. If periods vary more than by chance, counts have less weight.
 
     Args:
-        n: How many failed in each period.
-        of: How many there were in each period; never 0.
-        margin: How far each ``n`` may be from its true value, where counts are rounded.
+        n: The failed invitations of each period.
+        of: All invitations of each period; never 0.
+        margin: The largest rounding error of each ``n``, for rounded counts.
 
     Returns:
         None for fewer than five periods.
     """
-    if len(of) < ENOUGH_PERIODS:
+    if len(of) < MIN_PERIODS:
         return None
     weight = 1 / spread(n, of, sum(n) / sum(of)) ** 2
     periods = [_Sum(*pair, 1) for pair in zip(n, of, strict=True)]
@@ -105,7 +105,7 @@ def find_changes(
     Args:
         failures: Tables of ``failure_trend`` by the column that they are grouped by; None for the overall one.
         associations: The same for associations.
-        margin: How far counts may be from their true values, where they are rounded.
+        margin: The largest rounding error of counts, if they are rounded.
 
     Returns:
         A Polars frame, one row for each series that changed, the smallest p-value first: ``measure`` (``failure_rate``
@@ -119,11 +119,11 @@ def find_changes(
     for measure, by, table in tables:
         rows = [row for row in table.to_dicts() if not row["incomplete"] and row["n"] is not None and row["of"]]
         for group in dict.fromkeys(row["group"] for row in rows):
-            mine = [row for row in rows if row["group"] == group]
-            point = change_point([row["n"] for row in mine], [row["of"] for row in mine], margin=margin)
+            series = [row for row in rows if row["group"] == group]
+            point = change_point([row["n"] for row in series], [row["of"] for row in series], margin=margin)
             if point is not None and group not in (EMPTY, OTHER):
-                row = {"measure": measure, "by": by, "group": group, "since": mine[point.start]["period_start"]}
-                for name, some in (("before", mine[: point.start]), ("after", mine[point.start :])):
+                row = {"measure": measure, "by": by, "group": group, "since": series[point.start]["period_start"]}
+                for name, some in (("before", series[: point.start]), ("after", series[point.start :])):
                     n, of = (sum(one[column] for one in some) for column in ("n", "of"))
                     row |= {f"n_{name}": n, f"of_{name}": of, f"rate_{name}": n / of}
                 candidates.append((row, point.p))
@@ -133,14 +133,14 @@ def find_changes(
 def find_differences(
     groups: Mapping[str, Any], causes: Any | None, period: Period, as_of: dt.datetime, *, margin: int = 0
 ) -> Any:
-    """Find the groups that differ from all others of their column, and causes that were frequent in one period.
+    """Find groups that differ from all others of their column, and causes that were frequent in one period.
 
     Args:
         groups: Tables such as ``by_method``, by their column.
         causes: The trend by cause, if there is one.
-        period: The periods of that trend.
-        as_of: The time that it was computed for: causes of a period are compared 7 days after its last email.
-        margin: How far counts may be from their true values, where they are rounded.
+        period: The period of that trend.
+        as_of: The time that it was computed for: causes are compared once the emails of the period have expired.
+        margin: The largest rounding error of counts, if they are rounded.
 
     Returns:
         A Polars frame, one row for each difference, the smallest p-value first: ``by, value, measure``
@@ -158,7 +158,7 @@ def find_differences(
 
 
 def one_in(p: float) -> int:
-    """Return a p-value as "one in": the rounded number of sets of records in which chance leads to it once.
+    """Return a p-value as "one in n": the rounded ``n``.
 
     >>> one_in(0.0023), one_in(1e-9)
     (400, 1000000)
@@ -170,7 +170,7 @@ def one_in(p: float) -> int:
 
 def _compare_groups(by: str, rows: Sequence[Mapping[str, Any]], margin: int) -> Iterator[_Candidate]:
     measures = {"failure_rate": "followed_failed"}
-    if by == "invitation_method":  # with other columns too, more comparisons would make each of them less certain
+    if by == "invitation_method":  # not for other columns: more comparisons would make each one less certain
         measures["association_rate"] = "followed_associated"
     for measure, column in measures.items():
         groups = [(row["value"], _Sum(row[column], row["followed"], 1)) for row in rows if row[column] is not None]
@@ -214,10 +214,10 @@ def _compare(names: Mapping[str, Any], group: _Sum, rest: _Sum, margin: int) -> 
 
 
 def _p_value(first: _Sum, second: _Sum, margin: int, weight: float = 1.0) -> float:
-    """Return the p-value of Fisher's exact test for two sums; 1 where one of them is empty.
+    """Return the p-value of Fisher's exact test for two sums; 1 if one of them is empty.
 
-    Rounded counts are moved towards each other by the largest error of their rounding (of a sum: two standard
-    deviations of it); the p-value is 1 where they then meet.
+    Rounded counts are moved towards each other by their largest rounding error (for a sum, two standard deviations); if
+    they meet, the p-value is 1.
     """
     if not first.counts or not second.counts:
         return 1.0
@@ -231,11 +231,11 @@ def _p_value(first: _Sum, second: _Sum, margin: int, weight: float = 1.0) -> flo
 
 
 def _sure(candidates: Sequence[_Candidate], families: int = 1) -> list[dict[str, Any]]:
-    """Return the rows whose p-value, corrected by Holm's method, is below ``SURE``; the smallest first.
+    """Return the rows with a p-value below ``SURE`` after Holm's correction, the smallest first.
 
     Args:
-        candidates: All rows that were compared, with their own p-values.
-        families: How many such lists share the error rate.
+        candidates: All compared rows, with their uncorrected p-values.
+        families: The number of lists that share the error rate.
     """
     rows, p = [], 0.0
     ranked = sorted(candidates, key=lambda candidate: candidate[1])

@@ -1,7 +1,7 @@
-"""The follow-up of invitations: how long each one is followed, and its outcome within that time.
+"""The follow-up of invitations: its length, and the outcome of each invitation within it.
 
-A general link that is not used stays invited for ever. Rates count it as not used once it is older than the follow-up;
-methods are compared at equal follow-up, by the invitations whose follow-up is over.
+A general link that is not used stays invited forever. Rates count it as not used once it is older than the follow-up.
+Methods are compared at equal follow-up, by the invitations whose follow-up is over.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from invitekit.model.vocabularies import STATUSES, UNKNOWN
 
 FOLLOW_UP_DAYS = 30
 """Days that an invitation without an end date is followed [assumed]; ``time_to_association`` helps to choose."""
-MOST_DAYS = 100_000
+MAX_DAYS = 100_000
 FAILED = "association_failed"
 NOT_USED = "not_used"
-"""Outcome of an invitation that is older than the follow-up, and was neither used nor expired."""
+"""Outcome of an invitation that was not used within the follow-up, and did not expire."""
 OUTCOMES = ("associated", FAILED, "expired", NOT_USED)
 """The outcomes of an invitation; ``invited`` is still open."""
 NEEDED = ("effective_status", "invitation_method", "invited_at", "expires_at", "associated_at", "snapshot_at")
-"""The columns that ``with_outcomes`` reads besides those of ``resolve``."""
+"""The columns that ``with_outcomes`` reads, in addition to those of ``resolve``."""
 
 
 def check_follow_up(days: Any) -> None:
@@ -35,43 +35,43 @@ def check_follow_up(days: Any) -> None:
     Raises:
         ArgumentError: It is not a whole number, or out of range.
     """
-    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MOST_DAYS:
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MAX_DAYS:
         raise ArgumentError(
             _("{name} is {value!r}.", name="follow_up_days", value=days),
-            hint=_("use a whole number from {least} to {most:,}.", least=1, most=MOST_DAYS),
+            hint=_("use a whole number from {least} to {most:,}.", least=1, most=MAX_DAYS),
         )
 
 
 def with_outcomes(records: Any, as_of: dt.datetime, days: int, only: Any = None) -> Any:
     """Add the outcome of each invitation so far, and within its follow-up.
 
-    The follow-up ends ``days`` after the invitation was sent, or earlier where the invitation ends earlier: an email
-    after its seven days, and any invitation at its own ``expires_at``. It is over when it ended before ``as_of`` and
-    before the newest snapshot, because later events are in no snapshot. A failure has no time of its own and counts
-    whenever it is seen. An association without a time counts as one within the follow-up.
+    The follow-up ends ``days`` after the invitation was sent, or earlier with the invitation itself: an email after 7
+    days, any invitation at its own ``expires_at``. It is over if it ended before ``as_of`` and before the newest
+    snapshot, because later events are in no snapshot. A failure has no time and always counts. An association without
+    a time counts as within the follow-up.
 
     Args:
         records: All records, resolved, as a Narwhals frame.
         as_of: The time that they were annotated at.
-        days: The follow-up.
-        only: A filter expression for the rows to return, applied once the newest snapshot is known; else every row.
+        days: The length of the follow-up.
+        only: A filter expression for the rows to return, applied after the newest snapshot is determined; else all.
 
     Returns:
         The same rows with ``outcome``, the effective status or ``not_used``; and ``followed_outcome``, one of
-        ``OUTCOMES``, where an association that came after the follow-up is ``not_used`` too; null while the follow-up
-        is not over, without a time, and where nothing was sent.
+        ``OUTCOMES``: a later association is ``not_used`` too. It is null if the follow-up is not over, the time is
+        unknown, or nothing was sent.
     """
     records = with_known_until(records, as_of)
     return outcomes(records if only is None else records.filter(only), days)
 
 
 def with_known_until(records: Any, as_of: dt.datetime) -> Any:
-    """Add ``_ik_known_until``, the end of what is known from all records, before some of them are filtered out."""
+    """Add ``_ik_known_until``, the end of the observation, from all records, before some of them are filtered out."""
     return records.with_columns(_ik_known_until=nw.min_horizontal(nw.col("snapshot_at").max(), literal(as_of)))
 
 
 def outcomes(records: Any, days: int) -> Any:
-    """Turn ``_ik_known_until`` into what ``with_outcomes`` adds."""
+    """Replace ``_ik_known_until`` by the columns of ``with_outcomes``."""
     sent, state, known_until = nw.col("invitation_sent_at"), status(), nw.col("_ik_known_until")
     last_day = sent + nw.lit(dt.timedelta(days=days))
     is_unused = (state == "invited") & (last_day <= known_until)
@@ -85,6 +85,6 @@ def outcomes(records: Any, days: int) -> Any:
 
 
 def status() -> Any:
-    """Build the expression of a record's effective status, ``unknown`` where it is not in the vocabulary."""
+    """Build the expression of a record's effective status, ``unknown`` if it is not in the vocabulary."""
     known = [value.code for value in STATUSES]
     return nw.when(nw.col("effective_status").is_in(known)).then(nw.col("effective_status")).otherwise(nw.lit(UNKNOWN))

@@ -1,7 +1,7 @@
 """Counts by stage, and rates by each value of a column.
 
-Counts are of the outcomes so far, as on every screen. Rates are of the invitations whose follow-up is over, by their
-outcomes within it: of younger ones, only the used ones have an outcome yet.
+Counts use the outcomes so far, as on every screen. Rates use the invitations whose follow-up is over, by their outcomes
+within it: of newer invitations, only the used ones have an outcome.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from invitekit.metrics.follow_up import FAILED, NOT_USED, OUTCOMES
 from invitekit.metrics.intervals import is_small, rated, wilson
 
 OPEN = ("invited",)
-"""Outcome of an unused invitation that is younger than its follow-up."""
+"""Outcome of an unused invitation within its follow-up."""
 NOT_INVITED = ("pre_registered", "pending_review", "not_pre_registered")
 SENT = (*OUTCOMES, *OPEN)
 _STAGES: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
@@ -33,7 +33,7 @@ _STAGES: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
     "not_used": ("invited", (NOT_USED,)),
     "open": ("invited", OPEN),
 }
-"""Each stage, the stage that it is a part of, and the outcomes in it; the parts of a stage add up to it."""
+"""Each stage with its parent stage and its outcomes; the parts of a stage add up to it."""
 FUNNEL = {
     "stage": nw.String(), "part_of": nw.String(), "n": nw.Int64(), "of": nw.Int64(), "rate": nw.Float64(),
     "low": nw.Float64(), "high": nw.Float64(), "small": nw.Boolean(),
@@ -49,19 +49,19 @@ _COUNTED = {
     "associated": "associated", FAILED: "failed", "expired": "expired", NOT_USED: "not_used", "invited": "open",
 }  # fmt: skip
 """The column of ``PARTS`` that counts an outcome."""
-MOST_VALUES = 200
-"""How many of the most frequent values have a row; the others are counted together."""
+MAX_VALUES = 200
+"""The most values with a row; rarer values are counted together."""
 
 
 def small_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Any]) -> Any:
     """Build a Polars frame of a few rows."""
-    every = list(rows)
-    values = {name: [row[name] for row in every] for name in columns}
+    listed = list(rows)
+    values = {name: [row[name] for row in listed] for name in columns}
     return nw.from_dict(values, dict(columns), backend="polars").to_native()
 
 
 def funnel(cells: Any) -> Any:
-    """Return each stage with its share of the stage that it is a part of, by the outcomes so far."""
+    """Return each stage with its share of its parent stage, by the outcomes so far."""
     by_outcome = dict(cells.group_by("outcome").agg(nw.col("n").sum()).iter_rows())
     sizes = {stage: sum(by_outcome.get(one, 0) for one in outcomes) for stage, (_, outcomes) in _STAGES.items()}
     rows = [
@@ -72,7 +72,7 @@ def funnel(cells: Any) -> Any:
 
 
 def parts(cells: Any, by: str) -> Any:
-    """Return the counts so far and the rates within the follow-up by each value of a column; most invited first."""
+    """Return the counts so far and the rates within the follow-up of each value of a column; most invited first."""
     sent = cells.filter(nw.col("outcome").is_in(list(SENT))).group_by(by, "outcome", "followed_outcome")
     values: dict[str, dict[str, int]] = {}
     for value, outcome, followed, n in sent.agg(nw.col("n").sum()).iter_rows():
@@ -83,8 +83,8 @@ def parts(cells: Any, by: str) -> Any:
         for name in ["followed", *followed_as] if followed is not None else []:
             counts[name] += n
     ranked = sorted(values, key=lambda value: (-values[value]["invited"], value))
-    rest = [values[value] for value in ranked[MOST_VALUES:]]
-    rows = [_part(value, values[value]) for value in ranked[:MOST_VALUES]]
+    rest = [values[value] for value in ranked[MAX_VALUES:]]
+    rows = [_part(value, values[value]) for value in ranked[:MAX_VALUES]]
     if rest:
         rows.append(_part(OTHER, {name: sum(one[name] for one in rest) for name in rest[0]}))
     return small_table(rows, PARTS)

@@ -1,4 +1,4 @@
-"""Intervals of rates, and control limits: how far chance alone moves a rate from period to period."""
+"""Intervals of rates, and control limits of rates by period."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ COVERAGE = 0.95
 NORMAL_QUANTILE = statistics.NormalDist().inv_cdf((1 + COVERAGE) / 2)
 """The standard normal quantile of that level."""
 SMALL = 10
-"""A rate with a smaller numerator or denominator is marked as small [assumed]."""
+"""A rate with a numerator or denominator below it is marked as small [assumed]."""
 TAIL = 0.00135
-"""The probability beyond a control limit by chance, on each side: that of three standard deviations."""
-ENOUGH_PERIODS = 5
-"""Fewer periods have no control limits [assumed]."""
+"""The probability beyond each control limit by chance: that of three standard deviations."""
+MIN_PERIODS = 5
+"""The fewest periods with control limits [assumed]."""
 RUN = 10
-"""This many periods in a row on one side of the centre are a signal; eight or nine are too frequent by chance."""
+"""Periods in a row on one side of the centre that are a signal; eight or nine are too frequent by chance."""
 _MEDIAN_STEP = 0.954
 """The median distance between two successive standard normal numbers."""
 
@@ -37,7 +37,7 @@ class Limits:
 
 
 def wilson(n: float, of: float) -> tuple[float, float] | tuple[None, None]:
-    """Return the Wilson interval of a rate at 95 %, or nulls where the denominator is 0."""
+    """Return the 95 % Wilson interval of a rate, or nulls if the denominator is 0."""
     return (None, None) if of == 0 else _wilson(n, of)
 
 
@@ -50,7 +50,7 @@ def _wilson(n: float, of: float) -> tuple[float, float]:
 
 
 def newcombe(n: float, of: float, other_n: float, other_of: float) -> tuple[float, float]:
-    """Return Newcombe's interval at 95 % of the difference of two rates, from their Wilson intervals.
+    """Return Newcombe's 95 % interval of the difference of two rates, from their Wilson intervals.
 
     >>> [round(end, 3) for end in newcombe(56, 70, 48, 80)]  # Newcombe (1998), method 10
     [0.052, 0.334]
@@ -71,19 +71,19 @@ def rated(n: int, of: int) -> dict[str, Any]:
 
 
 def is_small(n: int, of: int) -> bool:
-    """Return whether a rate is of too few cases to be precise; a reader might also guess who they are."""
+    """Return whether a rate has too few cases to be precise, and might reveal who they are."""
     return n < SMALL or of < SMALL
 
 
 def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
-    """Compute the limits of each period's rate if all have the same level; None for too few periods.
+    """Compute the control limits of each period's rate; None for too few periods.
 
-    The limits are quantiles of the binomial distribution, so they are right for small periods too (p-chart). Where
-    rates vary more than the binomial distribution allows, as those of large numbers do, the limits are wider by the
-    same factor (Laney's p'-chart).
+    The limits are quantiles of the binomial distribution, so they are correct for small periods too (p-chart). If rates
+    vary more than the binomial distribution, as rates of large numbers do, the limits are wider by the same factor
+    (Laney's p'-chart).
     """
     sizes = [size for size in of if size]
-    if len(sizes) < ENOUGH_PERIODS:
+    if len(sizes) < MIN_PERIODS:
         return None
     centre = sum(n) / sum(of)
     wider = spread(n, of, centre)
@@ -98,7 +98,7 @@ def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
 def spread(n: Sequence[int], of: Sequence[int], centre: float) -> float:
     """Return the ratio of the variation from period to period to that of chance, at least 1.
 
-    It uses the median step, which one or two jumps do not change.
+    It uses the median step, which one or two outliers do not change.
     """
     if not 0 < centre < 1:
         return 1.0
@@ -111,7 +111,7 @@ def spread(n: Sequence[int], of: Sequence[int], centre: float) -> float:
 
 
 def signals(n: Sequence[int], of: Sequence[int], limits: Limits) -> list[str | None]:
-    """Return for each period whether it lies beyond its limits (``high``, ``low``) or ends a ``run`` on one side."""
+    """Return the signal of each period: beyond its limits (``high``, ``low``), at the end of a ``run``, or None."""
     marks: list[str | None] = []
     side, length = 0, 0
     for count, size, low, high in zip(n, of, limits.lower, limits.upper, strict=True):

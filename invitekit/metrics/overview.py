@@ -1,4 +1,4 @@
-"""All small tables of a report, computed in a few passes over the records."""
+"""Compute all small tables of a report in a few passes over the records."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ _NEEDED = tuple(dict.fromkeys((*TIMES, *aggregate.NEEDED, *FOLLOWED, *identity.N
 class MetricsReport:
     """The small tables of one set of annotated records: Polars frames of counts and rates.
 
-    They contain no customer, but account managers, custom tags, and counts of any size.
+    They contain no customers, but account managers, custom tags, and counts of any size.
 
     Attributes:
         funnel: So far: ``stage, part_of, n, of, rate, low, high, small``; the parts of a stage add up to it.
-            ``not_used`` counts the invitations without an end that were not used within the follow-up.
+            ``not_used`` counts the invitations without an end date that were not used within the follow-up.
         deadlines: ``day, deadline, n``: customers whose invitation (``invitation_expires``) or pre-registration
             (``pre_registration_lapses``) ends within 7 days after ``as_of``.
         trend: As ``failure_trend`` returns it, without groups.
         trends: The same by each chosen column of ``BY``.
         association_trend: As ``trend``; ``n`` counts the associated.
         survival: As ``time_to_association`` returns it, by method.
-        ageing: ``bucket, status, n`` of what is open or not invited: days since the invitation.
+        ageing: ``bucket, status, n`` of open and not invited customers, by days since the invitation.
         pareto: ``failure_code, cause, who_acts, resend_rule, n, of, share, low, high, cumulative, small``.
         by_method, by_type, by_manager, by_country, by_tag: ``value``; so far: ``invited, open, associated,
             failed, expired, not_used``; within the follow-up: ``followed``, the invitations whose follow-up is
@@ -64,10 +64,9 @@ class MetricsReport:
             over, and within it ``associated, failed_same, failed_other, expired, not_used``;
             ``rate, low, high`` of the associated; ``small``.
         snapshots: ``snapshot_at, status, n``: every row of each snapshot.
-        counts: ``rows`` given; ``invitations`` among them, each once; ``older_states`` of those;
-            ``untrackable``, masked rows of earlier snapshots, which cannot be followed; ``without_invited_at``,
-            invitations with an outcome and without a time, which are in no rate; ``without_duration``, associated ones
-            without the time it took.
+        counts: All ``rows``; distinct ``invitations``; ``older_states`` of these; ``untrackable``, unidentified rows of
+            earlier snapshots; ``without_invited_at``, invitations with an outcome but without a time, which are in no
+            rate; ``without_duration``, associated ones without a known duration.
         as_of, period, follow_up_days: The arguments of ``progress``.
     """
 
@@ -117,17 +116,17 @@ def progress(
     """Compute all small tables of a report at once.
 
     Args:
-        records: What ``annotate`` returns, of any engine; the whole history, or a part of it from ``where_newest``.
+        records: The result of ``annotate``, of any engine; the whole history, or a part of it from ``where_newest``.
         as_of: The time that they were annotated at; a date means its midnight UTC. Default: now.
-        period: Of the trends: ``day``, ``week`` or ``month``.
+        period: The period of trends: ``day``, ``week`` or ``month``.
         by: The columns to group trends by.
         catalogue: The known failures; else the built-in ones.
-        language: Of causes: ``en`` or ``zh``.
-        follow_up_days: Days after which an unused invitation without an end counts as not used.
+        language: The language of causes: ``en`` or ``zh``.
+        follow_up_days: Days after which an unused invitation without an end date counts as not used.
         history: The whole history on the same engine, if ``records`` is a part of it: resends need earlier invitations.
 
     Raises:
-        SchemaError: A column that is needed is missing.
+        SchemaError: A required column is missing.
         ArgumentError: ``period``, ``by`` or ``as_of`` is not valid.
     """
     aggregate.check(period, by)
@@ -145,8 +144,7 @@ def progress(
         with_results = with_outcomes(nw.from_native(resolved_records), moment, follow_up_days, is_newest)
         invitations = materialize(with_results.filter(nw.col("is_latest_of_invitation")))
         newest = with_results.filter(nw.col("is_latest_of_customer"))
-        due = deadlines(names, moment, newest.implementation)
-        due_soon = count_deadlines(newest.with_columns(**due))
+        due_soon = count_deadlines(newest.with_columns(**deadlines(names, moment, newest.implementation)))
         cells = aggregate.count_cells(invitations, BY, period)
         times = durations(invitations, "invitation_method")
         again = repeats(resolved_records, known, language, moment, follow_up_days, history=history)
@@ -170,7 +168,7 @@ def progress(
 
 
 def _count_rows(rows: int, untrackable: int, cells: Any, times: Any) -> dict[str, int]:
-    """Count the rows that are in the tables, and those that are not, by reason."""
+    """Count the rows that are in the tables, and the others by reason."""
     invitations = int(cells["n"].sum())
     undated = cells.filter(nw.col("period").is_null() & nw.col("outcome").is_in(list(OUTCOMES)))
     return {

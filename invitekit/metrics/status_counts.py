@@ -17,11 +17,11 @@ _UNITS = {"invitations": "is_latest_of_invitation", "customers": "is_latest_of_c
 
 @dataclass(frozen=True, slots=True)
 class StatusCounts:
-    """Records, invitations and customers by effective status, and failed ones by failure code; most records first.
+    """Records, invitations and customers by effective status, and failed ones by failure code; most frequent first.
 
     Attributes:
-        by_status, by_cause: Records: an invitation counts once in each snapshot.
-        invitations, customers: The same (``by_status``, ``by_cause``), each once by its newest record.
+        by_status, by_cause: Counts of records: an invitation counts once in each snapshot.
+        invitations, customers: The same (``by_status``, ``by_cause``) by newest record, each counted once.
     """
 
     by_status: Counts
@@ -34,7 +34,7 @@ def count_statuses(annotated: Any) -> StatusCounts:
     """Count annotated records in one pass.
 
     Args:
-        annotated: A frame of any engine, as ``annotate`` or ``resolve`` returns it.
+        annotated: The result of ``annotate`` or ``resolve``, of any engine.
 
     Returns:
         The counts; each ``by_cause`` adds up to the ``association_failed`` of its ``by_status``.

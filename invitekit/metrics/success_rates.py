@@ -1,4 +1,4 @@
-"""How often a resend led to an association, by the invitation before it, in the user's own records."""
+"""Success rates of resends by the previous invitation, from the user's own records."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from invitekit.model.resolve import resolved, used_columns
 from invitekit.model.schema import require
 
 Frame = TypeVar("Frame")
-Basis = Literal["alike", "cause", "all"]
+Basis = Literal["cause_method_delay", "cause", "all"]
 
 DELAYS = (7, 14, 30, 90)
-"""Days after which a resend counts as later [assumed]: up to 7, 14, 30, 90, and more."""
+"""Limits of the groups of delay in days [assumed]: up to 7, 14, 30, 90, and more."""
 WEIGHT = 20
-"""The weight of the wider group in the rate of a narrower one, in resends: the strength of shrinkage [assumed]."""
-ENOUGH = 10
-"""Fewest resends of a group that is used, with shrinkage; below it, the wider group is used [assumed]."""
+"""The weight of the wider group in the rate of a narrower one, in resends (strength of shrinkage) [assumed]."""
+MIN_RESENDS = 10
+"""The fewest resends of a group; the wider group is used for a smaller one [assumed]."""
 COVERAGE = 0.9
 """The level of the interval of a rate."""
 NEEDED = ("customer_id", "failure_code", *FOLLOWED)
@@ -34,13 +34,13 @@ NEEDED = ("customer_id", "failure_code", *FOLLOWED)
 
 @dataclass(frozen=True, slots=True)
 class SuccessRate:
-    """The share of resends that lead to an association, estimated.
+    """The estimated share of resends that lead to an association.
 
     Attributes:
-        rate: Shrunken share, 0 to 1.
+        rate: The estimate with shrinkage, 0 to 1.
         low, high: Its 90 % interval.
-        basis: ``alike`` (same cause, method and delay), ``cause`` or ``all``.
-        resends, associated: The counts of that group, not shrunken.
+        basis: What the resends of the group have in common: ``cause_method_delay``, ``cause``, or nothing (``all``).
+        resends, associated: The counts of that group.
     """
 
     rate: float
@@ -53,11 +53,11 @@ class SuccessRate:
 
 @dataclass(frozen=True)
 class SuccessRates:
-    """The results of resends: counts by the cause and the method before, and the delay.
+    """The results of resends: counts by cause and method of the previous invitation, and delay.
 
     Attributes:
-        cells: ``(cause, method, delay) -> (resends, associated)``; ``delay`` counts the limits of
-            ``DELAYS`` that were passed. A cause is a failure code, else an effective status.
+        cells: ``(cause, method, delay) -> (resends, associated)``; ``delay`` is the index of the group in
+            ``DELAYS``. A cause is a failure code, else an effective status.
     """
 
     cells: Mapping[tuple[str, str, int], tuple[int, int]] = field(default_factory=dict)
@@ -77,22 +77,22 @@ class SuccessRates:
 
     @cached_property
     def associated(self) -> int:
-        """Those that led to an association in time."""
+        """Resends that led to an association within the follow-up."""
         return sum(s for _, s in self.cells.values())
 
     def estimate(self, cause: str, method: str, delay: int) -> SuccessRate:
-        """Estimate the success rate of a resend, from the narrowest group with enough of them.
+        """Estimate the success rate of a resend from the narrowest group with enough resends.
 
-        A group's rate is shrunk towards that of the next wider one (Beta prior worth ``WEIGHT``
-        resends); the interval is the posterior's, equal-tailed.
+        The rate of a group is shrunk towards that of the next wider one (Beta prior with the weight of ``WEIGHT``
+        resends); the interval is the equal-tailed interval of the posterior.
         """
         groups: list[tuple[Basis, tuple[int, int]]] = [
             ("cause", self._by_cause.get(cause, (0, 0))),
-            ("alike", self.cells.get((cause, method, delay), (0, 0))),
+            ("cause_method_delay", self.cells.get((cause, method, delay), (0, 0))),
         ]
         estimate = _posterior("all", (self.resends, self.associated), 0.5, weight=2)
         for basis, counts in groups:
-            if counts[0] >= ENOUGH:
+            if counts[0] >= MIN_RESENDS:
                 estimate = _posterior(basis, counts, estimate.rate, weight=WEIGHT)
         return estimate
 
@@ -102,17 +102,17 @@ def count_resends(
 ) -> SuccessRates:
     """Count the resends in these records, and those that led to an association.
 
-    An invitation of a customer that followed an earlier one is a resend; its cause is the outcome of
-    the earlier one, its delay the days in between. It counts once, by its newest state, and only when
-    its follow-up is over: a link that was not used by then led to no association.
+    An invitation of a customer after an earlier one is a resend; its cause is the outcome of the earlier one, its delay
+    the days in between. It counts once, by its newest state, and only after its follow-up: a link that was not used by
+    then led to no association.
 
     Args:
-        records: What ``annotate`` or ``resolve`` returns, of any engine: the whole history.
+        records: The result of ``annotate`` or ``resolve``, of any engine: the whole history.
         as_of: The time that they were annotated at; a date means its midnight UTC. Default: now.
-        follow_up_days: Days for which an invitation without an end of its own is followed.
+        follow_up_days: The follow-up of an invitation without an end date, in days.
 
     Raises:
-        SchemaError: A column that is needed is missing.
+        SchemaError: A required column is missing.
         ArgumentError: ``as_of`` or ``follow_up_days`` is not valid.
     """
     frame: Any = nw.from_native(resends(records, as_utc(as_of), follow_up_days))
@@ -127,28 +127,28 @@ def count_resends(
 def resends(records: Frame, as_of: dt.datetime, follow_up_days: int, history: Any = None) -> Frame:
     """Return each resend once, in its newest state, with the outcome of the previous invitation.
 
-    An invitation that was associated once stays a success, whatever its later status.
+    An invitation that led to an association stays a success, whatever its later status.
 
     Args:
-        records: What ``annotate`` or ``resolve`` returns, of any engine: the whole history.
+        records: The result of ``annotate`` or ``resolve``, of any engine: the whole history.
         as_of: The time that they were annotated at.
-        follow_up_days: Days for which an invitation without an end of its own is followed.
-        history: The whole history, if ``records`` is a part of it: it has the invitations before them.
+        follow_up_days: The follow-up of an invitation without an end date, in days.
+        history: The whole history, if ``records`` is a part of it: it has the previous invitations.
 
     Returns:
         A frame of the same engine with ``followed_outcome`` (see ``with_outcomes``), ``failure_code``,
-        ``cause_before`` and ``method_before`` (text, empty where not given) and ``delay``: how many limits of
-        ``DELAYS`` passed between the two invitations.
+        ``cause_before`` and ``method_before`` (text, empty if unknown) and ``delay``, the number of limits of
+        ``DELAYS`` between the two invitations.
 
     Raises:
-        SchemaError: A column that is needed is missing.
+        SchemaError: A required column is missing.
         ArgumentError: ``follow_up_days`` is not valid.
     """
     check_follow_up(follow_up_days)
     frame: Any = nw.from_native(resolved(records))
     names = frame.collect_schema().names()
     require(names, NEEDED)
-    frame = frame.select(*used_columns(NEEDED, names))  # select few columns: an eager frame copies all that it filters
+    frame = frame.select(*used_columns(NEEDED, names))  # an eager frame copies all columns that it filters
     is_sent = nw.col("is_latest_of_invitation") & (nw.col("attempt_no") > 0) & ~nw.col("customer_id").is_null()
     repeated = with_known_until(frame, as_of).filter(nw.col("attempt_no") > 1)
     once = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
@@ -170,7 +170,7 @@ def resends(records: Frame, as_of: dt.datetime, follow_up_days: int, history: An
 
 
 def delay(start: Any, end: Any, backend: Any) -> Any:
-    """Build the expression of how many limits of ``DELAYS`` lie between two times."""
+    """Build the expression of the number of limits of ``DELAYS`` between two times."""
     days = days_between(start, end, backend)
     passed = [nw.when(days > limit).then(nw.lit(1)).otherwise(nw.lit(0)) for limit in DELAYS]
     return nw.sum_horizontal(*passed)

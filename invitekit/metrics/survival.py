@@ -1,4 +1,4 @@
-"""The time from invitation to association, as a Kaplan-Meier curve: those still waiting are censored."""
+"""The time from invitation to association, as a Kaplan-Meier curve; customers who still wait are censored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import days_between
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import temp_tables
-from invitekit.metrics import aggregate as cubes
+from invitekit.metrics import aggregate
 from invitekit.metrics.aggregate import EMPTY, By
 from invitekit.metrics.follow_up import status
 from invitekit.metrics.funnel import NOT_INVITED, OPEN, SENT, small_table
@@ -26,38 +26,37 @@ SURVIVAL = {
     "low": nw.Float64(), "high": nw.Float64(), "median_days": nw.Int64(), "size": nw.Int64(), "small": nw.Boolean(),
 }  # fmt: skip
 BUCKETS = ((0, 3), (4, 7), (8, 14), (15, 30), (31, 90), (91, None))
-"""Ages in days, from and to."""
+"""Groups of age in days, first and last day."""
 AGEING = {"bucket": nw.String(), "status": nw.String(), "n": nw.Int64()}
-MOST_GROUPS = 12
-"""Only the largest groups have a curve."""
+MAX_GROUPS = 12
+"""The most groups with a curve; the smaller ones have none."""
 
 _Exits = dict[int, list[int]]
-"""By day: how many were associated, and how many were last seen waiting."""
+"""By day: the numbers of associated and of censored invitations."""
 
 
 def time_to_association(records: Any, *, by: By | None = "invitation_method") -> Any:
     """Return the share of invitations that led to an association, by days since the invitation.
 
-    A Kaplan-Meier estimate: a customer who still waits counts as waiting until it was last seen (at the annotation or
-    the newest snapshot of the record, whichever is earlier). So does an invitation that failed or expired; without
-    them, the curve of every group would end near 100 %. It needs no follow-up: choose one where the curve is flat.
+    A Kaplan-Meier estimate: an invitation without association is censored when it was last seen (at the annotation or
+    the newest snapshot of the record, whichever is earlier). This includes failed and expired invitations; without
+    them, the curve of every group would end near 100 %. It needs no follow-up: choose one at which the curve is flat.
 
     Args:
-        records: What ``annotate`` returns, of any engine.
-        by: The column to group by, one of ``BY`` that every invitation has; None for all together.
+        records: The result of ``annotate``, of any engine.
+        by: The column to group by, one of ``BY`` that every invitation has; None for no groups.
 
     Returns:
         A Polars frame, one row per group (null for all) and day with an association in any group, and day 0:
-        ``group, days, at_risk, associated, share, low, high`` (95 %, log-log; null where nothing
-        is known), ``median_days`` of the group (null if fewer than half are associated), its
-        ``size`` and ``small`` (fewer than 10 associated). Associations without both times, or
-        before the invitation, are left out.
+        ``group, days, at_risk, associated, share, low, high`` (95 %, log-log; null if undefined), ``median_days`` of
+        the group (null if fewer than half are associated), its ``size`` and ``small`` (fewer than 10 associated).
+        Associations without both times, or before the invitation, are left out.
 
     Raises:
-        SchemaError: A column that is needed is missing.
+        SchemaError: A required column is missing.
         ArgumentError: There is no such column.
     """
-    cubes.check("week", [by])
+    aggregate.check("week", [by])
     frame: Any = as_narwhals(records)
     needed = (*NEEDED, *([by] if by else []))
     names = frame.collect_schema().names()
@@ -68,19 +67,19 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
 
 
 def durations(invitations: Any, by: str | None) -> Any:
-    """Count invitations by group, outcome, days until association or last sight, and age.
+    """Count invitations by group, outcome, days until association or censoring, and age.
 
     Args:
-        invitations: The latest state of each, as a Narwhals frame.
+        invitations: The latest state of each invitation, as a Narwhals frame.
         by: The column to group by.
 
     Returns:
-        A Narwhals frame in memory: ``group, outcome, associated, days, age, n``; ``days`` is null where a time is
-        missing; ``outcome`` is the effective status, where the frame has no column of that name.
+        A Narwhals frame in memory: ``group, outcome, days, age, n``; ``days`` is null if a time is missing; without a
+        column ``outcome``, it is the effective status.
     """
     outcome = nw.col("outcome") if "outcome" in invitations.collect_schema().names() else status()
-    seen = days_between(nw.col("invited_at"), nw.col("snapshot_at"), invitations.implementation)
-    waited = nw.min_horizontal(nw.col("age_days"), seen)
+    until_snapshot = days_between(nw.col("invited_at"), nw.col("snapshot_at"), invitations.implementation)
+    waited = nw.min_horizontal(nw.col("age_days"), until_snapshot)
     associated = nw.col("effective_status") == "associated"
     keys = {
         "group": nw.col(by).fill_null(EMPTY) if by else nw.lit(EMPTY),
@@ -93,16 +92,16 @@ def durations(invitations: Any, by: str | None) -> Any:
 
 def survival(counts: Any, by: str | None) -> Any:
     """Return the curves of counts; see ``time_to_association``."""
-    every: _Exits = {}
+    overall: _Exits = {}
     groups: dict[str, _Exits] = {}
     summed = counts.group_by("group", "outcome", "days").agg(nw.col("n").sum())
     for group, outcome, days, n in summed.iter_rows():
         if outcome in SENT and days is not None and days >= 0:
-            for exits in (every, groups.setdefault(group, {})):
+            for exits in (overall, groups.setdefault(group, {})):
                 exits.setdefault(days, [0, 0])[outcome != "associated"] += n
-    rows, days = kaplan_meier(None, every), {day for day, (associated, _) in every.items() if associated}
+    rows, days = kaplan_meier(None, overall), {day for day, (associated, _) in overall.items() if associated}
     if by:
-        for group in sorted(groups, key=lambda name: (-_size(groups[name]), name))[:MOST_GROUPS]:
+        for group in sorted(groups, key=lambda name: (-_size(groups[name]), name))[:MAX_GROUPS]:
             rows += kaplan_meier(group, groups[group], days)
     return small_table(rows, SURVIVAL)
 
@@ -114,7 +113,7 @@ def count_without_duration(counts: Any) -> int:
 
 
 def ageing(counts: Any) -> Any:
-    """Return what is open or not invited by age: days since the invitation, and status."""
+    """Return the open and not invited customers by age (days since the invitation) and status."""
     names = [f"{low}-{high}" if high is not None else f"{low}+" for low, high in BUCKETS]
     sizes = {(name, outcome): 0 for name in names for outcome in OPEN}
     waiting = counts.filter(nw.col("outcome").is_in([*OPEN, *NOT_INVITED])).group_by("outcome", "age")
@@ -137,9 +136,9 @@ def kaplan_meier(group: str | None, exits: Mapping[int, list[int]], days: Collec
     """Compute one curve: each day, some of those at risk are associated (Kaplan-Meier, Greenwood).
 
     Args:
-        group: What the curve is of; None for all together.
-        exits: By day, how many were associated and how many were last seen waiting.
-        days: Days that have a row even without an association.
+        group: The group of the curve; None for all together.
+        exits: By day, the numbers of associated and of censored invitations.
+        days: Days with a row even without an association.
     """
     size = at_risk = _size(exits)
     waiting, variance = 1.0, 0.0
@@ -159,7 +158,7 @@ def kaplan_meier(group: str | None, exits: Mapping[int, list[int]], days: Collec
 
 
 def _interval(waiting: float, variance: float) -> tuple[float, float] | tuple[None, None]:
-    """Return the interval of the share associated, by the log of the log of the share waiting."""
+    """Return the log-log interval of the associated share."""
     if not 0 < waiting < 1:
         return None, None
     theta = NORMAL_QUANTILE * math.sqrt(variance) / math.log(waiting)

@@ -1,4 +1,4 @@
-"""Failure rates by period, with control limits that mark the periods that differ by more than chance."""
+"""Failure rates by period, with control limits."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ TREND = {
     "low": nw.Float64(), "high": nw.Float64(), "centre": nw.Float64(), "lower_limit": nw.Float64(),
     "upper_limit": nw.Float64(), "signal": nw.String(), "small": nw.Boolean(), "incomplete": nw.Boolean(),
 }  # fmt: skip
-MOST_GROUPS = 12
-"""How many of the most frequent groups have rows; the others are counted together."""
+MAX_GROUPS = 12
+"""The most groups with rows; rarer ones are counted together."""
 ACTING = (*(value.code for value in WHO_ACTS), UNKNOWN)
-"""Who acts, in the order of every table and figure."""
+"""The values of ``who_acts``, in the order of every table and figure."""
 _NEEDED = tuple(dict.fromkeys((*RESOLVED_FROM, *aggregate.NEEDED, *FOLLOWED)))
 
 _Cells = dict[tuple[str | None, int], int]
@@ -45,22 +45,21 @@ def failure_trend(
 ) -> Any:
     """Return the share of failed invitations by the period in which they were sent.
 
-    ``n`` counts the failed, ``of`` those with an outcome so far (associated, failed, expired or not used) of the
-    same period and group; by cause or who acts, ``of`` counts all with an outcome in the period. An
-    invitation counts in the period in which it was sent; its newest state counts.
+    ``n`` counts the failed invitations, ``of`` those with an outcome so far (associated, failed, expired or not used)
+    of the same period and group; by cause or who acts, ``of`` counts all groups of the period. An invitation counts in
+    the period in which it was sent, by its newest state.
 
-    A period is marked (``signal``) where chance does not explain it: ``high`` or ``low`` beyond
-    the control limits (0.27 % of periods by chance alone), ``run`` where it ends ten in a row on
-    one side of the centre. A period is ``incomplete`` until the follow-up of each of its invitations is over:
-    7 days for an email, ``follow_up_days`` for a link. Until then only the used ones have an outcome, so it is
-    neither marked nor part of the centre.
+    A period has a ``signal`` if it differs by more than chance: ``high`` or ``low`` beyond the control limits (0.27 %
+    of periods by chance alone), ``run`` as the last of ten in a row on one side of the centre. A period is
+    ``incomplete`` until the follow-up of all its invitations is over: 7 days for an email, ``follow_up_days`` for a
+    link. Until then only the used ones have an outcome, so it has no signal and is not part of the centre.
 
     Args:
-        records: What ``annotate`` returns, of any engine; of several snapshots, the newest state counts.
+        records: The result of ``annotate``, of any engine; of several snapshots, the newest state counts.
         as_of: The time that they were annotated at; a date means its midnight UTC. Default: now.
         period: ``day``, ``week`` (from Monday) or ``month``.
-        by: The column to group by, one of ``BY``; None for all together.
-        follow_up_days: Days after which an unused invitation without an end counts as not used.
+        by: The column to group by, one of ``BY``; None for no groups.
+        follow_up_days: Days after which an unused invitation without an end date counts as not used.
 
     Returns:
         A Polars frame, one row per group and period: ``period_start, group`` (null for all), ``n, of,
@@ -68,7 +67,7 @@ def failure_trend(
         than 10) and ``incomplete``. Groups beyond the twelve largest are one, ``(other)``.
 
     Raises:
-        SchemaError: A column that is needed is missing.
+        SchemaError: A required column is missing.
         ArgumentError: ``period``, ``by``, ``as_of`` or ``follow_up_days`` is not valid.
     """
     failures, _ = failure_and_association_trend(records, as_of, period, by, follow_up_days)
@@ -80,7 +79,7 @@ def failure_and_association_trend(
 ) -> tuple[Any, Any]:
     """Return ``failure_trend``, and the same for associations, from one pass over the records.
 
-    The second one is None by cause or who acts, because only failures have these.
+    The second one is None by cause or who acts, which only failures have.
     """
     aggregate.check(period, [by])
     check_follow_up(follow_up_days)
@@ -102,18 +101,18 @@ def trend(cells: Any, by: str | None, period: Period, as_of: dt.datetime, outcom
     ended = dated.filter(nw.col("outcome").is_in(list(OUTCOMES)))
     counted, of = _sums(ended.filter(nw.col("outcome") == outcome), by), _sums(ended, by)
     names = _groups(counted if by in OF_FAILURES else of, by)
-    own = None if by in OF_FAILURES else by
-    counted, of = _folded(counted, names), _folded(of, names) if own else _sums(ended, None)
-    young = _sums(dated.filter(nw.col("followed_outcome").is_null()), own)
-    young = _folded(young, names) if own else young
+    denominator_by = None if by in OF_FAILURES else by
+    counted, of = _folded(counted, names), _folded(of, names) if denominator_by else _sums(ended, None)
+    not_followed = _sums(dated.filter(nw.col("followed_outcome").is_null()), denominator_by)
+    not_followed = _folded(not_followed, names) if denominator_by else not_followed
     numbers = sorted({number for _, number in _sums(ended, None)})
     last = aggregate.number_of(period, as_of)
     rows = []
     for group in dict.fromkeys(names.values()):
-        keys = [(group if own else None, number) for number in numbers]
+        keys = [(group if denominator_by else None, number) for number in numbers]
         n = [counted.get((group, number), 0) for number in numbers]
         starts = [aggregate.start_of(period, number) for number in numbers]
-        complete = [number < last and key not in young for number, key in zip(numbers, keys, strict=True)]
+        complete = [number < last and key not in not_followed for number, key in zip(numbers, keys, strict=True)]
         rows += [row | {"group": group} for row in _rows(starts, complete, n, [of.get(key, 0) for key in keys])]
     return small_table(rows, TREND)
 
@@ -132,11 +131,11 @@ def _groups(cells: _Cells, by: str | None) -> dict[str | None, str | None]:
     order = {code: position for position, code in enumerate(ACTING)} if by == "who_acts" else {}
     # Failures without a known party come last.
     ranked = sorted(sizes, key=lambda value: (order.get(str(value), len(order)), -sizes[value], str(value)))
-    return {value: value if position < MOST_GROUPS else OTHER for position, value in enumerate(ranked)}
+    return {value: value if position < MAX_GROUPS else OTHER for position, value in enumerate(ranked)}
 
 
 def _folded(cells: _Cells, names: dict[str | None, str | None]) -> _Cells:
-    """Sum up the values of one group."""
+    """Add up the values of each group."""
     folded: _Cells = {}
     for (value, number), n in cells.items():
         if value in names:
@@ -146,7 +145,7 @@ def _folded(cells: _Cells, names: dict[str | None, str | None]) -> _Cells:
 
 
 def _rows(starts: list[dt.date], complete: list[bool], n: list[int], of: list[int]) -> list[dict[str, Any]]:
-    """Return one row per period of one group, its limits from the complete periods."""
+    """Return one row for each period of a group, with limits from the complete periods."""
     compared = [index for index, is_complete in enumerate(complete) if is_complete]
     limits = control_limits([n[index] for index in compared], [of[index] for index in compared])
     marks: dict[int, dict[str, Any]] = {}

@@ -1,1 +1,1 @@
-"""The model of a record: its customer, its invitation, and which record is the latest."""
+"""The model of records: columns, failures, customers, invitations and filters."""

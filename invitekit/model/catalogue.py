@@ -1,7 +1,7 @@
-"""What a failure means: the portal's messages, read from ``catalogue.toml`` and files like it.
+"""The failure catalogue: the meaning of the portal's messages, from ``catalogue.toml`` and the user's own files.
 
-The portal gives no failure code, so the text of the message is the key. A message is found
-exactly, but for habits of spelling, or not at all; the nearest one is only ever a suggestion.
+The portal has no failure codes, so the text of the message is the key. A message matches exactly, apart from spelling
+variants, or not at all; the most similar one is only a suggestion.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ if TYPE_CHECKING:
 _Row = dict[str, Any]
 
 CLOSE_ENOUGH = 0.9
-"""Least similarity of a suggestion, 0 to 1: below it, known messages of different failures
-(0.8997 for the two about referral) would suggest each other."""
+"""The smallest similarity of a suggestion, 0 to 1; known messages of different failures have up to 0.8997."""
 RESERVED_CODES = (UNKNOWN, "not_given", "other")
-"""Codes that mean that the failure is not known."""
+"""Codes of unknown failures."""
 
 _FOLDED = str.maketrans("‘’‚‛ʼ′´`“”„‟″。、", "'" * 8 + '"' * 5 + ".,")
 _MEANINGLESS_SPACE = re.compile(r"\s*([,.;:!?\u4e00-\u9fff])\s*")
@@ -43,11 +42,10 @@ _CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def normalise_message(text: str) -> str:
-    """Fold a message so that copies of it that a reader takes for equal are equal.
+    """Fold a message so that spelling variants of it are equal.
 
-    Folded are width and compatibility forms (NFKC), case, quotes, Chinese stops and commas,
-    invisible characters, runs of white space, the space next to punctuation and Chinese
-    characters, and the final full stop. Words are never changed.
+    Folded are width and compatibility forms (NFKC), case, quotes, Chinese stops and commas, invisible characters,
+    repeated white space, spaces next to punctuation and Chinese characters, and the final full stop. Words stay.
 
     >>> normalise_message("  The invitation  link has EXPIRED。")
     'the invitation link has expired'
@@ -59,11 +57,11 @@ def normalise_message(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One reason why an association failed, in the words of the portal and in plain words.
+    """One reason why an association failed, as the portal words it and in plain words.
 
-    ``message_*`` and ``suggested_operation_*`` are the portal's texts, ``cause_*`` and
-    ``advice_*`` our short ones; ``who_acts`` and ``resend_rule`` are values of the schema.
-    ``replaced_messages`` are those of a row that this one replaced: old records still hold them.
+    ``message_*`` and ``suggested_operation_*`` are the portal's texts, ``cause_*`` and ``advice_*`` our short ones.
+    ``who_acts`` and ``resend_rule`` are values of their vocabularies. ``replaced_messages`` are the messages of a row
+    that this one replaced: old records still have them.
     """
 
     code: str
@@ -82,20 +80,20 @@ class Failure:
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """Every message that means this failure, each once."""
+        """All distinct messages of this failure."""
         texts = (self.message_en, self.message_zh, *self.replaced_messages)
         return tuple(dict.fromkeys(text for text in texts if text))
 
     def cause(self, language: Language = "en") -> str:
-        """Return why it failed, as the catalogue explains it; in the other language if there is no text."""
+        """Return why it failed; in the other language if there is no text."""
         return _either(language, self.cause_en, self.cause_zh) or ""
 
     def advice(self, language: Language = "en") -> str:
-        """Return who does what next; in the other language if there is no text."""
+        """Return the next step; in the other language if there is no text."""
         return _either(language, self.advice_en, self.advice_zh) or ""
 
     def suggested_operation(self, language: Language = "en") -> str | None:
-        """Quote the portal's suggestion, or the other language's; None where it has none."""
+        """Return the portal's suggestion; in the other language if there is no text, None without any."""
         return _either(language, self.suggested_operation_en, self.suggested_operation_zh)
 
 
@@ -105,7 +103,7 @@ _TYPES["position"] = int
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """The known failure whose message looks most like an unknown one: a hint, not an answer."""
+    """The failure with the message that is most similar to an unknown one, as a suggestion."""
 
     failure: Failure
     similarity: float
@@ -120,7 +118,7 @@ UNKNOWN_FAILURE = Failure(
     advice_en="Read the original message, then add it to your own catalogue file.",
     advice_zh="请阅读原始消息，并将其添加到自己的目录文件中。",
 )
-"""The code of a message that is in no catalogue."""
+"""The failure of a message that is not in the catalogue."""
 NOT_GIVEN = Failure(
     code="not_given",
     who_acts="partner",
@@ -136,12 +134,12 @@ NOT_GIVEN = Failure(
         "请在门户的“{records_page}”页面将鼠标移到失败状态上查看消息，再通过消息文件补充。", "zh"
     ),
 )
-"""The code of a failed record without a message."""
+"""The failure of a failed record without a message."""
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The known failures, found by message or by code. Make one with ``read_catalogue``."""
+    """The known failures, by message and by code. Create one with ``read_catalogue``."""
 
     failures: tuple[Failure, ...]
 
@@ -154,20 +152,20 @@ class Catalogue:
         return {failure.code: failure for failure in (UNKNOWN_FAILURE, NOT_GIVEN, *self.failures)}
 
     def find(self, message: str | None) -> Failure | None:
-        """Return the failure that the message means, or None: an unlike message is never matched."""
+        """Return the failure of a message, or None: a similar message does not match."""
         return self._by_message.get(normalise_message(message or ""))
 
     def closest(self, message: str | None) -> Suggestion | None:
         """Return the most similar known failure as a suggestion, or None below ``CLOSE_ENOUGH``."""
-        # autojunk would ignore every frequent letter of a text of 200 letters and more
+        # autojunk would ignore frequent letters in a text of 200 letters or more.
         matcher = SequenceMatcher(autojunk=False)
         matcher.set_seq2(normalise_message(message or ""))
-        found: list[Suggestion] = []
+        suggestions: list[Suggestion] = []
         for text, failure in self._by_message.items():
             matcher.set_seq1(text)
             if matcher.real_quick_ratio() >= CLOSE_ENOUGH:
-                found.append(Suggestion(failure, matcher.ratio()))
-        best = max(found, key=lambda suggestion: suggestion.similarity, default=None)
+                suggestions.append(Suggestion(failure, matcher.ratio()))
+        best = max(suggestions, key=lambda suggestion: suggestion.similarity, default=None)
         return best if best and best.similarity >= CLOSE_ENOUGH else None
 
     def by_code(self, code: str) -> Failure | None:
@@ -176,10 +174,10 @@ class Catalogue:
 
 
 def read_catalogue(*paths: str | Path) -> Catalogue:
-    """Return the built-in failures, changed and completed by the rows of the user's TOML files.
+    """Return the built-in failures, changed and extended by the rows of the user's TOML files.
 
-    A row whose code is known, here or in an earlier file, replaces that row; the messages of
-    the replaced row still lead to it. Any other row is added. ``catalogue.toml`` explains the fields.
+    A row with a known code replaces the row with that code, and also gets its messages. Any other row is added.
+    ``catalogue.toml`` explains the fields.
 
     Raises:
         SourceError: A file cannot be read.
@@ -223,13 +221,13 @@ def _tables(data: Mapping[str, Any], name: str) -> list[_Row]:
     if len(data) == 1 and isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
         return rows
     problem = _(
-        "{name} must hold [[failure]] tables only; found: {found}.", name=name, found=", ".join(data) or _("nothing")
+        "{name} may contain [[failure]] tables only; found: {found}.", name=name, found=", ".join(data) or _("nothing")
     )
     raise CatalogueError(problem, hint=_('Begin every row with the line "[[failure]]".'))
 
 
 def _row_problems(row: _Row) -> Iterator[tuple[Message, Message]]:
-    """Yield what is wrong and what to do; each check relies on those before it."""
+    """Yield what is wrong and what to do; each check relies on the previous ones."""
     for field, value in row.items():
         if field not in _TYPES:
             near = get_close_matches(field, _TYPES, n=1, cutoff=0)[0]

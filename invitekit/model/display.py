@@ -1,4 +1,4 @@
-"""Values for display: labels of codes, short times, and hidden phone numbers unless unmasked."""
+"""Format values for display: labels of codes, short times, and hidden phone numbers and addresses."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from invitekit.model.vocabularies import UNKNOWN
 HIDDEN = "•••"
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+[@＠]([^\s@<>,;:\"')）】]+)")
 _NUMBER = re.compile(r"(?<![0-9A-Za-z.-])\+?[0-9](?:[\s().-]{0,2}[0-9]){6,}(?![0-9A-Za-z])")
-_LONGEST = 300
-"""Signs of a cell that a page carries; the details show all."""
+_MAX_LENGTH = 300
+"""The most characters of a cell on the page; the details show all."""
 
 
 def shown(
     name: str, value: Any, *, language: Language = "en", unmasked: bool = False, whole: bool = False
 ) -> str | None:
-    """Return a value as text for the screen; None where the cell is empty.
+    """Return a value as text for the screen; None for an empty cell.
 
     Args:
         name: Its column.
-        value: A value of the records.
-        language: Of labels: ``en`` or ``zh``.
-        unmasked: Whether mobile numbers and addresses are shown; else they are hidden everywhere.
-        whole: Whether a long text is not shortened.
+        value: Its value.
+        language: The language of labels: ``en`` or ``zh``.
+        unmasked: Show mobile numbers and addresses, which are hidden otherwise.
+        whole: Show the whole of a long text.
     """
     if value is None:
         return None
@@ -45,12 +45,12 @@ def shown(
     text = labels(name, language).get(value, str(value)) if isinstance(value, str) else str(value)
     if not unmasked:
         text = hidden_value(name, text)
-    return text if whole or len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if whole or len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
 
 
 @cache
 def labels(name: str, language: Language = "en") -> dict[str, str]:
-    """Return the labels of a column's codes; those of a failure are its causes in short."""
+    """Return the labels of a column's codes; the label of a failure is its cause."""
     if name in ("failure_code", "previous_outcome"):
         causes = {failure.code: failure.cause(language) for failure in read_catalogue().failures}
         return causes | (labels("effective_status", language) if name == "previous_outcome" else {})
@@ -60,16 +60,11 @@ def labels(name: str, language: Language = "en") -> dict[str, str]:
 
 
 def hidden_value(name: str, text: str) -> str:
-    """Return a cell's text without mobile numbers and addresses, if its column may have any."""
-    if not _may_tell(name):
+    """Return a cell's text without mobile numbers and addresses, which also free text and extra columns may contain."""
+    column = schema.BY_NAME.get(name)
+    if column is not None and column.privacy not in ("identifier", "free_text", "quasi_identifier"):
         return text
     return HIDDEN if name == "mobile" else hidden(name, text)
-
-
-def _may_tell(name: str) -> bool:
-    """Return whether a column may have an address or a number: all free text, extra columns too."""
-    column = schema.BY_NAME.get(name)
-    return column is None or column.privacy in ("identifier", "free_text", "quasi_identifier")
 
 
 def hidden(name: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""A filter of records as one value: each of its restrictions has its words and its condition."""
+"""A filter of records as one value: each of its restrictions has a text and a condition."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ SEARCHED = (
     "customer_full_name", "customer_name", "account_name", "custom_tag", "account_manager", "remarks", "email",
     "mobile", "portal_customer_id",
 )  # fmt: skip
-"""The columns that a text is searched in: those of the portal, and two numbers that identify a customer."""
+"""The columns that a text is searched in: those of the portal's search, mobile number and portal ID."""
 IDENTIFYING = ("text", "manager", "tag", "country")
 """Restrictions whose values may identify people, or groups of few."""
 BETWEEN_DIGITS = " ()./-"
-"""What people write between the digits of a mobile number: it is searched with and without."""
+"""Separators between the digits of a mobile number, which is searched with and without them."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 40
-"""Letters of a wrong name that are shown."""
-_FAR = 2**63
-"""Numbers from here on fit into no column."""
+"""The most characters of a wrong name in a message."""
+_TOO_LARGE = 2**63
+"""The first number that does not fit into a column."""
 _HINTS = {str: _("give a text."), int: _("give a whole number."), dt.date: _("give a date or a time.")}
 LONGEST_TEXT = 500
-"""Letters of a text; the regular expression of a longer one would be too large."""
+"""The most characters of a search text; the regular expression of a longer one would be too large."""
 COLUMNS: Mapping[str, str] = {
     "status": "effective_status",
     "method": "invitation_method",
@@ -51,31 +51,31 @@ COLUMNS: Mapping[str, str] = {
     "country": "country",
     "snapshot": "snapshot_at",
 }
-"""Each restriction to some values, and its column."""
+"""The column of each restriction to some values."""
 SENT = ("invitation_sent_at", "invited_at")
-"""Columns with the time of an invitation: the first that the records have is used."""
+"""Columns with the time of an invitation; the first one in the records is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A choice of records; equal filters are equal values.
+    """A filter of records; equal filters are equal values.
 
-    A restriction takes one value or several, any of which may match; None means an empty cell.
-    A record has to match all restrictions; ``Filter()`` matches every record.
+    A restriction has one value or several, any of which may match; None matches an empty cell.
+    A record must match all restrictions; ``Filter()`` matches every record.
 
     Attributes:
-        text: Words that a record has to contain, each in any of ``SEARCHED``; case, accents and width do not matter
+        text: Words that a record must contain, each in any of ``SEARCHED``; case, accents and width do not matter
             (see ``engine.text``).
         status, method, association_type, cause, who_acts, decision: Codes, as in the vocabularies.
         batch: Numbers of batches.
-        manager, tag, country: Texts, letter for letter.
+        manager, tag, country: Exact texts.
         snapshot: Times of snapshots, UTC.
-        invited_from, invited_to: First and last day of the invitation, UTC, both included; of resolved records that
-            of their invitation, else the record's own.
+        invited_from, invited_to: First and last day of the invitation, UTC, both included. Resolved records have the
+            time of their invitation; other records their own.
 
     Raises:
-        ArgumentError: A value has another type or is in no vocabulary, the days are in the wrong order, or the text is
-            too long.
+        ArgumentError: A value has another type or is not in its vocabulary, the days are in the wrong order, or the
+            text is too long.
 
     Example:
         >>> print(Filter(status=["expired", "invited"], manager="lena"))
@@ -129,7 +129,7 @@ class Filter:
         return ", and ".join(words for words, _ in restrictions(self)) or "Every record"
 
     def public_words(self) -> str:
-        """Return the words without values that may identify people or groups of few: for files that are shared."""
+        """Return the filter as text for shared files, without values that may identify people or small groups."""
         names = [name for name in IDENTIFYING if getattr(self, name)]
         shown = self
         for name in names:
@@ -148,10 +148,10 @@ class Filter:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Filter:
-        """Read what ``to_dict`` returned, from JSON too.
+        """Read the result of ``to_dict``, also from JSON.
 
         Raises:
-            ArgumentError: A name is not a restriction, or a date or time is invalid; it is not quoted.
+            ArgumentError: A name is not a restriction, or a date or time is invalid.
         """
         known = {field.name for field in fields(cls)}
         if unknown := [name for name in value if name not in known]:
@@ -168,8 +168,8 @@ def where(records: Frame, choice: Filter) -> Frame:
     Filter after ``plan_resends``, never before: a plan needs the whole history.
 
     Args:
-        records: A frame of any engine with the columns of the filter's restrictions; a text is searched in those of
-            ``SEARCHED`` that there are.
+        records: A frame of any engine with the columns of the filter's restrictions; a text is searched in the
+            existing columns of ``SEARCHED``.
         choice: The filter; an empty one matches every record.
 
     Raises:
@@ -187,7 +187,7 @@ def where(records: Frame, choice: Filter) -> Frame:
 def where_newest(records: Frame, choice: Filter) -> Frame:
     """Return all records of the invitations whose newest state matches a filter, with the columns of ``resolve``.
 
-    Metrics count these as they would count the whole history: attempts and earlier states stay what they are.
+    Attempts and earlier states stay complete, so metrics of the result are correct.
 
     Args:
         records: What ``annotate`` or ``resolve`` returns, of any engine: the whole history.
@@ -208,7 +208,7 @@ def where_newest(records: Frame, choice: Filter) -> Frame:
 def restrictions(
     choice: Filter, sent: str = SENT[-1], searched: tuple[str, ...] = SEARCHED
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the words and the condition of each restriction.
+    """Yield the text and the condition of each restriction.
 
     Args:
         choice: The filter.
@@ -235,17 +235,17 @@ def _columns(choice: Filter, sent: str, searched: tuple[str, ...]) -> list[str]:
 
 
 def _several(name: str, values: Any) -> tuple[Any, ...]:
-    """Check and sort one value or several, each once, the empty one last."""
-    many = isinstance(values, Iterable) and not isinstance(values, str)
+    """Return the sorted distinct values of one value or several, None last; check their types."""
+    is_many = isinstance(values, Iterable) and not isinstance(values, str)
     kind = {"batch": int, "snapshot": dt.date}.get(name, str)
-    listed = [None if value is None else _typed(name, value, kind) for value in (values if many else [values])]
-    moments = [as_utc(value) if isinstance(value, dt.date) else value for value in listed]
-    distinct = dict.fromkeys(moments if many or values is not None else ())
+    listed = [None if value is None else _typed(name, value, kind) for value in (values if is_many else [values])]
+    times = [as_utc(value) if isinstance(value, dt.date) else value for value in listed]
+    distinct = dict.fromkeys(times if is_many or values is not None else ())
     return tuple(sorted(distinct, key=lambda value: (value is None, str(value))))
 
 
 def _typed(name: str, value: Any, kind: type) -> Any:
-    """Return a value that engines can compare with those of its column.
+    """Return a value if engines can compare it with those of its column.
 
     Raises:
         ArgumentError: It is of another type, a text that is not Unicode, or a number of more than 64 bits.
@@ -254,9 +254,9 @@ def _typed(name: str, value: Any, kind: type) -> Any:
     if is_kind and isinstance(value, str):
         is_kind = not _SURROGATE.search(value)
     if is_kind and isinstance(value, int):
-        is_kind = abs(value) < _FAR
+        is_kind = abs(value) < _TOO_LARGE
     if not is_kind:
-        raise ArgumentError(_("{name} has a value that it cannot have.", name=name), hint=_HINTS[kind])
+        raise ArgumentError(_("{name} has an invalid value.", name=name), hint=_HINTS[kind])
     return value
 
 
@@ -293,7 +293,7 @@ def _or(column: str, values: tuple[Any, ...]) -> str:
 
 
 def _read(name: str, plain: Any) -> Any:
-    """Read a date or times from their text; return anything else as it is."""
+    """Parse dates and times; return any other value unchanged."""
     try:
         if name in ("invited_from", "invited_to"):
             return dt.date.fromisoformat(plain) if isinstance(plain, str) else plain

@@ -1,4 +1,4 @@
-"""Identify customers: one ID for all records of a customer, made from the keys that the records share."""
+"""Identify customers: one ID for all records of a customer, from the keys that the records share."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ PORTAL = "customer:"
 """The prefix of the ID of a customer whom the portal's own ID identifies."""
 NEEDED = ("record_id", *schema.NATURAL_KEY, "source_file", "source_row")
 OPTIONAL = ("portal_customer_id",)
-"""Keys that records may lack."""
+"""Optional key columns."""
 _UNSEEN = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
-"""Invisible characters, written out: engines have different escapes."""
+"""Invisible characters, without escapes, which differ between engines."""
 _WHITE = "[ \t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 _ODD = f"{_UNSEEN}|{_WHITE}{_WHITE}|[\t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
-"""Matches the few cells that have to be normalised."""
+"""Matches cells that need normalisation, which are few."""
 _FILLED = f"[^{_UNSEEN[1:-1]}{_WHITE[1:-1]}]"
 MASKED = f"[{''.join(schema.MASK_MARKS)}]"
 """Matches a masked value."""
 _WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
 """Matches the characters that may surround an address."""
 OWN_ID = "^r[0-9a-f]{32}$"
-"""Matches a record ID that the loader made from the position of a row: it means nothing in another file."""
+"""Matches a record ID that ``load`` derived from the position of a row, which has no meaning in another file."""
 _DIGITS = 10
-"""Last digits of a mobile number that are compared."""
+"""The last digits of a mobile number, which are compared."""
 _PORTAL, _LEAST, _MOST = "_ik_portal", "_ik_least_portal", "_ik_most_portal"
 _ACCOUNT, _EMAIL, _PERSON, _NAME = "_ik_account", "_ik_email", "_ik_person", "_ik_name"
 _KEYS = [_ACCOUNT, _EMAIL, _PERSON, _NAME]
 
 
 def identify(records: Frame) -> Frame:
-    """Add ``customer_id``: the same text for all records of one customer, another for every other.
+    """Add ``customer_id``: the same text for all records of one customer (record linkage).
 
-    The portal's own customer ID identifies a customer; a record without one gets the one that its other keys lead to,
-    if that is one only. Else the account name does, else the email address, else full name and mobile
-    together; letters' case, white space and signs that show nothing mean nothing, nor
-    does how a mobile number is written: its last ten digits are compared. A record without an account name
-    gets the one that its email address, or its full name and mobile, has on all other records, if
-    that is one only; where people of several full names share an address that no account
-    stands with, each is a customer. Without an account, addresses that share a full name and mobile are of
-    one customer, and so on to the end of the chain. A masked value is shared by many and is not used: what is left
-    without any key is known by the file's own ID, else by its row alone (``customer_id`` begins with ``row:``).
+    A customer is identified by the first of these keys: the portal's customer ID, the account name, the email address,
+    the full name and mobile number together, the record ID of the file, and last the row itself (``customer_id``
+    begins with ``row:``). Case, white space and invisible characters are ignored, and only the last ten digits of a
+    mobile number are compared. Masked values are not used, because many customers share them.
+
+    A record without a portal ID gets the one that its other keys have on other records, if there is exactly one. A
+    record without an account name gets the account of its email address, or of its full name and mobile, in the same
+    way. If an address without an account has several full names, each of them is a customer. Without an account,
+    addresses with the same full name and mobile belong to one customer, transitively.
 
     Args:
         records: A frame of any engine with the columns of ``schema.RECORD``; ``portal_customer_id`` may be absent.
@@ -74,8 +74,8 @@ def identify(records: Frame) -> Frame:
     require(names, NEEDED)
     portal = key("portal_customer_id") if "portal_customer_id" in names else nw.lit(None, nw.String)
     frame = frame.with_columns(key("account_name").alias(_ACCOUNT), portal.alias(_PORTAL))
-    looked_at = frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any(), _ik_has=(~nw.col(_PORTAL).is_null()).any())
-    lacks_account, has_portal_id = collect(looked_at).rows()[0]
+    presence = frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any(), _ik_has=(~nw.col(_PORTAL).is_null()).any())
+    lacks_account, has_portal_id = collect(presence).rows()[0]
     identified = _by_other_keys(frame, lacks_account=bool(lacks_account))
     if has_portal_id:
         identified = _by_portal_id(materialize(identified))
@@ -83,7 +83,7 @@ def identify(records: Frame) -> Frame:
 
 
 def _by_portal_id(frame: Any) -> Any:
-    """Set ``customer_id`` to the portal's ID: the record's own, or the one of the records that its keys lead to."""
+    """Set ``customer_id`` to the portal's ID: that of the record, else the only one among the customer's records."""
     known = frame.filter(~nw.col(_PORTAL).is_null()).group_by("customer_id")
     known = known.agg(nw.col(_PORTAL).min().alias(_LEAST), nw.col(_PORTAL).max().alias(_MOST))
     one = materialize(known.filter(nw.col(_LEAST) == nw.col(_MOST)).select("customer_id", _LEAST))
@@ -94,10 +94,10 @@ def _by_portal_id(frame: Any) -> Any:
 
 def _by_other_keys(frame: Any, *, lacks_account: bool) -> Any:
     ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
-    # Most exports have every account: then no other key is needed.
+    # Most exports have an account in every record, and then no other key is needed.
     if lacks_account:
         keys = {_EMAIL: address(), _PERSON: person(), _NAME: key("customer_full_name")}
-        frame = _linked(frame.with_columns(**keys))
+        frame = _link_accounts(frame.with_columns(**keys))
         named = frame.with_columns(customer_id=nw.coalesce(*ids, *_other_ids(), nw.lit(ALONE)))
         return materialize(named.drop(_KEYS))
     return frame.with_columns(customer_id=ids[0]).drop(_ACCOUNT)
@@ -113,12 +113,12 @@ def _other_ids() -> list[Any]:
 
 
 def used_keys(needed: Iterable[str], names: Collection[str]) -> list[str]:
-    """Return the columns that are needed, and of the keys that records may lack those that they have."""
+    """Return the needed columns, and the optional key columns that the records have."""
     return list(dict.fromkeys([*needed, *(name for name in OPTIONAL if name in names)]))
 
 
 def key(name: str) -> Any:
-    """Build the expression by which a column of text is compared: as it is read, null where it is masked or empty."""
+    """Build the expression of a text column for comparison: normalised, and null if it is masked or empty."""
     value = nw.col(name)
     plain = value.str.replace_all(_UNSEEN, "").str.replace_all(f"{_WHITE}+", " ").str.strip_chars()
     folded = nw.when(value.str.contains(_ODD)).then(plain).otherwise(value).str.to_lowercase()
@@ -126,54 +126,53 @@ def key(name: str) -> Any:
 
 
 def address() -> Any:
-    """Build the expression of an email address as it is compared: as ``key``, without what is put around it."""
+    """Build the expression of an email address for comparison: as ``key``, without surrounding characters."""
     return key("email").str.replace_all(_WRAPPED, "")
 
 
 def _mobile() -> Any:
-    """The last digits of a mobile number, which are the same however its country is written."""
+    """Build the expression of the last digits of a mobile number, which do not depend on the country prefix."""
     folded = key("mobile")
     digits = folded.str.replace_all("[^0-9]", "").str.tail(_DIGITS)
     return nw.when(digits != "").then(digits).otherwise(folded)
 
 
 def person() -> Any:
-    """Build the expression of full name and mobile together as they are compared; null where one lacks."""
+    """Build the expression of full name and mobile number for comparison; null if one is missing."""
     return nw.concat_str([key("customer_full_name"), nw.lit("|"), _mobile()])
 
 
-def _linked(frame: Any) -> Any:
-    """Set the account of records without one to the account that their other keys lead to, where there is one only.
+def _link_accounts(frame: Any) -> Any:
+    """Fill missing accounts from records with the same other keys, if these have exactly one account.
 
-    Links are looked for among the keys alone, each set of them once: a frame that is joined to itself is
-    computed, and planned, once for each side.
+    Only the distinct combinations of keys are linked, because joining a frame with itself computes it twice.
     """
-    as_read = {name: f"{name}_as_read" for name in _KEYS}
-    frame = frame.with_columns(**{read: nw.col(name).fill_null("") for name, read in as_read.items()}).drop(_KEYS)
-    seen = frame.group_by(*as_read.values()).agg().select(*as_read.values())
-    links = seen.with_columns(**{name: nw.when(nw.col(read) != "").then(read) for name, read in as_read.items()})
+    original = {name: f"{name}_original" for name in _KEYS}
+    frame = frame.with_columns(**{read: nw.col(name).fill_null("") for name, read in original.items()}).drop(_KEYS)
+    distinct = frame.group_by(*original.values()).agg().select(*original.values())
+    links = distinct.with_columns(**{name: nw.when(nw.col(read) != "").then(read) for name, read in original.items()})
     links = materialize(links)
     for by, to in ((_PERSON, _EMAIL), (_EMAIL, _ACCOUNT), (_PERSON, _ACCOUNT)):
-        links = _led(links, by, to)
-    links = _merged(materialize(_parted(links)))
-    return frame.join(links, on=list(as_read.values()), how="left").drop(*as_read.values())
+        links = _propagate(links, by, to)
+    links = _merge_addresses(materialize(_split_shared_addresses(links)))
+    return frame.join(links, on=list(original.values()), how="left").drop(*original.values())
 
 
-def _parted(links: Any) -> Any:
-    """Separate people who share an address that has no account: a mailbox is not a customer."""
-    held = links.filter(nw.col(_ACCOUNT).is_null())
-    ends = held.group_by(_EMAIL).agg(_ik_low=nw.col(_NAME).min(), _ik_high=nw.col(_NAME).max())
+def _split_shared_addresses(links: Any) -> Any:
+    """Make a separate customer of each full name that shares an address without an account."""
+    without_account = links.filter(nw.col(_ACCOUNT).is_null())
+    ends = without_account.group_by(_EMAIL).agg(_ik_low=nw.col(_NAME).min(), _ik_high=nw.col(_NAME).max())
     several = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_EMAIL, "_ik_low")
     own = nw.when(~nw.col("_ik_low").is_null()).then(nw.concat_str([nw.col(_EMAIL), nw.lit("|"), nw.col(_NAME)]))
-    parted = links.join(several, on=_EMAIL, how="left").with_columns(nw.coalesce(own, _EMAIL).alias(_EMAIL))
-    return parted.drop("_ik_low")
+    split = links.join(several, on=_EMAIL, how="left").with_columns(nw.coalesce(own, _EMAIL).alias(_EMAIL))
+    return split.drop("_ik_low")
 
 
-def _merged(links: Any) -> Any:
-    """Merge customers without an account who are linked by a person: addresses of one customer become the lowest one.
+def _merge_addresses(links: Any) -> Any:
+    """Replace linked addresses of customers without an account by the lowest one (connected components).
 
-    Addresses that share a person are neighbours, and a customer is a connected component of them: each round takes
-    the lowest address of the neighbours, until none changes.
+    Addresses of the same person (full name and mobile) are neighbours. Each round takes the lowest address of the
+    neighbours, until none changes.
     """
     no_account = nw.col(_ACCOUNT).is_null()
     neighbours = links.filter(no_account & ~nw.col(_EMAIL).is_null() & ~nw.col(_PERSON).is_null())
@@ -184,23 +183,30 @@ def _merged(links: Any) -> Any:
     while changed:
         joined = neighbours.join(lowest, on=_EMAIL).with_columns(nw.col("_ik_low").min().over(_PERSON))
         lower = joined.group_by(_EMAIL).agg(nw.col("_ik_low").min())
-        # The lowest address may have a lower one already: this halves the rounds that a long chain needs.
+        # Jump to the lowest address of the lowest address: this halves the rounds for a long chain.
         jump = lowest.select(_ik_low=_EMAIL, _ik_end="_ik_low")
         lower = lower.join(jump, on="_ik_low").select(_EMAIL, _ik_low=nw.min_horizontal("_ik_low", "_ik_end"))
         lower = materialize(lower.join(lowest.select(_EMAIL, _ik_before="_ik_low"), on=_EMAIL))
         changed = count_rows(lower.filter(nw.col("_ik_low") != nw.col("_ik_before")))
         lowest = lower.select(_EMAIL, "_ik_low")
     merged = links.join(lowest, on=_EMAIL, how="left").with_columns(nw.coalesce("_ik_low", _EMAIL).alias(_EMAIL))
-    # A person without an address has one by now, if any other record of the person names it.
-    return materialize(_led(merged.drop("_ik_low"), _PERSON, _EMAIL, among=no_account))
+    # Records of a person without an address get the address of the person's other records.
+    return materialize(_propagate(merged.drop("_ik_low"), _PERSON, _EMAIL, among=no_account))
 
 
-def _led(frame: Any, by: str, to: str, *, among: Any | None = None) -> Any:
-    """Fill a key where another leads to exactly one value of it; among some rows only, if a condition says which."""
+def _propagate(frame: Any, by: str, to: str, *, among: Any | None = None) -> Any:
+    """Fill a missing key from rows with the same value of another key, if these have exactly one value of it.
+
+    Args:
+        frame: Rows with both keys.
+        by: The key that rows share.
+        to: The key to fill.
+        among: A condition that limits this to some rows.
+    """
     known = frame if among is None else frame.filter(among)
     both = known.select(by, to).filter(~nw.col(by).is_null() & ~nw.col(to).is_null())
     ends = both.group_by(by).agg(_ik_low=nw.col(to).min(), _ik_high=nw.col(to).max())
     one = ends.filter(nw.col("_ik_low") == nw.col("_ik_high")).select(by, "_ik_low")
-    found = nw.col("_ik_low") if among is None else nw.when(among).then("_ik_low")
-    filled = frame.join(one, on=by, how="left").with_columns(nw.coalesce(nw.col(to), found).alias(to))
+    value = nw.col("_ik_low") if among is None else nw.when(among).then("_ik_low")
+    filled = frame.join(one, on=by, how="left").with_columns(nw.coalesce(nw.col(to), value).alias(to))
     return filled.drop("_ik_low")

@@ -1,4 +1,4 @@
-"""What the portal calls its pages and buttons: every text that sends a person there takes them from here."""
+"""The portal's names of its pages and buttons, for all texts that mention them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMES = {
 
 
 def with_portal_names(text: str, language: Language) -> str:
-    """Return a text with the portal's names in place of ``{records_page}`` and the like; other slots stay."""
+    """Fill the portal's names into placeholders such as ``{records_page}``; other placeholders stay."""
     for slot, names in _NAMES.items():
         text = text.replace(slot, names.get(language, names["en"]))
     return text

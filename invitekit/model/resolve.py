@@ -1,6 +1,6 @@
-"""The resolved table: which customer and which invitation each record belongs to, and which record is the latest.
+"""Resolve records: the customer and the invitation of each record, and the latest record of each.
 
-Plan, metrics, comparison, outcomes and success rates read these columns; no other module answers these questions.
+Plan, metrics, comparison, outcomes and success rates read these columns; no other module computes them.
 """
 
 from __future__ import annotations
@@ -31,39 +31,38 @@ Frame = TypeVar("Frame")
 
 COLUMNS = ("customer_id", *(column.name for column in schema.RESOLVED))
 NOT_INVITED = ("pre_registered", "pending_review", "not_pre_registered")
-"""Statuses of a customer whom no invitation was sent to yet."""
+"""Statuses of a customer without an invitation so far."""
 NEEDED = (*IDENTIFYING, "invited_at", "snapshot_at", "effective_status", "failure_code")
 _NEVER = literal(dt.datetime(1, 1, 1))  # noqa: DTZ001 - naive UTC, like every time here
-"""Stands for an unknown time where records are sorted: the oldest of all."""
+"""Replaces an unknown time in sorting, as the earliest time."""
 _ALWAYS = literal(dt.datetime(9999, 12, 31))  # noqa: DTZ001 - as above
 _USED = ("invited_at", "snapshot_at", "effective_status", "failure_code", "source_file", "source_row")
 _ROW, _PART, _GROUP, _AT, _SEEN, _POSITION = "_ik_row", "_ik_part", "_ik_group", "_ik_at", "_ik_seen", "_ik_position"
 
 
 def resolve(records: Frame) -> Frame:
-    """Add which customer and which invitation each record belongs to, over the whole history at once.
+    """Add the customer and the invitation of each record, from the whole history.
 
-    An invitation is identified by its customer and the time at which it was sent: the same one in another
-    weekly file is another record of it, whatever ID that file gives it. A time that is a day only is
-    the invitation of that day. A record without a time belongs to the invitation that its customer
-    had by then; a customer who is not invited yet, to the invitation that followed in a later
-    snapshot, else to none so far. A record whose keys are all masked is followed nowhere: it counts
-    in the newest snapshot only.
+    An invitation is identified by its customer and its time: the same invitation in another weekly file is another
+    record of it, whatever its ID there. A time that is only a date matches the invitation of that day. A record without
+    a time belongs to the invitation that its customer had at that snapshot; if the customer was not invited yet, to the
+    one that followed in a later snapshot, if any. A record with only masked keys cannot be followed, and counts in the
+    newest snapshot only.
 
     Args:
-        records: What ``annotate`` returned, of any engine: all snapshots together.
+        records: The result of ``annotate``, of any engine: all snapshots together.
 
     Returns:
         The same rows on the same engine, with ``customer_id`` (text; null where no key identifies
-        the customer), ``invitation_id`` (text), ``invitation_sent_at`` (UTC; null where none was
+        the customer), ``invitation_id`` (text), ``invitation_sent_at`` (UTC; null if none was
         sent), ``is_latest_of_invitation`` and ``is_latest_of_customer`` (true for exactly one record
         of each: of a customer, by the time of the invitation first; then by snapshot, file and row),
-        ``attempt_no`` (1 for the customer's first invitation; 0 where none was sent),
+        ``attempt_no`` (1 for the customer's first invitation; 0 if none was sent),
         ``previous_outcome`` (the outcome of the customer's previous invitation: a failure code
         or an effective status), ``first_seen_at`` and ``last_seen_at`` (snapshots of the invitation,
         UTC), ``in_newest_snapshot`` (whether the invitation is in the newest snapshot).
 
-        Frames that are put together afterwards have to be resolved again.
+        Frames that are concatenated afterwards must be resolved again.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -77,26 +76,28 @@ def resolve_parts(records: Frame, part: str | None, only: Callable[[Any, str], A
     Args:
         records: As for ``resolve``.
         part: A column of text that names the part of each record; None for one history.
-        only: Takes the identified records, with the name of their column of parts, and returns those to resolve: all
-            records of some customers. The others are left out.
+        only: Gets the identified records and the name of their column of parts, and returns the records to resolve:
+            all records of some customers. The others are left out.
     """
     frame: Any = as_narwhals(records)
     schema.require(frame.collect_schema().names(), NEEDED)
-    given = [name for name in frame.collect_schema().names() if name not in COLUMNS]
+    names = [name for name in frame.collect_schema().names() if name not in COLUMNS]
     with temp_tables() as persist:
-        numbered = with_row_numbers(frame.select(*given), _ROW)
-        # Few columns are sorted and joined; the others are looked up by row at the end.
+        numbered = with_row_numbers(frame.select(*names), _ROW)
+        # Only the needed columns are sorted and joined; the others are joined by row number at the end.
         parts = [] if part is None else [nw.col(part).alias(_PART)]
-        answers = _answers(numbered.select(_ROW, *used_keys(NEEDED, given), *parts), [_PART] if parts else [], only)
-        joined = join_by_row(numbered, answers, _ROW, complete=only is None).select(*given, *COLUMNS)
+        computed = _compute_columns(
+            numbered.select(_ROW, *used_keys(NEEDED, names), *parts), [_PART] if parts else [], only
+        )
+        joined = join_by_row(numbered, computed, _ROW, complete=only is None).select(*names, *COLUMNS)
         return persist(materialize(cast("Frame", joined.to_native())))
 
 
-def _answers(narrow: Any, part: list[str], only: Callable[[Any, str], Any] | None) -> Any:
-    """Return ``_ik_row`` and ``COLUMNS`` of each record that is to be resolved."""
+def _compute_columns(narrow: Any, part: list[str], only: Callable[[Any, str], Any] | None) -> Any:
+    """Return ``_ik_row`` and ``COLUMNS`` of each record to resolve."""
     identified = materialize(nw.from_native(identify(narrow.to_native())).select(_ROW, *part, "customer_id", *_USED))
     chosen = materialize(only(identified, _PART)) if only else identified
-    # Numbers in place of names: engines sort and join them faster.
+    # Numbers instead of texts: engines sort and join them faster.
     frame = chosen.with_columns(nw.col(_ROW).min().over("customer_id", *part).alias(_GROUP))
     newest = nw.col("snapshot_at").max().alias("_ik_newest")
     # A join, not a window: DuckDB keeps all rows of a window in memory.
@@ -116,7 +117,7 @@ def _of_customers(frame: Any, part: list[str]) -> Any:
     is_known = ~nw.col("customer_id").str.starts_with(ALONE)
     in_newest = nw.col("_ik_newest").is_null() | (nw.col("last_seen_at") == nw.col("_ik_newest"))
     in_newest = in_newest.fill_null(value=False)
-    # An unidentified record is followed nowhere: in older snapshots it may be any of the later ones.
+    # An unidentified record cannot be followed: it may be any record of a later snapshot.
     counts = is_known | in_newest
     return frame.select(
         _ROW,
@@ -137,10 +138,10 @@ def latest(records: Frame) -> Frame:
     """Return each invitation once, by its newest state.
 
     Args:
-        records: What ``annotate`` or ``resolve`` returned, of any engine: all snapshots together.
+        records: The result of ``annotate`` or ``resolve``, of any engine: all snapshots together.
 
     Returns:
-        Those rows on the same engine, with the columns of ``resolve``.
+        The newest records on the same engine, with the columns of ``resolve``.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -157,22 +158,22 @@ def resolved(records: Frame) -> Frame:
 
 
 def used_columns(needed: Iterable[str], names: Collection[str]) -> list[str]:
-    """Return what ``used_keys`` returns, with the columns of ``resolve`` where the records are resolved."""
+    """Return the columns of ``used_keys``, and those of ``resolve`` if the records are resolved."""
     return list(dict.fromkeys([*used_keys(needed, names), *(COLUMNS if set(COLUMNS) <= set(names) else ())]))
 
 
 def count_untrackable(records: Any) -> int:
-    """Count the records of older snapshots that cannot be followed, and so are in no count.
+    """Count the unidentified records of older snapshots, which cannot be followed and are not counted elsewhere.
 
     Args:
-        records: What ``annotate`` or ``resolve`` returned, of any engine: all snapshots together.
+        records: The result of ``annotate`` or ``resolve``, of any engine: all snapshots together.
 
     Raises:
         SchemaError: A column that is needed is missing.
     """
     frame: Any = nw.from_native(resolved(records))
-    lost = frame.filter(nw.col("customer_id").is_null() & ~nw.col("is_latest_of_invitation"))
-    return count_rows(lost)
+    untrackable = frame.filter(nw.col("customer_id").is_null() & ~nw.col("is_latest_of_invitation"))
+    return count_rows(untrackable)
 
 
 def _sent_at() -> Any:
@@ -191,8 +192,8 @@ def with_contradictions(latest: Any, records: Any) -> Any:
     A record without a time does not contradict one with a time.
 
     Args:
-        latest: Rows that are the latest of their customers.
-        records: What ``resolve`` returns, as a Narwhals frame.
+        latest: The latest record of each customer.
+        records: The result of ``resolve``, as a Narwhals frame.
     """
     same = ["invitation_id", "_ik_undated"]
     undated = nw.when(nw.col("invited_at").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
@@ -209,41 +210,41 @@ def with_contradictions(latest: Any, records: Any) -> Any:
 
 
 def _with_invitations(frame: Any) -> Any:
-    """Add the time of each record's invitation, and ``_ik_own``, its own; ``_NEVER`` and null where there is none."""
+    """Add the time of each record's invitation (or ``_NEVER``), and ``_ik_own``, the record's own time (or null)."""
     frame = _with_exact_times(frame).with_columns(
         _ik_undated=nw.when(nw.col("_ik_own").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
     )
-    return frame.join(_looked_up(frame), on=_ROW, how="left").with_columns(
+    return frame.join(_times_of_undated(frame), on=_ROW, how="left").with_columns(
         nw.coalesce("_ik_own", nw.col(_AT)).fill_null(_NEVER).alias(_AT)
     )
 
 
-def _looked_up(frame: Any) -> Any:
-    """Return the invitation time of each record that lacks one, taken from its customer's other records.
+def _times_of_undated(frame: Any) -> Any:
+    """Return the invitation time of each record without one, from the customer's other records.
 
-    In a snapshot, records with a time stand before those without: these look back to them, and on to later snapshots.
+    Within a snapshot, records with a time come first; the others look back to them, or ahead to later snapshots.
     """
     undated = frame.filter(nw.col("_ik_undated") == 1).select(_GROUP).unique()
     frame = frame.join(undated, on=_GROUP).select(_ROW, _GROUP, _SEEN, "_ik_undated", "_ik_own", "effective_status")
     first_seen = nw.col(_SEEN).min().over(_GROUP, "_ik_own")
     frame = frame.with_columns(
         _ik_earlier=nw.col("_ik_own").fill_null(_NEVER),
-        _ik_debut=nw.when(nw.col(_SEEN) == first_seen).then(nw.col("_ik_own")).otherwise(None).fill_null(_ALWAYS),
+        _ik_first_shown=nw.when(nw.col(_SEEN) == first_seen).then(nw.col("_ik_own")).otherwise(None).fill_null(_ALWAYS),
     )
     order = [_SEEN, "_ik_undated"]
     frame = frame.with_columns(
         _ik_back=nw.col("_ik_earlier").cum_max().over(_GROUP, order_by=order),
-        _ik_ahead=nw.col("_ik_debut").cum_min(reverse=True).over(_GROUP, order_by=order),
+        _ik_ahead=nw.col("_ik_first_shown").cum_min(reverse=True).over(_GROUP, order_by=order),
     )
     back = nw.when(nw.col("_ik_back") > _NEVER).then(nw.col("_ik_back"))
     ahead = nw.when(nw.col("_ik_ahead") < _ALWAYS).then(nw.col("_ik_ahead"))
     waiting = nw.col("effective_status").is_in(list(NOT_INVITED))
-    looked_up = nw.when(waiting).then(ahead).otherwise(nw.coalesce(back, ahead))
-    return frame.filter(nw.col("_ik_undated") == 1).select(_ROW, looked_up.alias(_AT))
+    time = nw.when(waiting).then(ahead).otherwise(nw.coalesce(back, ahead))
+    return frame.filter(nw.col("_ik_undated") == 1).select(_ROW, time.alias(_AT))
 
 
 def _with_exact_times(frame: Any) -> Any:
-    """Add ``_ik_own``: ``invited_at``, or the exact time that another record of the customer gives for that day."""
+    """Add ``_ik_own``: ``invited_at``, or the exact time in another record of the customer for that day."""
     frame = frame.with_columns(_ik_is_day=is_day("invited_at").fill_null(value=False))
     times = frame.filter(~nw.col("_ik_is_day")).select(_GROUP, _ik_exact="invited_at")
     days = frame.filter(nw.col("_ik_is_day")).select(_GROUP, "invited_at")
@@ -256,10 +257,10 @@ def _with_exact_times(frame: Any) -> Any:
 
 
 def _with_positions(frame: Any) -> Any:
-    """Number the records of each customer, the latest first: also the order of the records of an invitation."""
+    """Number the records of each customer, the latest first; this also orders the records of an invitation."""
     is_sent = nw.col(_AT) != _NEVER
     frame = frame.with_columns(
-        # In one snapshot, a customer who waits for the next invitation has the earlier ones behind.
+        # Within a snapshot, a record that waits for the next invitation is later than one with a sent invitation.
         _ik_stage=nw.when(is_sent).then(1 - nw.col("_ik_undated")).otherwise(nw.lit(2)),
         _ik_last=nw.when(is_sent).then(nw.col(_AT)).otherwise(nw.col("_ik_own").max().over(_GROUP)).fill_null(_NEVER),
     )
@@ -268,7 +269,7 @@ def _with_positions(frame: Any) -> Any:
 
 
 def _invitations(frame: Any) -> Any:
-    """Return one row an invitation: its snapshots, latest record, attempt number, and the outcome before it."""
+    """Return one row for each invitation: its snapshots, latest record, attempt number, and the previous outcome."""
     invitations = frame.group_by(_GROUP, _AT).agg(
         first_seen_at=nw.col("snapshot_at").min(),
         last_seen_at=nw.col("snapshot_at").max(),

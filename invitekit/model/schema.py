@@ -1,7 +1,6 @@
-"""Every column once: name, kind, labels, header aliases, privacy class, vocabulary.
+"""The table of all columns: name, kind, labels, header aliases, privacy class, vocabulary.
 
-A column's name, type, label, headers and privacy class are defined here only; a column that
-is not in this table is an *extra* column of the user's file and travels as text.
+A column that is not in this table is an *extra* column of the user's file, and is kept as text.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ Privacy = Literal["identifier", "quasi_identifier", "free_text", "attribute", "t
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, its labels, its headers in files, and how sensitive it is.
+    """One column: its name, its labels, its headers in files, and its privacy class.
 
     Attributes:
-        aliases: Headers of files that mean this column and nothing else.
-        loose: Less exact headers: they mean this column where no other header of the file does.
-        by_values: Headers that may mean something else, too: the column's values decide.
-        maybe: Headers that may mean it; only the user can decide.
+        aliases: Headers that always mean this column.
+        loose: Less exact headers, which mean this column if no other header of the file does.
+        by_values: Ambiguous headers; the values of the column decide.
+        maybe: Headers that may mean this column; only the user can decide.
     """
 
     name: str
@@ -46,7 +45,7 @@ class Column:
 
 
 CONTACT = ("Contact", "Contact Information", "联系方式")
-"""Headers of a column with email addresses or mobile numbers: its values say which."""
+"""Headers of a column with email addresses or mobile numbers: its values decide which."""
 JOINED = (
     ("customer_full_name", "account_name"), ("customer_name", "account_name"), ("custom_tag", "account_manager"),
 )  # fmt: skip
@@ -56,7 +55,7 @@ JOINED = (
 COLUMNS = (
     Column(
         "record_id", "text", "Record ID", "记录编号", "identifier",
-        # "No." and "序号" are not among them: they count the rows of one file and mean nothing in the next.
+        # Without "No." and "序号", which number the rows of one file and have no meaning in the next.
         ("Invitation ID", "邀请编号"), loose=("ID",),
     ),
     Column(
@@ -214,7 +213,7 @@ ANNOTATED = tuple(column for column in COLUMNS if column.stage == "annotated")
 RESOLVED = tuple(column for column in COLUMNS if column.stage == "resolved")
 PLAN = tuple(column for column in COLUMNS if column.stage == "plan")
 DERIVED = frozenset({"source_file", "source_row", "unrecognised"})
-"""Record columns that the loader makes itself; a file's own column of that name is an extra."""
+"""Record columns that ``load`` adds; a file's own column of that name is an extra column."""
 NATURAL_KEY = ("account_name", "email", "customer_full_name", "mobile")
 MASK_MARKS = ("*", "＊", "•", "●")
 """Characters that only a masked value has; the portal's exact pattern is not documented [assumed]."""
@@ -222,47 +221,47 @@ NULL_LIKE = (
     "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "NaT",
     "<NA>", "\\N", "无", "暂无",
 )  # fmt: skip
-"""Texts that mean nothing. Short on purpose: a customer may be called Null."""
+"""Placeholders for an empty cell. The list is short, because a customer may be called Null."""
 SAYS_NOTHING = frozenset(text.casefold() for text in NULL_LIKE) | {
     "?", ".", "nil", "none", "n.a.", "na", "not available", "not applicable", "unknown", "unbekannt", "redacted",
     "無", "没有", "未知", "不详", "不詳", "不明", "保密",
 }  # fmt: skip
-"""Texts that have no token, folded: such a cell is read as written, but all who share it are not one customer."""
+"""Folded texts that have no token: such cells are read as written, but do not identify a customer."""
 MASK_SHAPES = (
     "[*•●⁎∗✱█▓▒░]", "[○◯×✕■□]{2}", r"^\p{Han}{1,2}[○◯×✕〇某]+$", r"^\p{Han}[○◯×✕]\p{Han}$", "某某",
     r"\.{3}|⋯", "#{3}", r"\?{3}", "x{4}", r"[0-9](?:#{2,}|_{3,}|-{3,})[0-9]", "^[0-9+() -]*x{2,}[0-9 -]*$",
 )  # fmt: skip
-"""What a masked value looks like once it is folded, whatever masked it [assumed]."""
+"""Patterns of masked values after folding, of any system [assumed]."""
 UNSEEN = r"[\p{Default_Ignorable_Code_Point}\x{0}]"
 """Characters that are always invisible: joiners, marks of direction, soft hyphens."""
 INVISIBLE = "\0\u200b\u2060\ufeff"
 """Invisible characters at the ends of a cell that are not white space."""
 MASKABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")
-"""Columns that the portal may have masked before we see them."""
+"""Columns that the portal may mask in an export."""
 
 
 _TRADITIONAL = str.maketrans(
     "戶稱帳賬號郵機電話標籤備註國區經關聯類狀態敗請時間發過報審鏈結線動營銷顧問轉單業為雲華碼確認維記掃應說負責詳據錄帐",
     "户称账账号邮机电话标签备注国区经关联类状态败请时间发过报审链结线动营销顾问转单业为云华码确认维记扫应说负责详据录账",
 )
-"""Traditional letters of headers and words, and 帐 of 帐号, as the letters that we write them with."""
+"""Traditional characters of headers and words, and 帐 of 帐号, with their simplified form."""
 
 
 def header_key(text: str) -> str:
-    """Fold a header or a code's text so that spelling habits do not matter.
+    """Fold a header or the text of a code so that spelling variants have the same key.
 
-    NFKC, case, white space, the punctuation between words, and traditional letters are folded:
-    ``"E-Mail address"`` and ``"email_address"`` give the same key, as do ``"狀態"`` and ``"状态"``.
+    NFKC, case, white space, punctuation and traditional characters are folded: ``"E-Mail address"`` and
+    ``"email_address"`` have the same key, and so have ``"狀態"`` and ``"状态"``.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(c for c in folded if c.isalnum()).translate(_TRADITIONAL)
 
 
 def require(names: Collection[str], needed: Iterable[str]) -> None:
-    """Reject records that lack a column.
+    """Check that records have all needed columns.
 
     Raises:
-        SchemaError: Naming what is missing, and which step adds it.
+        SchemaError: Columns are missing; the error names the step that adds them.
     """
     missing = [name for name in dict.fromkeys(needed) if name not in names]
     if missing:
@@ -270,19 +269,20 @@ def require(names: Collection[str], needed: Iterable[str]) -> None:
         annotated = "annotate" if "annotated" in stages else "load"
         step = "plan_resends" if "plan" in stages else annotated
         raise SchemaError(
-            _("Records lack {columns}.", columns=", ".join(missing)), hint=_("pass what {step}(...) gives.", step=step)
+            _("Records lack {columns}.", columns=", ".join(missing)),
+            hint=_("pass what {step}(...) returns.", step=step),
         )
 
 
 class Meaning(NamedTuple):
-    """A column that a header means, and how exactly: the lower, the more."""
+    """A column that a header means, and how exactly: 0 is the most exact."""
 
     exactness: int
     name: str
 
 
 ALIAS, LOOSE, BY_VALUES, MAYBE = range(4)
-"""How exactly a header means a column: by its own name, a less exact one, as its values decide, or as the user says."""
+"""How exactly a header means a column: by an exact name, by a loose one, by its values, or only by user choice."""
 
 
 @cache
@@ -295,15 +295,15 @@ def _headers() -> dict[str, tuple[Meaning, ...]]:
         for exactness, headers in (texts | {BY_VALUES: column.by_values, MAYBE: column.maybe}).items():
             for key in map(header_key, headers):
                 own = Meaning(exactness, column.name)
-                # A header of several columns is one of records, unless its values decide which.
+                # The first column with a header wins, unless the values decide between several.
                 table[key] = (*table.get(key, ()), own) if exactness == BY_VALUES else table.get(key, (own,))
     return table
 
 
 def meanings(header: str) -> tuple[Meaning, ...]:
-    """Return the columns that a header may mean: none for an extra column, several where its values decide.
+    """Return the columns that a header may mean: none for an extra column, several if its values decide.
 
-    A header that is letter for letter a canonical name is that column, whatever else it may mean.
+    A header that equals a canonical name always means that column.
     """
     if header in BY_NAME:
         return () if header in DERIVED else (Meaning(ALIAS, header),)
@@ -312,13 +312,13 @@ def meanings(header: str) -> tuple[Meaning, ...]:
 
 def canonical_name(header: str) -> str | None:
     """Return the column that a file's header means, or None for an extra column."""
-    found = meanings(header)
-    return found[0].name if found and found[0].exactness < MAYBE else None
+    columns = meanings(header)
+    return columns[0].name if columns and columns[0].exactness < MAYBE else None
 
 
 @cache
 def vocabulary(name: str) -> dict[str, str]:
-    """Map every folded text that files use for a code column to its canonical value."""
+    """Return the canonical value of every folded word of a code column."""
     return {
         header_key(text): value.code
         for value in BY_NAME[name].values
@@ -327,12 +327,12 @@ def vocabulary(name: str) -> dict[str, str]:
 
 
 def label_in_message(name: str, *, lower: bool = False) -> Label:
-    """Return a column's label as a parameter of a message, which translates it."""
+    """Return a column's label as a translatable parameter of a message."""
     return Label(label(name).lower() if lower else label(name), label(name, "zh"))
 
 
 def label(name: str, language: str = "en") -> str:
-    """Return a column's label for people; an extra column is its own label."""
+    """Return a column's label; the label of an extra column is its name."""
     column = BY_NAME.get(name)
     if column is None:
         return name

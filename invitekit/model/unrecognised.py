@@ -1,4 +1,4 @@
-"""Read the column ``unrecognised``: the words of a record that were not recognised."""
+"""Read the column ``unrecognised``: the unknown words of a record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from invitekit.model import schema
 
 
 def unrecognised_texts(cell: str) -> list[tuple[str, str]]:
-    """Return each column and its text: ``"status: Frozen; invitation_method: Fax"`` has two."""
+    """Return pairs of column and text: ``"status: Frozen; invitation_method: Fax"`` has two."""
     parts = (part.partition(": ") for part in _next_column().split(cell))
     return [(name, text) for name, _, text in parts if text.strip()]
 

@@ -1,16 +1,16 @@
-"""Every closed vocabulary once: the canonical codes, their labels, and what files call them."""
+"""All closed vocabularies: the canonical codes, their labels, and their words in files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 UNKNOWN = "unknown"
-"""The value of a code whose text is in no vocabulary: never guessed, always reported."""
+"""The code of an unknown word: it is never guessed, always reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of a closed vocabulary: its canonical code, labels, and what files call it."""
+    """One value of a closed vocabulary: its canonical code, labels, and its words in files."""
 
     code: str
     en: str
@@ -18,11 +18,11 @@ class Value:
     aliases: tuple[str, ...] = ()
 
     def label(self, language: str = "en") -> str:
-        """Return its label for people."""
+        """Return its label."""
         return self.zh if language == "zh" else self.en
 
 
-# Words that could mean two things are not among them: "Registered", "Pending", "Accepted", "Successful", "Approved",
+# Ambiguous words are left out: "Registered", "Pending", "Accepted", "Successful", "Approved",
 # "Invalid", "Cancelled". They are unknown until the user teaches them.
 STATUSES = (
     Value(
@@ -146,7 +146,7 @@ DECISIONS = (
     Value("associated", "Associated", "已关联"),
     Value("superseded", "Older record", "较早的记录"),
 )
-"""What to do with a record; every record gets one of these."""
+"""The decision on a record: every record has one."""
 RESENDS = ("resend_now", "resend_as_reseller")
 LISTS = (
     Value("again", "Invite again", "可再次邀请"),
@@ -156,7 +156,7 @@ LISTS = (
     Value("valid", "Too early to invite again", "尚未到可再邀请的时间"),
     Value("blocked", "Cannot be invited", "不可邀请"),
 )
-"""The lists of customers who are not associated, by what is to do: in the order of the page and the report."""
+"""The lists of customers who are not associated, by next step, in the order of the page and the report."""
 DECISIONS_OF = {
     "again": RESENDS,
     "customer": ("wait_for_customer",),
@@ -170,4 +170,4 @@ BATCH_KINDS = (
     Value("invite", "Invite", "邀请"),
     *(value for value in DECISIONS if value.code in RESENDS),
 )
-"""What is done with all customers of a batch, in the order of batches: a first invitation is not a resend."""
+"""Kinds of batches, in their order: a first invitation is not a resend."""

@@ -1,4 +1,4 @@
-"""Plan resends: one explained decision for every record, and batches of the customers to invite again."""
+"""Plan resends: one explained decision for every record, and batches of customers to invite again."""
 
 from invitekit.planning.plan import plan_resends
 from invitekit.planning.ranking import select_customers

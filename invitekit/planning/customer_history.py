@@ -9,8 +9,8 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
 from invitekit.engine.frames import as_narwhals
+from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import collect, temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
@@ -41,7 +41,7 @@ class Invitation:
     Attributes:
         attempt_no: 1 for the customer's first invitation; 0 if none was sent yet.
         sent_at: UTC; None if it was not sent yet.
-        method, effective_status: Codes, as the newest record has them.
+        method, effective_status: Codes of the newest record.
         states: Newest first.
     """
 
@@ -57,8 +57,8 @@ class CustomerHistory:
     """Everything known about a customer.
 
     Attributes:
-        customer_id: As in ``resolve``; None for a masked record, which no key identifies.
-        newest: The newest record by column; of a plan with decision, reason, next step and date.
+        customer_id: As in ``resolve``; None for an unidentified (masked) record.
+        newest: The newest record by column; records of a plan have decision, reason, next step and date.
         invitations: Newest first.
         sent: Logged resends by column, newest first.
         marks: Marks of resolved failures by column, newest first.
@@ -75,7 +75,7 @@ def customer_history(records: Any, customer: str, *, sent: Any = None, marks: An
     """Return the history of one customer.
 
     Args:
-        records: What ``plan_resends`` returns, or ``annotate`` or ``resolve``, of any engine: the whole history.
+        records: The result of ``plan_resends``, ``annotate`` or ``resolve``, of any engine: the whole history.
         customer: A ``customer_id``, account name, email address, portal customer ID or record ID.
         sent: Logged resends on the same engine: ``record_id, sent_at``, and any other columns.
         marks: Marks of resolved failures on the same engine: ``record_id, resolved_at``, and any other columns.
@@ -115,28 +115,28 @@ def invitations_of(rows: Iterable[Row]) -> tuple[Invitation, ...]:
     for row in by_time:
         names = ("attempt_no", "invitation_sent_at", "invitation_method", "effective_status")
         invitation = invitations.setdefault(row["invitation_id"], Invitation(*(row[name] for name in names)))
-        seen, states = row["snapshot_at"], list(invitation.states)
+        snapshot_at, states = row["snapshot_at"], list(invitation.states)
         if states and (states[-1].status, states[-1].failure_code) == (row["status"], row["failure_code"]):
-            states[-1] = replace(states[-1], first_seen_at=seen)
+            states[-1] = replace(states[-1], first_seen_at=snapshot_at)
         else:
             texts = row.get("cause"), row.get("advice")
-            states.append(InvitationState(seen, seen, row["status"], row["failure_code"], *texts))
+            states.append(InvitationState(snapshot_at, snapshot_at, row["status"], row["failure_code"], *texts))
         invitations[row["invitation_id"]] = replace(invitation, states=tuple(states))
     return tuple(invitations.values())
 
 
 def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
-    """Return the customers that each name matches: those with that ID, else those with a record of that name.
+    """Return the customers that each name matches: by ``customer_id``, else by a key of their records.
 
-    A name is an account name, email address, portal customer ID or record ID; a masked one matches no customer. A
-    record ID that files reuse matches the customer that has it in the newest snapshot.
+    Keys are account name, email address, portal customer ID and record ID; a masked one matches no customer. A record
+    ID that files reuse matches the customer that has it in the newest snapshot.
 
     Args:
-        history: What ``resolve`` returns, of any engine.
-        names: At least one.
+        history: The result of ``resolve``, of any engine.
+        names: At least one name.
 
     Returns:
-        Values of ``customer_id``, in their order; of records without one, of ``invitation_id``.
+        For each name, the sorted values of ``customer_id``; for unidentified records, of ``invitation_id``.
     """
     frame: Any = as_narwhals(history)
     keys = {"_ik_account": key("account_name"), "_ik_address": address()}
@@ -151,17 +151,17 @@ def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
         **keys,
     )
     positions = {_NAME: [name.strip() for name in names], _POSITION: [str(number) for number in range(len(names))]}
-    table = literal_table.table(frame, positions)
+    table = literal_table(frame, positions)
     table = table.with_columns(key(_NAME).alias(_FOLDED))
-    found: dict[int, list[str]] = {}
+    matches: dict[int, list[str]] = {}
     for columns in ({"customer_id": _NAME}, {"record_id": _NAME, **dict.fromkeys(keys, _FOLDED)}):
         pairs = [
             table.join(frame, left_on=by, right_on=name).select(_POSITION, _CUSTOMER) for name, by in columns.items()
         ]
         for position, customer in collect(nw.concat(pairs).unique()).iter_rows():
-            found.setdefault(int(position), []).append(customer)
-        table = table.filter(~nw.col(_POSITION).is_in([str(position) for position in found]))
-    return [sorted(found.get(number, [])) for number in range(len(names))]
+            matches.setdefault(int(position), []).append(customer)
+        table = table.filter(~nw.col(_POSITION).is_in([str(position) for position in matches]))
+    return [sorted(matches.get(number, [])) for number in range(len(names))]
 
 
 def _histories(history: Any, name: str) -> tuple[CustomerHistory, ...]:

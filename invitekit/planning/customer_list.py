@@ -1,7 +1,7 @@
-"""The customer list of Customer Management: who is associated with the partner now, and since when.
+"""The customer list of Customer Management: which customers are associated with the partner, and since when.
 
-A customer on the list is associated, whatever History Records say. A customer who was associated before the list and is
-not on it has left, unless the list lacks more associated customers than it has: then the list is partial [assumed].
+A customer on the list is associated, whatever History Records show. A customer who was associated before the list and
+is not on it has left, unless more of these customers are missing than on the list: then it is partial [assumed].
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ _TIME = nw.Datetime("us")
 
 
 def match_customers(records: Any, customer_list: Any) -> Any:
-    """Return the customers of the records who are on a list: one row for each of them and each row of the list.
-
-    ``identify`` runs on the records and the list together.
+    """Match the customers of the records with the rows of a customer list, by ``identify`` on both together.
 
     Args:
-        records: What ``resolve`` returns, as a Narwhals frame.
-        customer_list: What ``load(..., required="associated_at")`` returns of the list, on the same engine.
+        records: The result of ``resolve``, as a Narwhals frame.
+        customer_list: The result of ``load(..., required="associated_at")`` for the list, on the same engine.
 
     Returns:
-        ``customer_id`` as the records have it, ``source_file`` and ``source_row`` of the list, ``_ik_listed_at``
-        (when the list was exported) and ``_ik_listed_since`` (since when the customer is associated).
+        One row for each match: ``customer_id`` of the records, ``source_file`` and ``source_row`` of the list,
+        ``_ik_listed_at`` (when the list was exported) and ``_ik_listed_since`` (since when the customer is associated).
     """
     known = records.filter(~nw.col("customer_id").is_null()).with_columns(nw.col("customer_id").alias(_OWN))
     listed = customer_list.with_columns(nw.lit(None, nw.String).alias(_OWN))
@@ -46,13 +44,13 @@ def match_customers(records: Any, customer_list: Any) -> Any:
 
 
 def _keys(frame: Any) -> list[Any]:
-    """Return the columns that identify customers; an optional one that the frame lacks is null."""
-    lacking = set(OPTIONAL) - set(frame.collect_schema().names())
-    return [nw.lit(None, nw.String).alias(n) if n in lacking else nw.col(n) for n in (*NEEDED, *OPTIONAL)]
+    """Return the columns that identify customers; a missing optional one is null."""
+    missing = set(OPTIONAL) - set(frame.collect_schema().names())
+    return [nw.lit(None, nw.String).alias(n) if n in missing else nw.col(n) for n in (*NEEDED, *OPTIONAL)]
 
 
 def with_customer_list(histories: Any, records: Any, customer_list: Any | None) -> Any:
-    """Add when a list with the customer was exported, since when it is associated, and whether it has left.
+    """Add when the list with the customer was exported, since when the customer is associated, and whether it has left.
 
     Args:
         histories: One row per customer: ``_ik_customer, _ik_association, _ik_last_at``. A customer on the list counts
@@ -61,34 +59,36 @@ def with_customer_list(histories: Any, records: Any, customer_list: Any | None) 
         customer_list: As for ``match_customers``.
 
     Returns:
-        The same rows with ``_ik_listed_at``, ``_ik_listed_by`` (the end of that day), ``_ik_listed_since`` (the day
-        of the list, where it has no time) and ``_ik_has_left``.
+        The same rows with ``_ik_listed_at``, ``_ik_listed_by`` (the end of that day), ``_ik_listed_since`` (if unknown,
+        the day of the list) and ``_ik_has_left``.
     """
     if customer_list is None:
         nulls = dict.fromkeys((LISTED_AT, LISTED_BY, SINCE), nw.lit(None, _TIME))
         return histories.with_columns(**nulls, **{HAS_LEFT: nw.lit(value=False)})
     matches = match_customers(records, customer_list).group_by("customer_id")
     matches = matches.agg(nw.col(LISTED_AT).max(), nw.col(SINCE).max())
-    whole = customer_list.select(_ik_list_at=nw.col("snapshot_at").max())
+    newest = customer_list.select(_ik_list_at=nw.col("snapshot_at").max())
     frame = histories.join(matches, left_on="_ik_customer", right_on="customer_id", how="left")
     frame = frame.join(_associated(records), left_on="_ik_customer", right_on="customer_id", how="left")
-    frame = frame.join(whole, how="cross")
+    frame = frame.join(newest, how="cross")
     frame = frame.with_columns(end_of_day("_ik_list_at").alias(LISTED_BY))
     is_listed = ~nw.col(LISTED_AT).is_null()
-    # The list does not know the outcome of a newer invitation.
-    was_ours = (nw.col("_ik_ours_at") <= nw.col(LISTED_BY)).fill_null(value=False)
-    was_ours = was_ours & ~(nw.col("_ik_last_at") > nw.col(LISTED_BY)).fill_null(value=False)
-    frame = materialize(frame.with_columns((was_ours & ~is_listed).alias(HAS_LEFT), _ik_stays=was_ours & is_listed))
+    # A newer invitation has no outcome on the list.
+    was_associated = (nw.col("_ik_associated_at") <= nw.col(LISTED_BY)).fill_null(value=False)
+    was_associated = was_associated & ~(nw.col("_ik_last_at") > nw.col(LISTED_BY)).fill_null(value=False)
+    frame = materialize(
+        frame.with_columns((was_associated & ~is_listed).alias(HAS_LEFT), _ik_stays=was_associated & is_listed)
+    )
     left, stays = (count_rows(frame.filter(nw.col(name))) for name in (HAS_LEFT, "_ik_stays"))
     return frame.with_columns(
         nw.coalesce(SINCE, LISTED_AT).alias(SINCE),
         (nw.col(HAS_LEFT) & nw.lit(value=left <= stays)).alias(HAS_LEFT),
         nw.when(is_listed).then(nw.lit(2)).otherwise(nw.col("_ik_association")).cast(nw.Int64).alias("_ik_association"),
-    ).drop("_ik_list_at", "_ik_ours_at", "_ik_stays")
+    ).drop("_ik_list_at", "_ik_associated_at", "_ik_stays")
 
 
 def _associated(records: Any) -> Any:
-    """Return when each customer was associated: its own time, else the time of the snapshot that shows it."""
+    """Return when each customer was associated: the time in the record, else that of its snapshot."""
     associated = records.filter((nw.col("effective_status") == "associated") & ~nw.col("customer_id").is_null())
     at = nw.coalesce(end_of_day("associated_at"), nw.col("snapshot_at"))
-    return associated.with_columns(_ik_ours_at=at).group_by("customer_id").agg(nw.col("_ik_ours_at").max())
+    return associated.with_columns(_ik_associated_at=at).group_by("customer_id").agg(nw.col("_ik_associated_at").max())

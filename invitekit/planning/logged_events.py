@@ -1,4 +1,4 @@
-"""Events that were logged beside the records: resends that were sent, and failures that were resolved."""
+"""Events that are logged in addition to the records: sent resends and resolved failures."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from invitekit.engine.datetimes import end_of_day, literal
 from invitekit.engine.materialize import materialize
 
 OWN_ACCOUNT = "prepaid_partner"
-"""The failure caused by the partner's own account: changing the account resolves all of them."""
+"""The failure that the partner's own account causes: a change of the account resolves all of them."""
 _LATE = "-3d"
 """The longest time from an invitation to the log entry of its resend [assumed]."""
 _EARLY = "1d"
-"""The longest time from the log entry of a resend to its invitation [assumed]: a date means its first second."""
+"""The longest time from the log entry of a resend to its invitation [assumed]; a date means midnight."""
 
 
 def assign_customer(records: Any, events: Any) -> Any:
-    """Set ``customer_id`` of each event to the customer that it belongs to; null where there is none.
+    """Set ``customer_id`` of each event to the customer that it belongs to; null if there is none.
 
-    The ``customer_id`` of an event decides, because a later file may reuse a record ID. Without one, or if no record is
-    of that customer any more, the event belongs to the one customer that has its record.
+    The ``customer_id`` of an event takes precedence, because a later file may reuse a record ID. Without one, or if
+    that customer has no records any more, the event belongs to the only customer with its record ID.
 
     Args:
-        records: What ``resolve`` returns, as a Narwhals frame.
-        events: A Narwhals frame of the same engine with ``record_id``, and ``customer_id`` where it is known.
+        records: The result of ``resolve``, as a Narwhals frame.
+        events: A Narwhals frame of the same engine with ``record_id``, and ``customer_id`` if known.
     """
     names = events.collect_schema().names()
     if "customer_id" not in names:
@@ -43,24 +43,24 @@ def assign_customer(records: Any, events: Any) -> Any:
 
 
 def resolve_logged(records: Any, events: Any, *columns: str) -> Any:
-    """Return the distinct events of each customer: ``customer_id`` and the columns; the others are left out.
+    """Return the distinct events of each customer: ``customer_id`` and the columns. Other events are left out.
 
     Args:
         records: As for ``assign_customer``.
         events: As for ``assign_customer``.
-        columns: What distinguishes two events of a customer.
+        columns: The columns that distinguish two events of a customer.
     """
     assigned = assign_customer(records, events).filter(~nw.col("customer_id").is_null())
     return materialize(assigned.group_by("customer_id", *columns).agg().select("customer_id", *columns))
 
 
 def with_sent(histories: Any, records: Any, sent: Any) -> Any:
-    """Add the logged resends that no snapshot shows (no invitation is dated near them) to ``attempts``.
+    """Add the logged resends that are in no snapshot, by their date, to ``attempts``.
 
     Args:
         histories: One row per customer: ``_ik_customer, _ik_last_at, attempts``.
-        records: What ``resolve`` returns, as a Narwhals frame.
-        sent: What ``resolve_logged`` returns: ``customer_id, sent_at``.
+        records: The result of ``resolve``, as a Narwhals frame.
+        sent: The result of ``resolve_logged``: ``customer_id, sent_at``.
     """
     logged = sent.group_by("customer_id").agg(_ik_logged=nw.len(), _ik_logged_at=nw.col("sent_at").max())
     logged = logged.join(_count_shown(records, sent), on="customer_id", how="left")
@@ -72,7 +72,7 @@ def with_sent(histories: Any, records: Any, sent: Any) -> Any:
 
 
 def _count_shown(records: Any, sent: Any) -> Any:
-    """Count each customer's invitations that match a logged resend; each matches one."""
+    """Count each customer's invitations that match a logged resend; each matches at most one."""
     pairs = records.select("customer_id", "invitation_sent_at").join(sent, on="customer_id")
     pairs = pairs.filter(
         (nw.col("invitation_sent_at") >= nw.col("sent_at").dt.offset_by(_LATE))
@@ -88,15 +88,14 @@ def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt
 
     Args:
         newest: Some rows of the records.
-        records: What ``resolve`` returns, as a Narwhals frame.
-        resolved: ``record_id, resolved_at``, and where known ``customer_id, failure_code``: a mark with
-            a failure code counts for that failure only. A mark without record and customer is of the partner's own
-            account, and counts for every customer who failed because of it.
+        records: The result of ``resolve``, as a Narwhals frame.
+        resolved: ``record_id, resolved_at``, and if known ``customer_id, failure_code``: a mark with a failure code
+            counts for that failure only. A mark without record and customer is for the partner's own account, and
+            counts for every customer who failed because of it.
         moment: The time that the plan is for; later marks do not count.
 
     Returns:
-        The same rows with ``_ik_resolved_at`` and ``_ik_resolved_by``, the last second of the mark:
-        a date means the end of its day.
+        The same rows with ``_ik_resolved_at``, and ``_ik_resolved_by``: for a date, the end of its day.
     """
     if resolved is None:
         never = nw.lit(None, nw.Datetime("us"))

@@ -1,4 +1,4 @@
-"""Add a decision to every record, from the resolved columns and the logged events."""
+"""Plan resends: add a decision to every record, from the resolved columns and the logged events."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
 from invitekit.engine.frames import as_narwhals
+from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import check_language
 from invitekit.i18n import Language
@@ -79,36 +79,34 @@ def plan_resends(
     who was associated once is never invited again automatically.
 
     Args:
-        records: What ``annotate`` or ``resolve`` returns, of any engine.
-        rules: Pause, attempts, batch size and lives; else ``ResendRules()``.
+        records: The result of ``annotate`` or ``resolve``, of any engine.
+        rules: The rules of the plan; else ``ResendRules()``.
         as_of: The time to plan for; a date means its midnight UTC. Default: now.
-        sent: Resends that were logged, on the same engine: ``record_id, sent_at`` (UTC), and
-            ``customer_id`` where it is known, as a later file may reuse a record ID. Without it, the event belongs to
-            the one customer that has the record.
-        resolved: Resolved failures, on the same engine: ``record_id, resolved_at`` (UTC), and where they are known
-            ``customer_id`` and ``failure_code``. It counts for that failure, if it is not older than the day of the
-            customer's last invitation. A row without record and customer means that the partner's own account was
-            changed: it counts for every customer whose association failed because of it.
-        rejected: The rejected rows that ``load`` returned beside the records, of any engine. A customer in one of them
-            is for review, unless its newest record is from a later snapshot: the row may have a newer state.
+        sent: Logged resends, on the same engine: ``record_id, sent_at`` (UTC), and if known ``customer_id``, because a
+            later file may reuse a record ID. Without it, the event belongs to the only customer with that record ID.
+        resolved: Resolved failures, on the same engine: ``record_id, resolved_at`` (UTC), and if known ``customer_id``
+            and ``failure_code``. A mark counts for that failure, if it is not older than the day of the customer's last
+            invitation. A mark without record and customer means that the partner's own account was changed: it counts
+            for every customer whose association failed because of it.
+        rejected: The rejected rows of ``load``, of any engine. A customer in one of them is for review, because the row
+            may have a newer state, unless the customer's newest record is from a later snapshot.
         customer_list: The newest export of Customer Management, on the same engine: the records of
-            ``load(..., required="associated_at")``. A customer on it is not invited again; one who was
-            associated before it and is not on it has left, and is for review.
-        success_rates: The success rates of resends; else counted in these records.
-        language: Of ``reason`` and ``next_step``: ``en`` or ``zh``.
+            ``load(..., required="associated_at")``. A customer on the list is not invited again. A customer who was
+            associated before the list and is not on it has left, and is for review.
+        success_rates: The success rates of resends; else they are counted in these records.
+        language: The language of ``reason`` and ``next_step``: ``en`` or ``zh``.
 
     Returns:
         The same rows on the same engine (order as in ``annotate``), with the columns of
         ``schema.PLAN``: ``customer_id`` as in ``resolve``; ``decision`` (one of ``schema.DECISIONS``),
-        ``reason_code, reason, next_step``; ``retry_at`` (UTC: from when a resend is allowed, null where it does not
-        depend on a date); ``attempts`` (invitations so far, logged ones included); and for those to invite again
-        ``rank`` and ``batch`` (from 1), ``chance, chance_low, chance_high`` (0 to 1, 90 % interval)
-        and ``chance_from`` (the group they come from; ``none`` without enough history); and on every
-        row ``planned_at`` (``as_of``, to the second) and ``plan_rules`` (the rules as JSON): they stay
-        when the plan is filtered or stored.
+        ``reason_code, reason, next_step``; ``retry_at`` (UTC: when a resend is allowed, null if that does not depend on
+        a date); ``attempts`` (invitations so far, logged ones included). Customers to invite again have ``rank`` and
+        ``batch`` (from 1), ``chance, chance_low, chance_high`` (0 to 1, 90 % interval) and ``chance_from`` (the group
+        of resends that they are counted in; ``none`` without enough history). Every row has ``planned_at`` (``as_of``,
+        to the second) and ``plan_rules`` (the rules as JSON), also when the plan is filtered or stored.
 
     Raises:
-        SchemaError: A column that is needed is missing.
+        SchemaError: A required column is missing.
         ArgumentError: ``as_of`` or ``language`` is not valid.
     """
     check_language(language)
@@ -119,8 +117,8 @@ def plan_resends(
     with temp_tables() as persist:
         frame: Any = nw.from_native(cast("Any", with_resolved(records)))
         frame = frame.drop([name for name in _PLAN if name != "customer_id"], strict=False)
-        besides = {"sent": sent, "resolved": resolved, "rejected": rejected, "customer_list": customer_list}
-        known = {name: nw.from_native(cast("Any", one)) for name, one in besides.items() if one is not None}
+        other_inputs = {"sent": sent, "resolved": resolved, "rejected": rejected, "customer_list": customer_list}
+        known = {name: nw.from_native(cast("Any", one)) for name, one in other_inputs.items() if one is not None}
         if success_rates is None:
             success_rates = count_resends(frame.to_native(), as_of=moment, follow_up_days=rules.follow_up_days)
         frame = frame.with_columns(_ik_customer=nw.coalesce("customer_id", "invitation_id"))
@@ -150,7 +148,7 @@ def _decided(
     histories = materialize(with_customer_list(_histories(frame, sent), frame, customer_list))
     present = frame.collect_schema().names()
     optional = [nw.col(n) if n in present else nw.lit(None, kind).alias(n) for n, kind in _OPTIONAL.items()]
-    # Select few columns before filtering: an eager frame copies all that it has.
+    # Select the needed columns before filtering, because an eager frame copies all its columns.
     newest = frame.select(*_OF_RECORDS, *optional).filter(nw.col("is_latest_of_customer"))
     newest = newest.with_columns(_ik_address=address()).drop("is_latest_of_customer", "email")
     newest = with_contradictions(newest, frame).join(histories, on="_ik_customer")
@@ -165,12 +163,12 @@ def _decided(
     newest = with_resolutions(newest, frame, resolved, moment).with_columns(_ik_ends_at=reasons.ends_at(rules))
     newest = newest.with_columns(reason_code=reasons.reason(rules, moment))
     newest = newest.with_columns(retry_at=reasons.retry_at(rules))
-    newest = newest.with_columns(reason_code=reasons.held_back(rules, moment))
+    newest = newest.with_columns(reason_code=reasons.limited(rules, moment))
     return materialize(newest.with_columns(reasons.detail().alias(_DETAIL)))
 
 
 def _association() -> Any:
-    """Build the expression of what a record has of an association: 2 the status, 1 only the time."""
+    """Build the expression of a record's association: 2 by its status, 1 by its time only, else 0."""
     dated = nw.when(nw.col("associated_at").is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
     return nw.when(nw.col("effective_status") == "associated").then(nw.lit(2)).otherwise(dated).cast(nw.Int64)
 
@@ -188,12 +186,12 @@ def _histories(frame: Any, sent: Any | None) -> Any:
 
 
 def _with_associations(newest: Any, frame: Any) -> Any:
-    """Add time and snapshot of the earlier association of customers whose newest record has none.
+    """Add time and snapshot of an earlier association, for customers whose newest record is not associated.
 
     ``_ik_associated_by`` is the last second of its time (a date means the end of its day), else its invitation's time.
     """
-    unsure = (nw.col("_ik_association") == 2) & (nw.col("effective_status") != "associated")
-    customers = newest.filter(unsure).select("_ik_customer")
+    was_associated = (nw.col("_ik_association") == 2) & (nw.col("effective_status") != "associated")
+    customers = newest.filter(was_associated).select("_ik_customer")
     records = frame.select("_ik_customer", "effective_status", "snapshot_at", "associated_at", "invited_at",
                            "invitation_sent_at")  # fmt: skip
     records = records.filter(nw.col("effective_status") == "associated").join(customers, on="_ik_customer", how="semi")
@@ -247,17 +245,17 @@ def _with_decisions(frame: Any, rules: ResendRules, moment: dt.datetime, languag
 
 
 def _texts(frame: Any, rules: ResendRules, language: Language) -> Any:
-    """Build a table of the decision and texts of every reason, on the engine of the records."""
+    """Build a table with the decision and the texts of every reason, on the engine of the records."""
     known = reason_texts.read_reasons(language)
     columns = {"reason_code": list(known), "decision": [reason.decision for reason in known.values()]}
     for position, name in enumerate(("reason", "step")):
         parts = [_split(reason.words(rules)[position]) for reason in known.values()]
         columns |= {f"_ik_{name}_{end}": [part[end] for part in parts] for end in ("before", "slot", "after")}
-    return literal_table.table(frame, columns)
+    return literal_table(frame, columns)
 
 
 def _split(text: str) -> dict[str, str]:
-    """Split a text at its placeholder; ``slot``, its name, is empty where it has none."""
+    """Split a text at its placeholder; ``slot``, the name of the placeholder, is empty without one."""
     before, _, rest = text.partition("{")
     slot, _, after = rest.partition("}")
     return {"before": before, "slot": slot, "after": after}

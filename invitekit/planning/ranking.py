@@ -1,6 +1,6 @@
-"""Rank candidates by kind of batch, then by chance and date of a resend, and divide them into batches.
+"""Rank candidates by kind of batch, success rate and date of a resend, and divide them into batches.
 
-Customers who are pre-registered and were never invited come first: they count towards the portal's cap, and their
+Pre-registered customers without an invitation come first: they count towards the portal's cap, and their
 pre-registration ends after 15 days.
 """
 
@@ -11,9 +11,9 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
 from invitekit.engine.datetimes import literal
 from invitekit.engine.frames import as_narwhals
+from invitekit.engine.literal_table import literal_table
 from invitekit.metrics.success_rates import DELAYS, SuccessRate, SuccessRates, delay
 from invitekit.model.resolve import outcome
 from invitekit.model.schema import require
@@ -31,14 +31,14 @@ _NEEDED = ("customer_id", "decision", "reason_code", "rank", "batch")
 
 
 def rank_candidates(candidates: Any, success_rates: SuccessRates, rules: ResendRules, moment: dt.datetime) -> Any:
-    """Return each candidate's chance, rank and batch; of those with one email address, of the best only.
+    """Return the chance, rank and batch of each candidate; of candidates with the same email address, only the best.
 
     Args:
-        candidates: Records that may be invited again, one a customer, with ``_ik_customer``, ``reason_code``,
-            ``retry_at``, ``_ik_last_at`` and ``_ik_address``.
+        candidates: The newest record of each candidate, with ``_ik_customer``, ``reason_code``, ``retry_at``,
+            ``_ik_last_at`` and ``_ik_address``.
         success_rates: The success rates of resends.
-        rules: Batch size, and the least history.
-        moment: When they would be sent.
+        rules: The rules of the plan.
+        moment: The time of the resend.
 
     Returns:
         One row per customer: ``_ik_customer`` and ``COLUMNS``.
@@ -62,15 +62,15 @@ def rank_candidates(candidates: Any, success_rates: SuccessRates, rules: ResendR
 
 
 def select_customers(plan: Frame, customers: Frame, rules: ResendRules | None = None) -> Frame:
-    """Limit the invitations of a plan to chosen customers, in the plan's order and in batches of their own.
+    """Limit the resends of a plan to chosen customers, in the order of the plan and in new batches.
 
-    Records with any other decision stay: work lists need them.
+    Records with any other decision stay, because work lists need them.
 
     Args:
-        plan: What ``plan_resends`` returns.
-        customers: A frame of the same engine with ``customer_id``: the chosen customers. Those whom the plan does
-            not invite again are ignored.
-        rules: Those that the plan was made with; else ``ResendRules()``.
+        plan: The result of ``plan_resends``.
+        customers: A frame of the same engine with the ``customer_id`` of the chosen customers. Customers that the plan
+            does not invite again are ignored.
+        rules: The rules of the plan; else ``ResendRules()``.
 
     Returns:
         The plan's columns; ``rank`` and ``batch`` count from 1 among the chosen.
@@ -91,7 +91,7 @@ def select_customers(plan: Frame, customers: Frame, rules: ResendRules | None = 
 
 
 def kind() -> Any:
-    """Build the expression of the kind of batch of a candidate: one of ``BATCH_KINDS``, by its reason."""
+    """Build the expression of a candidate's kind of batch, one of ``BATCH_KINDS``, from its reason."""
     code = nw.col("reason_code")
     rows = [(code == "not_invited_yet", nw.lit("invite")), (code == "as_reseller", nw.lit("resend_as_reseller"))]
     return first_of(rows, nw.lit("resend_now"))
@@ -103,7 +103,7 @@ def _kind_number() -> Any:
 
 
 def _number(frame: Any, order: list[str], rules: ResendRules) -> Any:
-    """Add ``rank`` and ``batch``, from 1; a batch has candidates of one kind only."""
+    """Add ``rank`` and ``batch``, both from 1; a batch has candidates of one kind only."""
     frame = frame.with_columns(_ik_position=nw.col("_ik_one").cum_sum().over("_ik_kind", order_by=order))
     position = nw.col("_ik_position").cast(nw.Int64)
     sizes = {f"_ik_size_{n}": nw.when(nw.col("_ik_kind") == n).then(position) for n in range(len(BATCH_KINDS) - 1)}
@@ -118,7 +118,7 @@ def _number(frame: Any, order: list[str], rules: ResendRules) -> Any:
 
 
 def _with_chances(frame: Any, success_rates: SuccessRates, rules: ResendRules) -> Any:
-    """Add the success rate of each candidate's group, or that of a wider one if the group is too small."""
+    """Add the success rate of each candidate's group, or of a wider group if that is too small."""
     if success_rates.resends < rules.min_history:
         empty = {name: nw.lit(None, nw.Float64) for name in _ESTIMATES}
         return frame.with_columns(**empty, chance_from=nw.lit(NO_HISTORY))
@@ -127,7 +127,7 @@ def _with_chances(frame: Any, success_rates: SuccessRates, rules: ResendRules) -
     if known:
         cells = {name: [repr(getattr(each, of)) for each in known.values()] for name, of in _ESTIMATES.items()}
         basis = [each.basis for each in known.values()]
-        of_cells = literal_table.table(frame, {_CELL: list(known), **cells, "chance_from": basis})
+        of_cells = literal_table(frame, {_CELL: list(known), **cells, "chance_from": basis})
         frame = frame.join(of_cells, on=_CELL, how="left")
     else:
         frame = frame.with_columns(**{name: nw.lit(None, nw.String) for name in (*_ESTIMATES, "chance_from")})
@@ -136,7 +136,7 @@ def _with_chances(frame: Any, success_rates: SuccessRates, rules: ResendRules) -
 
 
 def _known(success_rates: SuccessRates) -> dict[str, SuccessRate]:
-    """Estimate the success rate of every group with history of its own."""
+    """Estimate the success rate of every group that has enough history."""
     estimates = {
         f"{cause}|{method}|{delay}": success_rates.estimate(cause, method, delay)
         for cause in {c for c, _, _ in success_rates.cells}

@@ -1,4 +1,4 @@
-"""Every reason with its decision and its texts, read from the table beside this file."""
+"""The reasons of a plan with their decisions and texts, from ``reasons.toml``."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from invitekit.model.portal import with_portal_names
 from invitekit.planning.rules import ResendRules
 
 BY_CAUSE = ("failed", "as_reseller", "customer_must_act", "contact_support", "blocked")
-"""Reasons whose text is the cause of the failure."""
+"""Reasons with the cause of the failure as their text."""
 DETAILS = ("row", "day", "word", "mark")
 """Placeholders that differ by customer; a text has at most one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a record gets its decision.
+    """A reason for a decision.
 
     Attributes:
-        code: Its name in ``reason_code``.
+        code: Its value in ``reason_code``.
         decision: One of ``schema.DECISIONS``.
         reason, step: Texts with placeholders: ``{cause}``, ``{advice}``, one of ``DETAILS`` or a rule.
-        many: The reason as a heading over several records, whose causes may differ; empty where it is ``reason``.
+        many: The reason as a heading of several records, whose causes may differ; empty if it is ``reason``.
     """
 
     code: str
@@ -35,14 +35,14 @@ class Reason:
     many: str = ""
 
     def summary(self, rules: ResendRules) -> str:
-        """Return the reason as a heading over several records, whose causes may differ."""
+        """Return the reason as a heading of several records, whose causes may differ."""
         return self.many or self.words(rules)[0]
 
     def words(self, rules: ResendRules) -> tuple[str, str]:
-        """Return reason and next step with the numbers of the rules; placeholders that differ by record stay."""
-        left = {name: f"{{{name}}}" for name in ("cause", "advice", *DETAILS)}
+        """Return reason and next step with the numbers of the rules; placeholders that depend on the record stay."""
+        unchanged = {name: f"{{{name}}}" for name in ("cause", "advice", *DETAILS)}
         numbers = {name: str(value) for name, value in asdict(rules).items()}
-        return self.reason.format(**numbers, **left), self.step.format(**numbers, **left)
+        return self.reason.format(**numbers, **unchanged), self.step.format(**numbers, **unchanged)
 
 
 @cache

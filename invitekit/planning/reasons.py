@@ -1,4 +1,4 @@
-"""The reason of a record: the rules of the plan, each once, in order of priority."""
+"""The reason for each decision: the conditions of the plan, in order of priority."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BY_RULE = {
     "as_reseller": "as_reseller",
     "now": "failed",
 }
-_SETTLED_BY_MARK = ("contact_support", "customer_must_act", "blocked")
+_RESOLVABLE = ("contact_support", "customer_must_act", "blocked")
 
 
 def first_of(rows: list[tuple[Any, Any]], otherwise: Any) -> Any:
@@ -53,16 +53,16 @@ def reason(rules: ResendRules, moment: dt.datetime) -> Any:
         (nw.col("_ik_association") == 1, nw.lit("association_unclear")),
         (~nw.col(VANISHED).is_null(), nw.lit("vanished")),
         (nw.col("is_contradicted"), nw.lit("contradicted")),
-        # Up to a day may be the time zone of another clock.
+        # A difference of up to a day may be due to a time zone.
         (nw.col("_ik_last_at").dt.offset_by("-1d") > as_of, nw.lit("future_date")),
     ]
     return first_of(rows, _by_status(rules, as_of))
 
 
 def _is_association_newer() -> Any:
-    """Build the condition that a customer's association is not older than the state in its newest record."""
+    """Build the condition that a customer's association is not older than its newest record's invitation."""
     sent_at = nw.col("invitation_sent_at")
-    # A later snapshot may show the same invitation as not associated, or no longer associated.
+    # A later snapshot may show that the same invitation is not, or no longer, associated.
     is_withdrawn = (nw.col("_ik_associated_seen") < nw.col("snapshot_at")) & (sent_at <= nw.col("_ik_associated_sent"))
     newer = (nw.col("_ik_associated_by") >= sent_at) & ~is_withdrawn.fill_null(value=False)
     return newer.fill_null(value=False)
@@ -75,7 +75,7 @@ def _by_status(rules: ResendRules, as_of: Any) -> Any:
     known = nw.col("invitation_method").is_in([method.code for method in METHODS])
     unlimited = nw.lit(rules.link_life_days is None)
     ends = nw.col("_ik_ends_at")
-    # Without a time, it is at least as old as the first snapshot that shows it.
+    # A pre-registration without a time is at least as old as the first snapshot with it.
     since = nw.coalesce(_pre_registered_at(), "first_seen_at")
     has_lapsed = _after(since, rules.pre_registration_days) <= as_of
     rows = [
@@ -101,7 +101,7 @@ def _by_failure() -> Any:
     rule, resolved = nw.col("resend_rule"), nw.col("_ik_resolved_by")
     marked = ~resolved.is_null() & (nw.col("_ik_last_at").is_null() | (resolved >= nw.col("_ik_last_at")))
     is_own_account = (nw.col("failure_code") == OWN_ACCOUNT) & (rule == "now")
-    can_be_resolved = [name for name, code in _BY_RULE.items() if code in _SETTLED_BY_MARK]
+    can_be_resolved = [name for name, code in _BY_RULE.items() if code in _RESOLVABLE]
     rows = [
         ((rule.is_in(can_be_resolved) | is_own_account) & marked, nw.lit("marked_resolved")),
         (is_own_account, nw.lit("own_account")),
@@ -112,7 +112,7 @@ def _by_failure() -> Any:
 
 
 def detail() -> Any:
-    """Build the expression that fills a reason's placeholder: a row, a day, a status word or a mark."""
+    """Build the expression for the placeholder of a reason: a row, a day, a status word or a mark."""
     code = nw.col("reason_code")
     known_at = nw.coalesce("_ik_associated_at", "_ik_associated_seen", SINCE).dt.to_string("%Y-%m-%d").fill_null("?")
     mark = nw.concat_str(
@@ -131,13 +131,13 @@ def detail() -> Any:
 
 
 def _pre_registered_at() -> Any:
-    """Build the expression of when a customer was pre-registered; without a time, when the invitation was sent."""
+    """Build the expression of when a customer was pre-registered; if unknown, when it was invited."""
     return nw.coalesce("pre_registered_at", "invited_at")
 
 
 def ends_at(rules: ResendRules) -> Any:
-    """Build the expression of when an invitation expires: its own date, else by the days of the rules."""
-    # A record without a time may be of a later invitation than the known one.
+    """Build the expression of when an invitation expires: its own date, else after the days in the rules."""
+    # A record without a time may belong to a later invitation than the known one.
     sent_at = nw.when(~nw.col("invited_at").is_null()).then(nw.col("invitation_sent_at"))
     email = sent_at.dt.offset_by(f"{rules.email_life_days}d")
     no_limit = nw.lit(None, nw.Datetime("us"))
@@ -147,10 +147,10 @@ def ends_at(rules: ResendRules) -> Any:
 
 
 def retry_at(rules: ResendRules) -> Any:
-    """Build the expression of when a resend is (or first was) allowed; null where it does not depend on a date."""
+    """Build the expression of when a resend is (or was) first allowed; null if it does not depend on a date."""
     rested = _after(nw.col("_ik_last_at"), rules.cool_down_days)
     code = nw.col("reason_code")
-    # A mark, or an expiry by date, may be later than the pause; no other condition has a date.
+    # A mark or an expiry date may be later than the end of the pause; no other condition has a date.
     own = first_of(
         [(code == "marked_resolved", nw.col("_ik_resolved_at")), (code == "expired", nw.col("_ik_ends_at"))],
         nw.lit(None, nw.Datetime("us")),
@@ -164,12 +164,12 @@ def retry_at(rules: ResendRules) -> Any:
     return first_of(rows, nw.lit(None, nw.Datetime("us")))
 
 
-def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
+def limited(rules: ResendRules, moment: dt.datetime) -> Any:
     """Build the expression of a candidate's final reason, after the limits of the rules."""
     code, as_of = nw.col("reason_code"), literal(moment)
     is_candidate, is_unidentified = code.is_in(list(CANDIDATE)), nw.col("customer_id").is_null()
     is_undated = nw.col("_ik_last_at").is_null() & (code != "not_invited_yet") & nw.lit(rules.cool_down_days > 0)
-    # A record without a time may be of a later invitation than the known one.
+    # A record without a time may belong to a later invitation than the known one.
     is_undated = is_undated | (nw.col("invited_at").is_null() & ~nw.col("invitation_sent_at").is_null())
     # A record without an account may belong to any of the customers who share its address.
     has_no_account = nw.col("customer_id").str.starts_with("email:")
@@ -179,7 +179,7 @@ def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
         (nw.col("attempts") >= rules.max_attempts, nw.lit("most_attempts")),
         (is_undated, nw.lit("no_date")),
         (is_resting(rules, moment), nw.lit("cooling_down")),
-        # This customer is not in a pause, but another one with its address is.
+        # Another customer with this address is in a pause.
         (nw.col("_ik_is_taken") | (nw.col("_ik_is_shared") & has_no_account), nw.lit("same_email")),
         (nw.col("retry_at") > as_of, nw.lit("expires_later")),
     ]

@@ -1,4 +1,4 @@
-"""Find the customers whose newest row may have been rejected, so that no older record decides."""
+"""Find customers whose newest row may have been rejected, because an older record must not decide."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
+from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import collect
 from invitekit.model.identity import OWN_ID, address, key, person
 
@@ -23,8 +23,8 @@ _PORTAL, _ACCOUNT, _EMAIL, _PERSON, _ID = "customer:", "account:", "email:", "pe
 _NAME = "name:"
 _CELLS = re.compile(r"""[,;\t|"'\r\n]+""")
 """The separators of the cells of a row that was not split."""
-_MOST_CELLS = 40
-"""Most cells of such a row that are searched."""
+_MAX_CELLS = 40
+"""The most cells of such a row to search."""
 _MOBILE_DIGITS = 7
 """The fewest digits of a mobile number."""
 
@@ -33,27 +33,27 @@ def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any) -> Any
     """Add ``_ik_rejected``: file and row of a rejected row that may be newer than a customer's newest record, or null.
 
     Any key in a rejected row matches a customer: the portal's ID, account name, email address, full name with mobile,
-    or the file's own ID; a name alone matches a customer that is known by name and mobile. A row that could not be
-    split into columns is searched for these keys. The row may be newer unless its snapshot is older than that of the
-    newest record.
+    or record ID. A name without any key matches customers that are identified by name and mobile. A row that could not
+    be split into columns is searched for these keys. The row may be newer unless its snapshot is older than that of
+    the newest record.
 
     Args:
-        newest: One row per customer: ``_ik_customer, snapshot_at`` and the columns that identify it.
+        newest: One row per customer: ``_ik_customer, snapshot_at`` and the key columns.
         frame: All records, with ``_ik_customer``.
         addresses: The email addresses of each customer: ``_ik_customer, _ik_address``.
         rejected: ``COLUMNS``, a Narwhals frame of any engine.
     """
     rows = collect(rejected.select(*COLUMNS)).rows(named=True)
-    named_by = _customer_keys(rows)
+    rows_by_key = _customer_keys(rows)
     labels: dict[str, str] = {}
-    if named_by:
-        for customer, found_key, snapshot in _matches(newest, frame, addresses, list(named_by)):
-            for row in named_by[found_key]:
+    if rows_by_key:
+        for customer, matched_key, snapshot in _matches(newest, frame, addresses, list(rows_by_key)):
+            for row in rows_by_key[matched_key]:
                 if snapshot is None or row["snapshot_at"] is None or row["snapshot_at"] >= snapshot:
                     labels[customer] = max(labels.get(customer, ""), _label(row))
     if not labels:
         return newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
-    table = literal_table.table(newest, {"_ik_customer": list(labels), REJECTED: list(labels.values())})
+    table = literal_table(newest, {"_ik_customer": list(labels), REJECTED: list(labels.values())})
     return newest.join(table, on="_ik_customer", how="left")
 
 
@@ -64,7 +64,7 @@ def _label(row: Mapping[str, Any]) -> str:
 
 def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[tuple[str, str, dt.datetime | None]]:
     """Return each customer that has one of the keys, the key, and the snapshot of the customer's newest record."""
-    wanted = literal_table.table(frame, {_KEY: keys})
+    wanted = literal_table(frame, {_KEY: keys})
     customer = nw.col("_ik_customer")
     sources = [
         newest.select("_ik_customer", customer.alias(_KEY)),
@@ -72,9 +72,9 @@ def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[t
     ]
     if any(one.startswith(_ACCOUNT) for one in keys):
         # A customer with a portal ID is not identified by its account.
-        called = frame.select("_ik_customer", "account_name").filter(customer.str.starts_with(_PORTAL))
+        accounts = frame.select("_ik_customer", "account_name").filter(customer.str.starts_with(_PORTAL))
         account = nw.concat_str([nw.lit(_ACCOUNT), key("account_name")])
-        sources.append(called.select("_ik_customer", account.alias(_KEY)))
+        sources.append(accounts.select("_ik_customer", account.alias(_KEY)))
     if any(one.startswith(_PERSON) for one in keys):
         sources.append(newest.select("_ik_customer", nw.concat_str([nw.lit(_PERSON), person()]).alias(_KEY)))
     if any(one.startswith(_NAME) for one in keys):
@@ -99,20 +99,20 @@ def _customer_keys(rows: list[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
     table = nw.from_dict(columns, schema, backend="polars")
     own_id = nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id"))
     has_key = nw.any_horizontal(*(~key(n).is_null() for n in names if n != "customer_full_name"), ignore_nulls=True)
-    alone = nw.when(~has_key).then(key("customer_full_name"))
+    name_only = nw.when(~has_key).then(key("customer_full_name"))
     prefixed = {_PORTAL: key("portal_customer_id"), _ACCOUNT: key("account_name"), _EMAIL: address(),
-                _PERSON: person(), _ID: own_id, _NAME: alone}  # fmt: skip
+                _PERSON: person(), _ID: own_id, _NAME: name_only}  # fmt: skip
     keys = table.select(nw.concat_str([nw.lit(prefix), value]).alias(prefix) for prefix, value in prefixed.items())
-    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    rows_of: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for (row, _), values in zip(cells, keys.rows(), strict=True):
         for value in values:
             if value is not None:
-                found[value].append(row)
-    return found
+                rows_of[value].append(row)
+    return rows_of
 
 
 def _identifying(content: str) -> Iterator[Mapping[str, str]]:
-    """Yield what may identify the customer of a rejected row: its columns, or each cell of one that was not split."""
+    """Yield possible keys of a rejected row: its columns, or combinations of its cells if it was not split."""
     try:
         columns = json.loads(content)
     except ValueError:
@@ -120,7 +120,7 @@ def _identifying(content: str) -> Iterator[Mapping[str, str]]:
     if isinstance(columns, dict):
         yield {name: str(value) for name, value in columns.items()}
         return
-    cells = [cell.strip() for cell in _CELLS.split(content) if cell.strip()][:_MOST_CELLS]
+    cells = [cell.strip() for cell in _CELLS.split(content) if cell.strip()][:_MAX_CELLS]
     for cell in cells:
         yield dict.fromkeys(("portal_customer_id", "account_name", "email", "record_id"), cell)
         if sum(map(str.isdigit, cell)) >= _MOBILE_DIGITS:

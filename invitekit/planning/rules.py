@@ -1,4 +1,4 @@
-"""The rules that decide who may be invited again, as one value."""
+"""The rules of a plan as one value: when a customer may be invited again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMES = {str(name): name for name in (
     _("pre_registration_days"), _("portal_cap"), _("stale_after_days"), _("vanished_percent"), _("min_history"),
     _("follow_up_days"),
 )}  # fmt: skip
-"""The rules, each by its name."""
+"""The names of the rules, for translation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,14 @@ class ResendRules:
         cool_down_days: Days between two invitations of one customer [assumed]; 0 for none.
         max_attempts: Invitations of one customer in all [assumed].
         batch_size: Customers in one batch [assumed]; never more than ``portal_cap``.
-        email_life_days: How long an email invitation lives (the portal's Chinese FAQ).
-        link_life_days: How long a link, QR code or campaign lives; None: without limit (the same FAQ).
-        pre_registration_days: How long a pre-registration lives (the portal's manual).
+        email_life_days: Days that an email invitation is valid (the portal's Chinese FAQ).
+        link_life_days: Days that a link, QR code or campaign is valid; None: no limit (the same FAQ).
+        pre_registration_days: Days that a pre-registration is valid (the portal's manual).
         portal_cap: Customers pending review or pre-registered at one time (the portal's manual).
-        stale_after_days: Age of the newest export from which a plan warns of it [assumed].
-        vanished_percent: Customers of an account manager, in percent, that may vanish from one export to the next
-            and be for review; if more do, the later export is partial [assumed]. See ``vanished``.
-        min_history: Resends with a known outcome from which the ranking uses them [assumed].
+        stale_after_days: Age of the newest export at which a plan warns of it [assumed].
+        vanished_percent: The largest percentage of an account manager's customers that can vanish from one export to
+            the next and be for review; if more vanish, the later export counts as partial [assumed]. See ``vanished``.
+        min_history: The fewest resends with a known outcome for a ranking by success rate [assumed].
         follow_up_days: Days after which an unused link counts as not used in rates and ranking [assumed].
 
     Raises:
@@ -87,21 +87,21 @@ class ResendRules:
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> ResendRules:
-        """Read rules from a TOML file with any of the attributes; the others have their defaults.
+        """Read rules from a TOML file with any of the attributes; the others keep their defaults.
 
         Raises:
             SourceError: There is no such file, or it is not TOML.
             ArgumentError: A name or a number in it is not valid.
         """
-        given = read_toml(path, "max_attempts = 2")
+        values = read_toml(path, "max_attempts = 2")
         names = [field.name for field in fields(cls)]
-        strange = sorted(set(given) - set(names))
+        strange = sorted(set(values) - set(names))
         if strange:
             raise ArgumentError(
                 _("'{name}' sets {names}.", name=Path(path).name, names=", ".join(strange)),
                 hint=_("use {known}.", known=", ".join(names)),
             )
-        return cls(**given)
+        return cls(**values)
 
     def to_json(self) -> str:
         """Write the rules as one line of JSON: the column ``plan_rules`` of a plan."""
@@ -112,7 +112,7 @@ class ResendRules:
         """Read rules that ``to_json`` wrote.
 
         Raises:
-            ArgumentError: The text is not such rules.
+            ArgumentError: The text is not valid.
         """
         try:
             return cls(**json.loads(text))
@@ -144,17 +144,21 @@ class ResendRules:
         return self.words()
 
     def _lives(self) -> dict[str, Message]:
-        """Return a sentence on how long each kind of invitation lives; only those with a limit."""
+        """Return a sentence on each limit in days, by the name of its rule."""
         return {
             "email_life_days": ngettext(
-                "An email invitation lives {n:,} day.", "An email invitation lives {n:,} days.", self.email_life_days
+                "An email invitation is valid for {n:,} day.",
+                "An email invitation is valid for {n:,} days.",
+                self.email_life_days,
             ),
             "link_life_days": ngettext(
-                "A link or QR code lives {n:,} day.", "A link or QR code lives {n:,} days.", self.link_life_days or 0
+                "A link or QR code is valid for {n:,} day.",
+                "A link or QR code is valid for {n:,} days.",
+                self.link_life_days or 0,
             ),
             "pre_registration_days": ngettext(
-                "A pre-registration lives {n:,} day.",
-                "A pre-registration lives {n:,} days.",
+                "A pre-registration is valid for {n:,} day.",
+                "A pre-registration is valid for {n:,} days.",
                 self.pre_registration_days,
             ),
             "follow_up_days": ngettext(

@@ -1,4 +1,4 @@
-"""The settings of a plan, read from its columns: the rules and the time that it was made for."""
+"""Read the settings of a plan from its columns: its rules and its time."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class PlanSettings:
 
 
 def settings_of(values: Iterable[tuple[Any, Any]]) -> PlanSettings | None:
-    """Return the settings in ``COLUMNS`` of a plan, or None where it has no rows.
+    """Return the settings of a plan, or None if it has no rows.
 
     Args:
-        values: The distinct values of ``COLUMNS``; rows that a join filled with nulls do not count.
+        values: The distinct values of ``COLUMNS``; null rows of a join are ignored.
 
     Raises:
         ArgumentError: Several plans are mixed, or the values are not those of a plan.
@@ -45,7 +45,7 @@ def settings_of(values: Iterable[tuple[Any, Any]]) -> PlanSettings | None:
 def agreed_settings(
     settings: PlanSettings | None, rules: ResendRules | None, as_of: dt.datetime | dt.date | None
 ) -> PlanSettings:
-    """Return a plan's settings, after checking that the caller's are equal; the caller's where the plan has none.
+    """Return a plan's settings, after checking that the caller's are equal; for a plan without rows, the caller's.
 
     Raises:
         ArgumentError: ``rules`` or ``as_of`` differ from the plan's.

@@ -23,10 +23,10 @@ from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.planning.settings import PlanSettings, settings_of
 
 _OPEN = ("pending_review", "pre_registered")
-_HOLD_NO_PLACE = ("pre_registration_lapsed", "vanished")
-"""Reasons of customers with the status pre-registered whose pre-registration has ended."""
+_NOT_OPEN = ("pre_registration_lapsed", "vanished")
+"""Reasons of pre-registered customers whose pre-registration has ended, who do not count towards the cap."""
 _OF_ALL = ("open_customers", "newest_export", "not_in_newest", "may_be_masked", "held_for_own_account")
-"""The counts of all customers, whichever rows were chosen."""
+"""The counts that are always of the whole plan."""
 _NEEDED = ("customer_id", "account_name", "status", "snapshot_at", "decision", "reason_code", "batch", "chance_from",
            *SETTINGS)  # fmt: skip
 
@@ -36,17 +36,17 @@ class PlanSummary:
     """The counts of a plan, and its settings.
 
     Attributes:
-        by_decision: Records by decision, in the order of ``vocabularies.DECISIONS``; all of them.
+        by_decision: Records by decision, for all ``vocabularies.DECISIONS`` in their order.
         by_reason: Records by decision and reason code, most frequent first within a decision.
-        customers: Customers, each by its newest record; unidentified records count as one each.
-        batches: How many batches there are.
-        open_customers: Customers pending review or pre-registered: those that the portal's cap limits.
+        customers: Customers; each unidentified record counts as one.
+        batches: The number of batches.
+        open_customers: Customers pending review or pre-registered, whom the portal's cap limits.
         with_history: Whether candidates were ranked by the results of resends.
-        newest_export: The day of the newest snapshot; None where no record has one.
-        not_in_newest: Customers whose newest record is from an older snapshot, without those who vanished.
+        newest_export: The day of the newest snapshot; None if no record has one.
+        not_in_newest: Customers whose newest record is from an older snapshot, without the vanished ones.
         may_be_masked: Those of them who may be masked rows of the newest export, as no portal ID tells.
         held_for_own_account: Customers on hold until the partner's own account is changed.
-        settings: The rules and the time that the plan was made for; None where it has no rows.
+        settings: The rules and the time of the plan; None if it has no rows.
     """
 
     by_decision: dict[str, int]
@@ -68,39 +68,39 @@ class PlanSummary:
 
     @property
     def by_list(self) -> dict[str, int]:
-        """Customers who are not associated by what is to do: by the codes of ``vocabularies.LISTS``, in its order."""
+        """Customers who are not associated, by the codes of ``vocabularies.LISTS``."""
         return {name: sum(self.by_decision[one] for one in decisions) for name, decisions in DECISIONS_OF.items()}
 
     @property
     def named_by_rejected_rows(self) -> int:
-        """Customers for review because a row that may be newer was rejected."""
+        """Customers for review because of a rejected row that may be newer."""
         return self.by_reason.get(("review", "row_rejected"), 0)
 
     def warnings(self, language: Language = "en", *, own_account: bool = True) -> list[str]:
-        """Return warnings as sentences: the newest export is old, of a later day, masked or partial.
+        """Return warnings as sentences: the newest export is old, from a later day, masked or partial.
 
         Args:
             language: ``en`` or ``zh``.
-            own_account: Include how many are on hold because of the partner's own account, and what releases them.
+            own_account: Include the number of customers on hold because of the partner's own account.
         """
         if self.settings is None:
             return []
-        texts, held = read_warnings(language), self.held_for_own_account
+        texts, on_hold = read_warnings(language), self.held_for_own_account
         masked = self.may_be_masked
         conditions = {
-            "masked": masked, "partial": self.not_in_newest and not masked, "own_account": own_account and held
+            "masked": masked, "partial": self.not_in_newest and not masked, "own_account": own_account and on_hold
         }  # fmt: skip
-        values = {"newest": self.newest_export, "count": f"{masked or self.not_in_newest:,}", "held": f"{held:,}"}
+        values = {"newest": self.newest_export, "count": f"{masked or self.not_in_newest:,}", "held": f"{on_hold:,}"}
         return [
             *age_warnings(self.newest_export, self.settings.as_of, self.settings.rules, language),
-            *(texts[code].format(**values) for code, holds in conditions.items() if holds),
+            *(texts[code].format(**values) for code, is_true in conditions.items() if is_true),
         ]
 
 
 def age_warnings(
     newest_export: dt.date | None, as_of: dt.datetime, rules: ResendRules, language: Language = "en"
 ) -> list[str]:
-    """Return a warning where the newest export is much older than ``as_of``, or of a later day."""
+    """Return a warning if the newest export is much older than ``as_of``, or from a later day."""
     day = as_of.date()
     age = (day - (newest_export or day)).days
     code = "ahead" if age < 0 else "stale" if age >= rules.stale_after_days else None
@@ -111,8 +111,8 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     """Count a plan in one pass.
 
     Args:
-        plan: What ``plan_resends`` returns, of any engine, or a part of its rows.
-        whole: The whole plan, if ``plan`` is a part of it: the portal's cap and the warnings are about all customers.
+        plan: The result of ``plan_resends``, of any engine, or a part of its rows.
+        whole: The whole plan, if ``plan`` is a part of it: the portal's cap and the warnings are for all customers.
 
     Raises:
         SchemaError: The plan lacks a column.
@@ -127,18 +127,18 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     seen_at = nw.col("snapshot_at")
     if frame.collect_schema()["snapshot_at"] == nw.String:  # a plan that was read back from CSV
         seen_at = seen_at.str.slice(0, 10).str.to_datetime(format="%Y-%m-%d")
-    is_open = nw.col("status").is_in(list(_OPEN)) & ~nw.col("reason_code").is_in(list(_HOLD_NO_PLACE))
-    speaks = nw.col("decision") != "superseded"
+    is_open = nw.col("status").is_in(list(_OPEN)) & ~nw.col("reason_code").is_in(list(_NOT_OPEN))
+    is_newest = nw.col("decision") != "superseded"
     is_masked = nw.col("customer_id").is_null() | nw.col("account_name").str.contains(MASKED).fill_null(value=False)
     has_portal_id = nw.col("customer_id").str.starts_with(PORTAL).fill_null(value=False)
-    holds_place = nw.when(is_open & speaks)
+    is_under_cap = nw.when(is_open & is_newest)
     has_chance = nw.when(nw.col("chance_from") != NO_HISTORY)
     counts = (
         frame.with_columns(
-            _ik_open=holds_place.then(nw.lit(1)),
+            _ik_open=is_under_cap.then(nw.lit(1)),
             _ik_known=has_chance.then(nw.lit(1)),
-            _ik_masked=nw.when(speaks & is_masked).then(nw.lit(1)),
-            _ik_unlinked=nw.when(speaks & ~has_portal_id).then(nw.lit(1)),
+            _ik_masked=nw.when(is_newest & is_masked).then(nw.lit(1)),
+            _ik_unlinked=nw.when(is_newest & ~has_portal_id).then(nw.lit(1)),
             _ik_day=day_number(seen_at, frame.implementation),
         )
         .group_by("decision", "reason_code", "_ik_day", *SETTINGS)

@@ -1,4 +1,4 @@
-"""Add the unknown status word of a customer's file, where it can be quoted."""
+"""Add the unknown status word of each customer, if it can be quoted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
+from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import collect
 from invitekit.model.private_text import is_plain_word
 from invitekit.model.unrecognised import unrecognised_texts
@@ -14,11 +14,11 @@ from invitekit.model.vocabularies import STATUSES
 
 WORD = "_ik_word"
 HIDDEN, EMPTY = "…", "-"
-"""Shown instead of a word that may be personal data, and of an empty cell."""
+"""Replacements for a word that may be personal data, and for an empty cell."""
 
 
 def with_words(newest: Any) -> Any:
-    """Add ``_ik_word``: the unknown status word of the file; null where the status is known.
+    """Add ``_ik_word``: the unknown status word of the file; null if the status is known.
 
     Args:
         newest: One row per customer: ``status, unrecognised``.
@@ -29,7 +29,7 @@ def with_words(newest: Any) -> Any:
     words = {text: _status_word(text) for text in collect(distinct)["_ik_cell"].to_list()}
     if not words:
         return newest.with_columns(nw.lit(None, nw.String).alias(WORD))
-    table = literal_table.table(newest, {"_ik_cell": list(words), WORD: list(words.values())})
+    table = literal_table(newest, {"_ik_cell": list(words), WORD: list(words.values())})
     joined = newest.with_columns(_ik_cell=cell).join(table, on="_ik_cell", how="left").drop("_ik_cell")
     return joined.with_columns(nw.when(is_unknown).then(nw.col(WORD)).alias(WORD))
 

@@ -1,6 +1,6 @@
-"""Privacy policies: one action for each column at three levels; a column without an action is not exported."""
+"""Privacy policies: an action for each column at three levels; a column without an action stops the export."""
 
-from invitekit.privacy.actions import ACTIONS, Row, Secrets
+from invitekit.privacy.actions import ACTIONS, Rule, Secrets
 from invitekit.privacy.output_types import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
 from invitekit.privacy.policy import LEVELS, Level, Policy, scrubbed_remarks, shown, standard
 from invitekit.privacy.policy_file import read_policy
@@ -17,7 +17,7 @@ __all__ = [
     "Level",
     "Policy",
     "Range",
-    "Row",
+    "Rule",
     "Secrets",
     "Text",
     "Token",

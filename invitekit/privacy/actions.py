@@ -1,4 +1,4 @@
-"""The actions on a column: one function for each, by name."""
+"""The actions on a column, by name."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from invitekit.privacy.output_types import OTHER, Form, Range, Text, Token, Word
 from invitekit.privacy.tokens import Key, tokens
 
 PLAIN = re.compile("[a-z0-9_-]{1,64}")
-PLAIN_WORDS = "at most 64 of the signs a-z, 0-9, _ and -"
-"""The form of names that a user chooses and that are in the exported file."""
+PLAIN_WORDS = "at most 64 of the characters a-z, 0-9, _ and -"
+"""The pattern of names that a user chooses and that are in the exported file, in words."""
 MASKS = {"email": "***@***"}
-"""The constant shape of a mask; any other column's is ``MASK``."""
+"""The constant mask of a column; of any other column it is ``MASK``."""
 MASK = "***"
 _BANDS = {
     0: "same day", 2: "1 to 2", 7: "3 to 7", 14: "8 to 14", 30: "15 to 30", 61: "31 to 61", 91: "62 to 91",
@@ -28,20 +28,20 @@ _BANDS = {
 }  # fmt: skip
 _BELOW, _ABOVE = "under 0", "over 365"
 BANDS = frozenset({*_BANDS.values(), _BELOW, _ABOVE})
-"""Durations in days. The long ones begin after the most days that one, two, three, six or twelve months have: one
-that began a day earlier would fit one day of a month only, in a snapshot of the last one."""
+"""Bands of durations in days. The long bands begin after the longest one, two, three, six or twelve months: a band that
+began a day earlier could reveal the day of the invitation in some snapshots."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What happens to one column at one level.
+class Rule:
+    """The rule for one column at one level.
 
     Attributes:
         column: The column of the records.
         action: A key of ``ACTIONS``, or ``drop``.
         how: Its variant, such as ``month``.
         into: The name of the released column.
-        form: What it may contain; None for a dropped column.
+        form: The type of the released column; None for a dropped one.
     """
 
     column: str
@@ -52,17 +52,17 @@ class Row:
 
     @property
     def words(self) -> str:
-        """The action as text, such as ``generalise to month``."""
+        """The action as text, such as ``generalise month``."""
         return f"{self.action} {self.how}".strip()
 
 
-def mask(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
+def mask(values: pl.Series, row: Rule, _secret: Secrets) -> pl.Series:
     """Replace every value by one constant mask, whatever its length."""
     shape = pl.lit(MASKS.get(row.column, MASK))
     return pl.select(pl.when(values.is_not_null()).then(shape)).to_series()
 
 
-def pseudonymise(values: pl.Series, row: Row, secret: Secrets) -> pl.Series:
+def pseudonymise(values: pl.Series, row: Rule, secret: Secrets) -> pl.Series:
     """Replace every value by a keyed token; null for values that were masked already or mean nothing."""
     if not isinstance(row.form, Token):
         raise TypeError(row.column)
@@ -70,25 +70,25 @@ def pseudonymise(values: pl.Series, row: Row, secret: Secrets) -> pl.Series:
     return tokens(values, subkey, row.form.prefix, mobile=row.column == "mobile")
 
 
-def generalise(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
-    """Replace every value by a wider one: its month, its country, a frequent word or ``other``."""
+def generalise(values: pl.Series, row: Rule, _secret: Secrets) -> pl.Series:
+    """Replace every value by a more general one: its month, its country, a frequent word or ``other``."""
     return GENERAL[row.how](values, row)
 
 
-def keep(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
-    """Keep words of a finite set, others become ``other``; keep numbers of a range, others become its end."""
+def keep(values: pl.Series, row: Rule, _secret: Secrets) -> pl.Series:
+    """Keep words of a finite set and replace others by ``other``; clip numbers to a range."""
     if isinstance(row.form, Words):
         return _known(values, row)
     if isinstance(row.form, Text):
-        return values  # scrubbed before, where the record's own names are at hand
+        return values  # scrubbed before, when the other columns of the record were available
     if not isinstance(row.form, Range):
         raise TypeError(row.column)
     numbers = values.cast(pl.Float64).fill_nan(None).clip(row.form.least, row.form.most)
     return numbers.cast(pl.Int64) if row.form.whole else numbers
 
 
-def derive(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
-    """Replace each value by a fact about it: that there is one, its failure's code, its mailbox's kind."""
+def derive(values: pl.Series, row: Rule, _secret: Secrets) -> pl.Series:
+    """Replace each value by a fact about it: whether it is filled, its failure code, or its kind of mailbox."""
     return DERIVED[row.how](values)
 
 
@@ -97,14 +97,14 @@ class Secrets:
     """The key and the purpose of tokens.
 
     Raises:
-        ArgumentError: The purpose is not a plain word: it is in the manifest, where no person's name belongs.
+        ArgumentError: The purpose is not a plain word. It is in the manifest, so it must not name a person.
     """
 
     key: Key
     purpose: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the purpose; an empty one is none."""
+        """Check the purpose; an empty one is None."""
         purpose = (self.purpose or "").strip() or None
         if purpose and not PLAIN.fullmatch(purpose):
             raise ArgumentError(
@@ -113,7 +113,7 @@ class Secrets:
         object.__setattr__(self, "purpose", purpose)
 
 
-def _known(values: pl.Series, row: Row) -> pl.Series:
+def _known(values: pl.Series, row: Rule) -> pl.Series:
     if not isinstance(row.form, Words):
         raise TypeError(row.column)
     name = pl.col(values.name)
@@ -121,15 +121,7 @@ def _known(values: pl.Series, row: Row) -> pl.Series:
     return values.to_frame().select(among.otherwise(pl.lit(OTHER))).to_series()
 
 
-def _first_of_month(values: pl.Series, _row: Row) -> pl.Series:
-    return values.dt.month_start().dt.date()
-
-
-def _day(values: pl.Series, _row: Row) -> pl.Series:
-    return values.dt.date()
-
-
-def _band(values: pl.Series, _row: Row) -> pl.Series:
+def _band(values: pl.Series, _row: Rule) -> pl.Series:
     days = pl.col(values.name).fill_nan(None) if values.dtype.is_float() else pl.col(values.name)
     band: Any = pl.when(days < 0).then(pl.lit(_BELOW))
     for most, text in _BANDS.items():
@@ -139,14 +131,14 @@ def _band(values: pl.Series, _row: Row) -> pl.Series:
 
 def _failure_code(values: pl.Series) -> pl.Series:
     known = read_catalogue()
-    found = {text: known.find(text) for text in values.drop_nulls().unique()}
-    codes = [failure.code if failure else OTHER for failure in found.values()]
-    return values.replace_strict(list(found), codes, return_dtype=pl.String) if found else values
+    failures = {text: known.find(text) for text in values.drop_nulls().unique()}
+    codes = [failure.code if failure else OTHER for failure in failures.values()]
+    return values.replace_strict(list(failures), codes, return_dtype=pl.String) if failures else values
 
 
-GENERAL: Mapping[str, Callable[[pl.Series, Row], pl.Series]] = {
-    "month": _first_of_month,
-    "day": _day,
+GENERAL: Mapping[str, Callable[[pl.Series, Rule], pl.Series]] = {
+    "month": lambda values, _row: values.dt.month_start().dt.date(),
+    "day": lambda values, _row: values.dt.date(),
     "days": _band,
     "country": lambda values, _row: country(values),
     "top": _known,
@@ -156,11 +148,11 @@ DERIVED: Mapping[str, Callable[[pl.Series], pl.Series]] = {
     "code": _failure_code,
     "mailbox": mailbox,
 }
-ACTIONS: dict[str, Callable[[pl.Series, Row, Secrets], pl.Series]] = {
+ACTIONS: dict[str, Callable[[pl.Series, Rule, Secrets], pl.Series]] = {
     "mask": mask,
     "pseudonymise": pseudonymise,
     "generalise": generalise,
     "keep": keep,
     "derive": derive,
 }
-"""Each action but ``drop``: a dropped column is not even read."""
+"""All actions except ``drop``: a dropped column is not read."""

@@ -1,8 +1,8 @@
 """Disclosure control by rounding, for published tables of counts.
 
-A count below ten is hidden and every other count is rounded to the nearest ten, each from its own exact
-value: no number depends on another cell, so a total reveals no more of its parts than their rounding does.
-Rates and curves are computed again, from the rounded counts.
+Counts below ten are hidden, and all others are rounded to the nearest ten independently. So no number depends on
+another cell, and a total reveals nothing more about its parts. Rates and curves are computed again from the rounded
+counts.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import polars as pl
 from invitekit.metrics import OTHER
 
 STEP = 10
-"""Counts below it are hidden, all others rounded to it [k of k-anonymity]."""
+"""Counts below it are hidden, all others are rounded to a multiple of it [k of k-anonymity]."""
 Role = Literal["key", "group", "size", "count", "whole", "derived"]
-"""What a column of a table is for.
+"""The role of a column in a table.
 
-``key`` says which row it is, in words that do not come from the data (a stage, a date); ``group`` is a value of
-the data, merged with others where it is small; ``size`` is the count that decides what is small; ``count`` is any
-other count of the row; ``whole`` is a count that several rows share; ``derived`` follows from the counts.
+``key`` identifies a row by a value that is not from the data (a stage, a date); ``group`` is a value of the data, which
+is merged with others if it is small; ``size`` is the count that decides this; ``count`` is any other count of the row;
+``whole`` is a count that several rows share; ``derived`` is computed from the counts.
 """
 Roles = Mapping[str, Role]
 
@@ -36,21 +36,21 @@ def round_count(n: int) -> int | None:
 
 
 def rounded(count: pl.Expr) -> pl.Expr:
-    """Return a column of counts, each as ``round_count`` returns it."""
+    """Build the expression of rounded counts, as ``round_count``."""
     return pl.when(count >= STEP).then((count + STEP // 2) // STEP * STEP)
 
 
 def round_table(table: pl.DataFrame, roles: Roles, *, small_rows: bool = False) -> pl.DataFrame:
-    """Return a table as it may be published: small groups merged, counts rounded, derived columns null.
+    """Return a table that may be published: small groups merged, counts rounded, derived columns null.
 
     Args:
         table: Exact counts.
         roles: The role of every column.
-        small_rows: Whether rows below ten stay, with a null count. A group whose rows are below ten all together
-            is merged with the other such groups; what is below ten even then is left out.
+        small_rows: Whether rows below ten stay, with a null count. Groups with a total below ten are merged; a merged
+            group with a total below ten is left out.
 
     Returns:
-        The rows in their order; of groups, the largest first by their rounded size, then by name, the merged one last.
+        The rows in their order; groups by rounded size, the largest first, then by name, and the merged group last.
 
     Raises:
         LookupError: A column has no role, or a role no column.
@@ -72,12 +72,12 @@ def round_table(table: pl.DataFrame, roles: Roles, *, small_rows: bool = False) 
 
 
 def merge_groups(table: pl.DataFrame, roles: Roles, small: pl.Expr) -> pl.DataFrame:
-    """Return a table with the rows of some groups added up under one name; derived columns are null.
+    """Merge the rows of small groups under one name; derived columns become null.
 
     Args:
         table: Exact counts.
         roles: The role of every column.
-        small: Which rows are of groups to merge.
+        small: The condition for rows of groups to merge.
     """
     groups, keys = _names(roles, "group"), _names(roles, "key")
     counts = [*_names(roles, "size"), *_names(roles, "count")]
@@ -92,4 +92,4 @@ def merge_groups(table: pl.DataFrame, roles: Roles, small: pl.Expr) -> pl.DataFr
 
 
 def _names(roles: Roles, role: Role) -> list[str]:
-    return [name for name, its in roles.items() if its == role]
+    return [name for name, own in roles.items() if own == role]

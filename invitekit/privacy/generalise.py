@@ -28,7 +28,7 @@ _SHORT_NAMES = {
     "CI": ("Ivory Coast",),
     "SA": ("Kingdom of Saudi Arabia", "KSA"),
 }
-"""Names that people use for a country besides those of Unicode's CLDR."""
+"""Names of countries that are not in Unicode's CLDR."""
 
 FREE_MAIL = (
     "163.com", "126.com", "139.com", "189.cn", "21cn.com", "aliyun.com", "aol.com", "foxmail.com", "gmail.com",
@@ -47,7 +47,7 @@ _PUBLIC = {
 
 @cache
 def _countries() -> dict[str, str]:
-    """Return the English name of each country by every name that it is known by, the ISO code included."""
+    """Return the English name of each country by all its known names, the ISO code included."""
     table = tomllib.loads(files("invitekit.privacy").joinpath("countries.toml").read_text(encoding="utf-8"))
     known: dict[str, str] = {}
     for code, (english, chinese) in table.items():
@@ -58,25 +58,25 @@ def _countries() -> dict[str, str]:
 
 @cache
 def country_names() -> frozenset[str]:
-    """Return the English name of every country: the released values, besides ``other``."""
+    """Return all values that ``country`` returns: the English name of every country, and ``other``."""
     return frozenset(_countries().values()) | {OTHER}
 
 
 def country(values: pl.Series) -> pl.Series:
-    """Return the English name of each country named in English, Chinese or by its code; else ``other``."""
+    """Return the English name of each country that is named in English, in Chinese or by its code; else ``other``."""
     known = _countries()
     names = {text: known.get(schema.header_key(text), OTHER) for text in values.drop_nulls().unique()}
     return values.replace_strict(list(names), list(names.values()), return_dtype=pl.String) if names else values
 
 
 def mailbox(values: pl.Series) -> pl.Series:
-    """Return the kind of each address's domain; what is masked or not an address is ``other``."""
+    """Return the kind of each email address by its domain; ``other`` for a masked or invalid address."""
     parts = values.to_frame("email").select(pl.col("email").str.strip_chars().str.splitn("@", 2)).unnest("email")
     domains = parts["field_1"].fill_null("")
     kinds = {domain: _kind(domain.lower()) for domain in domains.unique()}
-    told = domains.replace_strict(list(kinds), list(kinds.values()), return_dtype=pl.String) if kinds else domains
+    kind = domains.replace_strict(list(kinds), list(kinds.values()), return_dtype=pl.String) if kinds else domains
     named = parts["field_0"].fill_null("") != ""
-    return pl.select(pl.when(values.is_not_null()).then(pl.when(named).then(told).otherwise(pl.lit(OTHER)))).to_series()
+    return pl.select(pl.when(values.is_not_null()).then(pl.when(named).then(kind).otherwise(pl.lit(OTHER)))).to_series()
 
 
 def _kind(domain: str) -> str:

@@ -1,4 +1,4 @@
-"""HKDF-SHA256 (RFC 5869) for one key, HMAC-SHA256 (RFC 2104) for many values at once."""
+"""HKDF-SHA256 (RFC 5869) for one key, and HMAC-SHA256 (RFC 2104) for many values at once."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def hkdf_sha256(key: bytes, info: bytes, length: int = _DIGEST, salt: bytes = b"
 
     Args:
         key: The input keying material.
-        info: What the derived key is for; two texts give two unrelated keys.
+        info: The use of the derived key; different texts give unrelated keys.
         length: Bytes of the derived key, 8,160 at most.
-        salt: Optional; none is as many zeros as a digest has bytes.
+        salt: Optional; the default is one zero for each byte of a digest.
     """
     extracted = hmac.digest(salt or bytes(_DIGEST), key, "sha256")
     block, derived = b"", b""
@@ -31,7 +31,7 @@ def hkdf_sha256(key: bytes, info: bytes, length: int = _DIGEST, salt: bytes = b"
 def hmac_sha256(values: pl.Series, key: bytes) -> pl.Series:
     """Compute the HMAC-SHA256 of each text, as 64 hexadecimal digits; null stays null."""
     block = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-    # Each pad is hashed once: a copy of its state costs less than DuckDB, or than Python's hmac for each text.
+    # Each pad is hashed once: copying its state is faster than DuckDB, or Python's hmac for each text.
     inner, outer = (sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
 
     def digest(text: bytes) -> str:

@@ -8,12 +8,12 @@ from typing import Literal
 OTHER = "other"
 """The value that replaces all values that must not be released."""
 LETTERS = "acdeimnpstuvwxyz"
-"""Letters that a token may begin with: never k nor r, which the loader's own record IDs begin with."""
+"""Letters that a token may begin with: without k and r, with which record IDs of ``load`` begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One of these texts; ``open`` if the records chose them: these are compared with every raw value."""
+    """One of these texts; ``open`` if they were chosen from the records, and so are compared with every raw value."""
 
     values: frozenset[str]
     open: bool = False
@@ -29,13 +29,13 @@ class Token:
 
     @property
     def pattern(self) -> str:
-        """The regular expression that the whole of a released text matches."""
+        """The regular expression of a whole token."""
         return f"{self.prefix}[0-9a-f]{{32}}"
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number between two others, both included; a value outside is released as the nearer one.
+    """A number between two others, both included; other numbers are clipped to them.
 
     A rounded count is a multiple of ``step``.
     """
@@ -49,7 +49,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class FirstOf:
-    """A date: the first of its month, or the day itself."""
+    """A date: the first day of its month, or the day itself."""
 
     unit: Literal["day", "month"]
     says = "a date"

@@ -1,8 +1,7 @@
-"""The policy: what happens to each column at each level; a column without a rule stops the export."""
+"""The policy: the rule for each column at each level; a column without a rule stops the export."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,22 +11,23 @@ from invitekit.errors import ArgumentError, PolicyError
 from invitekit.i18n import Message, _
 from invitekit.model import schema
 from invitekit.model.catalogue import NOT_GIVEN, RESERVED_CODES, UNKNOWN_FAILURE, read_catalogue
+from invitekit.model.private_text import MAY_IDENTIFY
 from invitekit.model.vocabularies import UNKNOWN
 from invitekit.privacy import generalise
-from invitekit.privacy.actions import BANDS, MASK, MASKS, Row
+from invitekit.privacy.actions import BANDS, MASK, MASKS, Rule
 from invitekit.privacy.output_types import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
-from invitekit.privacy.policy_limits import problem
+from invitekit.privacy.policy_limits import violation
 
 Level = Literal["masked", "pseudonymised", "aggregated"]
 LEVELS: tuple[Level, ...] = ("masked", "pseudonymised", "aggregated")
 FEWEST = 10
-"""k: fewest customers of a cell of counts, and of a frequent word that is released."""
+"""k: the fewest customers of a cell of counts, and of a frequent word that is released."""
 MOST_WORDS = 20
-"""Most frequent words of a column that are released."""
+"""The most frequent words of a column that are released."""
 
 # fmt: off
 TABLE = (
-    # column, and what happens at the levels masked, pseudonymised and aggregated
+    # column, and its action at the levels masked, pseudonymised and aggregated
     ("record_id",           "drop",               "pseudonymise",       "drop"),
     ("customer_full_name",  "mask",               "pseudonymise",       "drop"),
     ("customer_name",       "mask",               "pseudonymise",       "drop"),
@@ -87,15 +87,15 @@ TABLE = (
     ("plan_rules",          "drop",               "drop",               "drop"),
 )
 # fmt: on
-"""Pseudonymised exports have times only as two months and a band: more would reveal the day.
+"""Pseudonymised exports have two months and a band as times, because more would reveal the day.
 
-Invited in March and associated in April after one day is the 31st; so is an age beside the day on which it was
-counted, and an invitation of April in a snapshot of April the 1st. Released are the month of the
-invitation, that of the snapshot, and the duration in bands. At least ``LEAST_DAYS`` days of the month fit any row: so
-few only if a snapshot of February has a customer who took 15 to 30 days; else at least 15.
+For example, an invitation in March and an association in April one day later reveal 31 March; so do an age with the day
+on which it was counted, and an invitation in April with a snapshot of 1 April. Only the month of the invitation, the
+month of the snapshot and the duration in bands are released. With these, at least ``LEAST_DAYS`` days of the month are
+possible for each row: 13 in a snapshot of February with a duration of 15 to 30 days, else at least 15.
 """
 LEAST_DAYS = 13
-"""The fewest days of the invitation that fit one row; the tests count all pairs of days."""
+"""The fewest possible days of the invitation of a row; a test counts all pairs of days."""
 PREFIXES = {
     "record_id": "i",
     "portal_customer_id": "d",
@@ -107,7 +107,7 @@ PREFIXES = {
     "account_manager": "s",
     "customer_id": "c",
 }  # fmt: skip
-"""The letter that each column's tokens begin with; an extra column's is ``EXTRA_PREFIX``."""
+"""The first letter of each column's tokens; that of an extra column is ``EXTRA_PREFIX``."""
 EXTRA_PREFIX = "x"
 _RANGES = {
     "days_to_associate": Range(0, 3_650),
@@ -121,18 +121,17 @@ _RANGES = {
 _NAMES = {"mailbox": "email_kind", "filled": "has_remarks", "code": "failure_code"}
 _NAMES_OF = {"age_days": "age"}
 _TEXTS = ("cause", "advice", "suggested_operation")
-_PRIVATE = re.compile(r"@|\d{5,}")
 _SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What happens to each column; equal policies are equal values.
+    """The rules for all columns; equal policies are equal values.
 
     Attributes:
         level: ``masked``, ``pseudonymised`` or ``aggregated``.
         rows: One or more rules for each column.
-        fewest: Fewest customers of a cell or a frequent word.
+        fewest: The fewest customers of a cell or a frequent word.
 
     Example:
         >>> standard("pseudonymised").actions("email")
@@ -140,7 +139,7 @@ class Policy:
     """
 
     level: Level
-    rows: tuple[Row, ...]
+    rows: tuple[Rule, ...]
     fewest: int = FEWEST
 
     def __post_init__(self) -> None:
@@ -151,9 +150,9 @@ class Policy:
                 hint=_("for counts, write {fewest} or more.", fewest=FEWEST),
             )
         for position, row in enumerate(self.rows, 1):
-            if wrong := problem(row, _usual(row.column, self.level), self.level):
+            if reason := violation(row, _usual(row.column, self.level), self.level):
                 raise PolicyError(
-                    _("The policy loosens {column}: {reason}.", column=shown(row.column, position), reason=wrong),
+                    _("The policy loosens {column}: {reason}.", column=shown(row.column, position), reason=reason),
                     hint=_("give a stricter row, or drop it."),
                 )
 
@@ -161,34 +160,34 @@ class Policy:
         """Return the actions on a column as text; none for a column without a rule."""
         return tuple(row.words for row in self.rows if row.column == column)
 
-    def with_rows(self, rows: Iterable[Row]) -> Policy:
-        """Return the same policy with these rules instead of its own ones for the same columns."""
-        given = tuple(rows)
-        named = {row.column for row in given}
-        return replace(self, rows=(*(row for row in self.rows if row.column not in named), *given))
+    def with_rows(self, rows: Iterable[Rule]) -> Policy:
+        """Return the policy with these rules, which replace its rules for the same columns."""
+        new = tuple(rows)
+        replaced = {row.column for row in new}
+        return replace(self, rows=(*(row for row in self.rows if row.column not in replaced), *new))
 
-    def applied(self, columns: Iterable[str]) -> tuple[Row, ...]:
+    def applied(self, columns: Iterable[str]) -> tuple[Rule, ...]:
         """Return the rules that release these columns, in order.
 
         Raises:
-            PolicyError: A column has no row, or nothing is left to release.
+            PolicyError: A column has no rule, or no column is left to release.
         """
-        found = list(columns)
-        named = {row.column for row in self.rows}
-        for position, column in enumerate(found, 1):
-            if column not in named:
+        present = list(columns)
+        known = {row.column for row in self.rows}
+        for position, column in enumerate(present, 1):
+            if column not in known:
                 raise PolicyError(
                     _("The policy does not say what happens to {column}.", column=shown(column, position)),
                     hint=_('add a [[column]] row to a policy file: name = "...", action = "drop".'),
                 )
-        rows = [row for column in found for row in self.rows if row.column == column and row.action != "drop"]
-        # The code of a failure is derived from its message only in records that are not annotated.
-        again = ("failure_message", "failure_code") if "failure_code" in found else ()
-        released = tuple(row for row in rows if (row.column, row.into) != again)
+        rows = [row for column in present for row in self.rows if row.column == column and row.action != "drop"]
+        # The failure code is derived from the message only if the records are not annotated.
+        duplicate = ("failure_message", "failure_code") if "failure_code" in present else ()
+        released = tuple(row for row in rows if (row.column, row.into) != duplicate)
         names = [row.into.casefold() for row in released]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise PolicyError(
-                _("The policy releases two columns as '{name}'.", name=repr(twice[0])[1:-1]),
+                _("The policy releases two columns as '{name}'.", name=repr(repeated[0])[1:-1]),
                 hint=_("give one of them another name: into."),
             )
         if not released:
@@ -213,41 +212,41 @@ def standard(level: str = "pseudonymised") -> Policy:
     return Policy(LEVELS[at], tuple(_standard_row(column, actions[at]) for column, *actions in TABLE))
 
 
-def _usual(column: str, level: Level) -> tuple[Row, ...]:
-    """Return the built-in rules of a column; for counts also those of records, as enough customers share a cell."""
+def _usual(column: str, level: Level) -> tuple[Rule, ...]:
+    """Return the built-in rules of a column; for counts also those of pseudonymised records, which a cell groups."""
     at = LEVELS.index(level)
     levels = {at, 1} if level == "aggregated" else {at}
     return tuple(_standard_row(name, actions[n]) for name, *actions in TABLE if name == column for n in levels)
 
 
-def _standard_row(column: str, words: str) -> Row:
+def _standard_row(column: str, words: str) -> Rule:
     action, _, how = words.partition(" ")
     return make_row(column, action, how)
 
 
-def make_row(column: str, action: str, how: str = "", form: Form | None = None, into: str | None = None) -> Row:
-    """Make a rule; by default, the type and the name of the released column follow from the action."""
+def make_row(column: str, action: str, how: str = "", form: Form | None = None, into: str | None = None) -> Rule:
+    """Create a rule; by default, the action determines the type and the name of the released column."""
     if action == "drop":
-        return Row(column, action)
-    return Row(column, action, how, into or _released_name(column, how), form or _FORMS[action](column, how))
+        return Rule(column, action)
+    return Rule(column, action, how, into or _released_name(column, how), form or _FORMS[action](column, how))
 
 
-def scrubbed_remarks() -> Row:
-    """Return the rule that releases remarks as scrubbed text: opt-in, best effort."""
-    return Row("remarks", "keep", "scrubbed", "remarks", Text())
+def scrubbed_remarks() -> Rule:
+    """Return the rule that releases scrubbed remarks: opt-in, best effort."""
+    return Rule("remarks", "keep", "scrubbed", "remarks", Text())
 
 
 def shown(column: str, position: int) -> Message:
-    """Return a column for a message: its position, and its name unless that looks like a person's data."""
+    """Return a column for a message: its position, and its name unless that may be personal data."""
     if name := quotable(column):
         return _("column {position} ('{name}')", position=position, name=name)
     return _("column {position}", position=position)
 
 
 def quotable(column: str) -> str:
-    """Return a column's name as a message may quote it; nothing if it looks like a person's data."""
+    """Return a column's name for a message; empty if it may be personal data."""
     name = column.encode("unicode_escape").decode()
-    return "" if _PRIVATE.search(name) else name[:_SHOWN]
+    return "" if MAY_IDENTIFY.search(name) else name[:_SHOWN]
 
 
 def _released_name(column: str, how: str) -> str:
@@ -261,7 +260,7 @@ def _keep(column: str, _how: str) -> Form:
 
 
 def _words(column: str) -> Iterable[str]:
-    """Return every possible word of a column: its vocabulary, the catalogue's texts, the plan's reasons."""
+    """Return all possible words of a column, from its vocabulary, the catalogue or the reasons of a plan."""
     if column == "reason_code":
         from invitekit.planning.reason_texts import read_reasons  # noqa: PLC0415 - only for plans
 
@@ -272,8 +271,8 @@ def _words(column: str) -> Iterable[str]:
         return [*_codes(), *_words("effective_status")]
     if column in _TEXTS:
         failures = (UNKNOWN_FAILURE, NOT_GIVEN, *read_catalogue().failures)
-        said = [getattr(failure, f"{column}_{language}") for failure in failures for language in ("en", "zh")]
-        return [text for text in said if text]
+        texts = [getattr(failure, f"{column}_{language}") for failure in failures for language in ("en", "zh")]
+        return [text for text in texts if text]
     return [*(value.code for value in schema.BY_NAME[column].values), UNKNOWN]
 
 
@@ -282,7 +281,7 @@ def _codes() -> list[str]:
 
 
 def _general(_column: str, how: str) -> Form:
-    # The words of "top" are chosen from the records, before they are released.
+    # The words of "top" are chosen from the records before the export.
     forms: Mapping[str, Form] = {
         "month": FirstOf("month"),
         "day": FirstOf("day"),

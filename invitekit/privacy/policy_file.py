@@ -24,7 +24,7 @@ HOWS = {
     "keep": (),
     "derive": ("filled", "mailbox", "code"),
 }
-"""Each action that a file may have, and its variants."""
+"""The actions of a policy file, and their variants."""
 _FIELDS = {"name": str, "action": str, "how": str, "into": str, "values": list, "range": list}
 _TOP = ("level", "fewest", "column")
 _LEAST_FEWEST = 3
@@ -33,18 +33,18 @@ _LEAST_FEWEST = 3
 def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Policy:
     """Read a policy file: the policy of the level, with the file's rules for its columns.
 
-    A file has, all optional, ``level``, ``fewest`` (customers in a cell or behind a frequent word, 10) and
-    ``[[column]]`` rows with ``name``, ``action`` (drop, mask, pseudonymise, generalise, keep, derive),
+    All fields are optional: ``level``, ``fewest`` (customers of a cell or a frequent word, 10), and ``[[column]]``
+    rows with ``name``, ``action`` (drop, mask, pseudonymise, generalise, keep, derive),
     ``how`` (generalise: month, day, days, country, top; derive: filled, mailbox, code), ``values`` or
-    ``range`` for ``keep``, and ``into``, another name of the released column, of a-z, 0-9, _ and -.
+    ``range`` for ``keep``, and ``into``, the name of the released column, of a-z, 0-9, _ and -.
 
     Columns that name people, and free text, are never kept. Of another column, up to fifty words of at most forty
-    characters may be kept, none of which looks like a person's name or number. For values that many records share, use
-    ``generalise top``, which requires enough customers for each word. Counts are by listed words only.
+    characters may be kept if none looks like a person's name or number. For values that many records share, use
+    ``generalise top``, which requires enough customers for each word. Counts group by listed words only.
 
     Args:
         path: The file.
-        level: The level; else that of the file, else ``pseudonymised``.
+        level: The level. Default: that of the file, else ``pseudonymised``.
 
     Raises:
         SourceError: The file cannot be read.
@@ -64,11 +64,11 @@ def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Polic
     for number, row in enumerate(data.get("column", []), 1):
         for problem, hint in _problems(row):
             raise PolicyError(_in_row(path, row, number, problem), hint=hint)
-        made = make_row(row["name"], row["action"], row.get("how", ""), _form(row), row.get("into"))
-        if (made.column, made.into) in names:
+        rule = make_row(row["name"], row["action"], row.get("how", ""), _form(row), row.get("into"))
+        if (rule.column, rule.into) in names:
             raise PolicyError(_in_row(path, row, number, _("it is there twice")), hint=_("keep one."))
-        names.add((made.column, made.into))
-        rows.append(made)
+        names.add((rule.column, rule.into))
+        rows.append(rule)
     try:
         return Policy(base.level, base.with_rows(rows).rows, fewest)
     except PolicyError as error:
@@ -101,7 +101,7 @@ def _checked_level(level: object, path: Path) -> Level:
 
 
 def _in_row(path: Path, row: dict[str, Any], number: int, problem: Message) -> Message:
-    """Return what is wrong with a row; its column is named unless that looks like a person's data."""
+    """Return what is wrong with a row; the column is named unless its name may be personal data."""
     column = row.get("name")
     shown = quotable(column) if isinstance(column, str) else ""
     if shown:

@@ -1,4 +1,4 @@
-"""The limits of a user's policy: for identifying columns, it may only be stricter than the built-in one."""
+"""The limits of a user's policy: for identifying columns, it may only be as strict as the built-in one, or stricter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import polars as pl
 
 from invitekit.i18n import Message, _
 from invitekit.model import schema
-from invitekit.privacy.actions import PLAIN, PLAIN_WORDS, Row
+from invitekit.model.private_text import MAY_IDENTIFY
+from invitekit.privacy.actions import PLAIN, PLAIN_WORDS, Rule
 from invitekit.privacy.output_types import OTHER, Range, Words
 from invitekit.privacy.scrub import without_patterns
 from invitekit.privacy.scrub.names import stopwords
@@ -20,30 +21,29 @@ STRICT = {
     "identifier": ("drop", "mask", "pseudonymise", "derive filled", "derive mailbox"),
     "free_text": ("drop", "derive filled", "derive code", "keep scrubbed"),
 }
-"""Allowed actions on a column that names people, and on free text."""
-TELLS_WHEN = ("age_days", "days_to_associate")
-"""Columns that reveal a day, besides the times."""
+"""The allowed actions on columns that identify people, and on free text."""
+REVEALS_DAY = ("age_days", "days_to_associate")
+"""Columns that reveal a day, in addition to the times."""
 WIDEST = 10_000
 MOST_WORDS, LONGEST = 50, 40
-"""The widest range, and the most and longest words: with more, each customer could have its own value."""
-_PRIVATE = re.compile(r"@|\d{5,}")
+"""The widest range, and the most and the longest words: with more, each customer could have a unique value."""
 _NAME = re.compile(rf"[A-Z][^\W_]+(?:[ ,.'-]+[A-Z][^\W_]*)+|[{FREQUENT}]\w{{1,2}}")
 """The pattern of a name: capitalised words, or a frequent Chinese surname and one or two characters."""
 _ALWAYS = ("drop", "mask", "derive filled")
 _NEVER_COUNTED = ("mask", "pseudonymise", "generalise day", "generalise top")
 
 
-def problem(row: Row, usual: Sequence[Row], level: str) -> Message | None:
+def violation(row: Rule, usual: Sequence[Rule], level: str) -> Message | None:
     """Return why a rule reveals too much at a level; None if it is strict enough.
 
     Args:
         row: The rule.
-        usual: The built-in rules of that column at that level, and for counts at the level before.
+        usual: The built-in rules of that column at that level; for counts, also those of ``pseudonymised``.
         level: The level.
     """
     if level == "aggregated" and row.words in _NEVER_COUNTED:
         return _("'{action}' has no groups to count by: keep 'values' or a 'range'", action=row.words)
-    if _called_freely(row):
+    if _has_free_name(row):
         return _("its new name is not a plain word ({form})", form=PLAIN_WORDS)
     if row in usual:
         return None
@@ -55,20 +55,20 @@ def problem(row: Row, usual: Sequence[Row], level: str) -> Message | None:
     return _wide(row, usual)
 
 
-def _allowed(column: schema.Column, usual: Sequence[Row]) -> Sequence[str]:
-    """Return the allowed actions on a built-in column as text."""
+def _allowed(column: schema.Column, usual: Sequence[Rule]) -> Sequence[str]:
+    """Return the allowed actions on a column of the schema as text."""
     if column.privacy in STRICT:
         return STRICT[column.privacy]
     own = {row.words for row in usual}
     if own & {"generalise day"}:
         own.add("generalise month")
-    if column.privacy == "attribute" and column.kind != "time" and column.name not in TELLS_WHEN:
+    if column.privacy == "attribute" and column.kind != "time" and column.name not in REVEALS_DAY:
         own |= {"keep", "generalise top"}
     return (*_ALWAYS, *own)
 
 
-def _wide(row: Row, usual: Sequence[Row]) -> Message | None:
-    """Return why a rule keeps too much: many or long words, a wide range, names of people; else None."""
+def _wide(row: Rule, usual: Sequence[Rule]) -> Message | None:
+    """Return why a rule keeps too much (many or long words, a wide range, names of people); else None."""
     if row.action != "keep" or row.form in [one.form for one in usual]:
         return None
     if isinstance(row.form, Words) and (count := _people(row.form.values)):
@@ -87,21 +87,21 @@ def _wide(row: Row, usual: Sequence[Row]) -> Message | None:
             return None
 
 
-def _called_freely(row: Row) -> bool:
-    """Return whether a rule sets a name that is not the column's header."""
+def _has_free_name(row: Rule) -> bool:
+    """Return whether the name of a released column is neither a plain word nor a safe header of the file."""
     if row.action == "drop" or PLAIN.fullmatch(row.into):
         return False
-    return row.into != row.column or bool(_PRIVATE.search(row.into))
+    return row.into != row.column or bool(MAY_IDENTIFY.search(row.into))
 
 
 def _people(words: Iterable[str]) -> int:
-    """Count the words that look like a person's name: as scrubbing finds them, or by their capitals or surname."""
+    """Count the words that look like a person's name or number, by the scrubbing patterns, capitals or surname."""
     texts = pl.Series(sorted(set(words) - {OTHER}), dtype=pl.String)
     folded = fold(texts)
-    found = without_patterns(folded).ne_missing(folded)
-    return sum(bool(known) or _named(word) for word, known in zip(folded, found, strict=True))
+    matches = without_patterns(folded).ne_missing(folded)
+    return sum(bool(is_match) or _is_name(word) for word, is_match in zip(folded, matches, strict=True))
 
 
-def _named(word: str) -> bool:
+def _is_name(word: str) -> bool:
     parts = re.findall(r"\w+", word.lower())
     return bool(_NAME.fullmatch(word)) and not stopwords() & {word, *parts}

@@ -21,15 +21,15 @@ _LABEL = b"invitekit token v2"
 _LONGEST_BLANK = max(len(text.encode()) for text in schema.SAYS_NOTHING)
 _MASKED = "|".join(schema.MASK_SHAPES)
 _MASK_HINTS = ("*", "...", "##", "??", "xx", "__", "---")
-"""A character of every masked ASCII value: a quick test that saves the full one."""
+"""One of these is in every masked ASCII value: a quick test before the full one."""
 _AROUND_DIGITS = r"[\s()\[\]‐-―-]+"
 """Separators between the digits of a phone number."""
 _REPEATS = 0.6
-"""The share of distinct values up to which it is faster to compute each only once."""
+"""The share of distinct values up to which it is faster to compute each value once."""
 
 
 class Secret:
-    """A text that only its method ``text`` returns: it is in no repr, format, JSON or traceback."""
+    """A text that only its method ``text`` returns: it never appears in a repr, format, JSON or traceback."""
 
     __slots__ = ("_text",)
 
@@ -52,30 +52,30 @@ class Key:
 
     Args:
         material: 32 bytes, not all the same.
-        kept: Whether it is stored; a key for one export has no ID, since no other export has it.
+        stored: Whether it is stored; a key for a single export has no ID.
     """
 
-    __slots__ = ("_kept", "_material")
+    __slots__ = ("_material", "_stored")
 
-    def __init__(self, material: bytes, *, kept: bool = True) -> None:
+    def __init__(self, material: bytes, *, stored: bool = True) -> None:
         if len(material) != _KEY_BYTES:
             raise ArgumentError(_("A key does not have 32 bytes."), hint=_("make one with 'invitekit key new'."))
         if len(set(material)) == 1:
             raise ArgumentError(_("A key repeats a single byte."), hint=_("make one with 'invitekit key new'."))
         self._material = Secret(material.hex())
-        self._kept = kept
+        self._stored = stored
 
     @classmethod
-    def new(cls, *, kept: bool = True) -> Key:
-        """Make a key from the system's random source."""
-        return cls(secrets.token_bytes(_KEY_BYTES), kept=kept)
+    def new(cls, *, stored: bool = True) -> Key:
+        """Create a key from the system's random source."""
+        return cls(secrets.token_bytes(_KEY_BYTES), stored=stored)
 
     @classmethod
     def from_text(cls, text: str) -> Key:
         """Read the 64 hexadecimal digits that ``text()`` returns.
 
         Raises:
-            ArgumentError: It is something else; the text is not quoted.
+            ArgumentError: The text is not valid; it is not quoted.
         """
         digits = text.strip().lower()
         if not _KEY_TEXT.fullmatch(digits):
@@ -87,7 +87,7 @@ class Key:
     @property
     def id(self) -> str | None:
         """Sixteen digits that identify the key; None for a key that is not stored."""
-        return self._derived(b"invitekit key id").text()[:16] if self._kept else None
+        return self._derived(b"invitekit key id").text()[:16] if self._stored else None
 
     def text(self) -> str:
         """Return the key itself, to store it."""
@@ -96,8 +96,8 @@ class Key:
     def subkey(self, column: str, purpose: str | None = None) -> Secret:
         """Derive the key of one column and purpose (HKDF-SHA256), as 64 hexadecimal digits.
 
-        HKDF's info is the label, the column and the purpose, each after its length in four bytes: no two
-        choices of them are the same bytes. No purpose is the empty one; white space at its ends does not count.
+        HKDF's info is the label, the column and the purpose, each after its length in four bytes, so that different
+        values give different bytes. No purpose is the same as an empty one; surrounding white space is ignored.
         """
         parts = (_LABEL, column.encode(), (purpose or "").strip().encode())
         return self._derived(b"".join(len(part).to_bytes(4, "big") + part for part in parts))
@@ -115,27 +115,27 @@ class Key:
 def tokens(values: pl.Series, subkey: Secret, prefix: str, *, mobile: bool = False) -> pl.Series:
     """Return a token for each value: a letter and the first 128 bits of HMAC-SHA256 under the subkey, as hex.
 
-    The HMAC's key is the subkey's 64 digits as ASCII, which fill one block of SHA-256. Values are
-    normalised first (``normalise``); values that mean nothing or were masked already have no token.
+    The HMAC key is the 64 digits of the subkey as ASCII, which fill one block of SHA-256. Values are normalised first
+    (``normalise``); placeholders for empty and masked values have no token.
     """
 
-    def made(some: pl.Series) -> pl.Series:
-        plain = normalise(some, mobile=mobile)  # first, so that no traceback of an error in it has the key
+    def compute(some: pl.Series) -> pl.Series:
+        plain = normalise(some, mobile=mobile)  # before the key is read, so that it is in no traceback
         return prefix + hmac_sha256(plain, subkey.text().encode()).str.slice(0, BITS // 4)
 
-    return each_once(values, made)
+    return each_once(values, compute)
 
 
 def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:
-    """Normalise texts for tokens; only this decides which values are equal.
+    """Normalise texts for tokens: values with the same normalised text have the same token.
 
-    NFKC, without invisible characters and surrounding white space, lower case. Texts that mean nothing
-    (``schema.SAYS_NOTHING``) become null, masked ones too (``schema.MASK_SHAPES``): many customers share them.
+    NFKC, without invisible characters and surrounding white space, lower case. Placeholders (``schema.SAYS_NOTHING``)
+    and masked values (``schema.MASK_SHAPES``) become null, because many customers share them.
 
     Args:
         values: Texts.
-        mobile: Whether they are phone numbers: spaces, hyphens and brackets go. A number without its country's code
-            differs from the one with it, as its country is not known.
+        mobile: Whether they are phone numbers: spaces, hyphens and brackets are removed. The same number with and
+            without a country code is different, because the country is unknown.
     """
     name = pl.col(values.name)
     if not is_ascii(values) or values.str.contains("\0", literal=True).any():
@@ -160,18 +160,18 @@ def is_ascii(values: pl.Series) -> bool:
 
 
 def distinct(values: pl.Series) -> pl.Series:
-    """Return the distinct values if many repeat, else all values, as finding them takes time too."""
+    """Return the distinct values if many repeat, else all values, because finding them takes time."""
     return values.unique() if _repeat(values) else values
 
 
-def each_once(values: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """Apply a function to each value, only once for repeated values; null stays null."""
+def each_once(values: pl.Series, compute: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Apply a function to each value, once for repeated values; null stays null."""
     if not _repeat(values):
-        return make(values)
+        return compute(values)
     once = values.drop_nulls().unique().alias("value")
-    made = once.to_frame().with_columns(make(once).alias("made"))
-    found = values.alias("value").to_frame().join(made, on="value", how="left", maintain_order="left")
-    return found["made"].alias(values.name)
+    computed = once.to_frame().with_columns(compute(once).alias("computed"))
+    joined = values.alias("value").to_frame().join(computed, on="value", how="left", maintain_order="left")
+    return joined["computed"].alias(values.name)
 
 
 def _folded(values: pl.Series) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Write synthetic snapshots of invited customers, none of whom exists."""
+"""Write synthetic snapshots of invited customers, who do not exist."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from invitekit.i18n import Message, _
 from invitekit.ingest.datetimes import EARLIEST, LATEST
 from invitekit.io.atomic_write import os_reason
 from invitekit.io.table_writers import write_table
-from invitekit.sample.cells import COLUMNS, planted, query
+from invitekit.sample.cells import COLUMNS, count_unreadable, query
 from invitekit.sample.lifecycle import BEFORE, Snapshot
 
 FORMATS = {"csv": 0.005, "xlsx": 0.005, "parquet": 0.0}
-"""Each format with its usual share of untidy rows."""
+"""The formats, and the default share of untidy rows of each."""
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "gb18030")
 AS_OF = dt.date(2026, 3, 30)
 FIRST_DAY = dt.date(EARLIEST, 1, 1) + dt.timedelta(days=BEFORE)
 LAST_DAY = dt.date(LATEST, 1, 1) - dt.timedelta(days=8)
-"""The first and last day of a snapshot: invitations sent before and expiries after are still in a loader's years."""
+"""The first and last day of a snapshot: earlier invitations and later expiries are still in the valid years."""
 FIRST_SHARE = 0.7
-"""Size of the first file relative to the last one: a partner's list grows week by week."""
+"""The size of the first file relative to the last one: a partner's list grows week by week."""
 WITH_UNREADABLE = 1000
-"""The size from which a sample that is not clean has rows that cannot be read, in its last file."""
+"""The fewest rows of a sample that has unreadable rows, in its last file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was written: the files, their rows in all, and how many rows were made unreadable on purpose."""
+    """The written files, their number of rows, and how many of these are unreadable on purpose."""
 
     paths: tuple[Path, ...]
     rows: int
@@ -63,25 +63,25 @@ def write_sample(
     (XLSX but for its creation time).
 
     Args:
-        directory: Made if it is missing.
-        rows: Over all files, exactly, unreadable ones included; sizes grow evenly from 0.7 times the
-            last file's, rounded down, and the last file has what is left.
-        seed: Another number gives another set of people.
-        format: ``csv``, ``xlsx`` or ``parquet``; the last two hold typed times.
-        language: Of headers, words and messages: ``en`` or ``zh``.
-        weeks: Files, one a week, the last on ``as_of``; all between 2000-03-01 and 2099-12-24.
+        directory: The folder; created if it is missing.
+        rows: The number of rows in all files together, unreadable ones included. File sizes grow evenly, from 0.7
+            times the size of the last file.
+        seed: Another number gives other people.
+        format: ``csv``, ``xlsx`` or ``parquet``; the last two have typed times.
+        language: The language of headers, words and messages: ``en`` or ``zh``.
+        weeks: The number of files, one a week, the last on ``as_of``; all between 2000-03-01 and 2099-12-24.
         masked: Mask names, mobiles and emails as the portal does; account names stay.
-        dirty: Share of rows with an untidy cell: stray spaces, full-width digits, other forms of
-            times, unknown words; and of 1,000 rows as many as 400 times that stand twice. By default
-            0.005, in Parquet 0. From 1,000 rows on, unless 0, the last file also has rows that cannot
-            be read: one without any name, in CSV one with an impossible day and one with a cell too many.
-        encoding: Of CSV: utf-8, utf-8-sig, utf-16 or gb18030.
+        dirty: The share of rows with an untidy cell: stray spaces, full-width digits, other forms of times, unknown
+            words. 0.4 times that share of rows are duplicates. Default: 0.005, and 0 in Parquet. Unless it is 0, a sample of
+            1,000 rows or more also has unreadable rows in its last file: one without any name, and in CSV one with an
+            impossible day and one with too many cells.
+        encoding: The encoding of CSV: utf-8, utf-8-sig, utf-16 or gb18030.
         as_of: The day of the last snapshot.
         overwrite: Replace files of those names.
         progress: Called before each file with its name, the rows written so far and in all.
 
     Returns:
-        ``Sample(paths, rows, unreadable_rows)``: what a loader should find and refuse.
+        ``Sample(paths, rows, unreadable_rows)``.
 
     Raises:
         ArgumentError: A number, format, language or encoding is not valid, or a day is out of range.
@@ -90,14 +90,14 @@ def write_sample(
     _check(rows, format, language, weeks, dirty, encoding)
     _check_days(weeks, as_of)
     share = FORMATS[format] if dirty is None else dirty
-    place = _make(Path(directory))
+    folder = _create_folder(Path(directory))
     days = [as_of - dt.timedelta(weeks=weeks - 1 - i) for i in range(weeks)]
-    paths = [place / f"history_records_{day}.{format}" for day in days]
-    _refuse_existing(paths, overwrite=overwrite)
+    paths = [folder / f"history_records_{day}.{format}" for day in days]
+    _check_not_existing(paths, overwrite=overwrite)
     unreadable = share > 0 and rows >= WITH_UNREADABLE
     ragged = int(unreadable and format == "csv")
     sizes = _sizes(rows - ragged, weeks)
-    refused = 0
+    rejected = 0
     for number, (day, path) in enumerate(zip(days, paths, strict=True)):
         snapshot = Snapshot(
             day=day, first_day=days[0], previous=tuple(sizes[:number]), rows=sizes[number],
@@ -107,17 +107,17 @@ def write_sample(
         if progress is not None:
             progress(path.name, sum(sizes[:number]), rows)
         _write(snapshot, path, encoding, overwrite=overwrite)
-        refused += planted(snapshot)
-    return Sample(tuple(paths), rows, refused + ragged)
+        rejected += count_unreadable(snapshot)
+    return Sample(tuple(paths), rows, rejected + ragged)
 
 
-def _make(place: Path) -> Path:
+def _create_folder(folder: Path) -> Path:
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        problem = _("The folder '{name}' cannot be made: {reason}.", name=place.name, reason=os_reason(error))
+        problem = _("The folder '{name}' cannot be created: {reason}.", name=folder.name, reason=os_reason(error))
         raise OutputError(problem, hint=_("name another.")) from None
-    return place
+    return folder
 
 
 def _check(rows: int, kind: str, language: str, weeks: int, dirty: float | None, encoding: str) -> None:
@@ -141,13 +141,13 @@ def _check(rows: int, kind: str, language: str, weeks: int, dirty: float | None,
             _("use one of {known}.", known=", ".join(ENCODINGS)),
         ),
     ]
-    for holds, problem, hint in rules:
-        if not holds:
+    for is_valid, problem, hint in rules:
+        if not is_valid:
             raise ArgumentError(problem, hint=hint)
 
 
 def _check_days(weeks: int, as_of: dt.date) -> None:
-    """Check that all times of the snapshots are in the years that a loader accepts."""
+    """Check that all times of the snapshots are in the valid years."""
     if not FIRST_DAY <= as_of <= LAST_DAY:
         raise ArgumentError(
             _("{name} is {value}.", name="as_of", value=as_of),
@@ -162,18 +162,18 @@ def _check_days(weeks: int, as_of: dt.date) -> None:
 
 
 def _sizes(rows: int, weeks: int) -> list[int]:
-    """Split rows over weeks, growing evenly from 0.7 to 1, rounding so that the sum is exact."""
+    """Divide the rows between the weeks, growing evenly from 0.7 to 1, with an exact sum."""
     shares = [FIRST_SHARE + (1 - FIRST_SHARE) * (i / max(weeks - 1, 1)) for i in range(weeks)]
     sizes = [int(rows * share / sum(shares)) for share in shares]
     sizes[-1] += rows - sum(sizes)
     return sizes
 
 
-def _refuse_existing(paths: list[Path], *, overwrite: bool) -> None:
-    there = [path.name for path in paths if path.exists()]
-    if there and not overwrite:
+def _check_not_existing(paths: list[Path], *, overwrite: bool) -> None:
+    existing = [path.name for path in paths if path.exists()]
+    if existing and not overwrite:
         raise OutputError(
-            _("'{name}' exists already.", name=there[0]), hint=_("use --overwrite (overwrite=True) to replace it.")
+            _("'{name}' exists already.", name=existing[0]), hint=_("use --overwrite (overwrite=True) to replace it.")
         )
 
 
@@ -181,12 +181,12 @@ def _write(snapshot: Snapshot, path: Path, encoding: str, *, overwrite: bool) ->
     with duckdb.connect() as con, scratch_dir() as spill:
         con.execute(f"set temp_directory = '{spill}'")
         con.execute("set enable_progress_bar = false")
-        finish: Callable[[Path], None] = lambda part: _finish(part, snapshot, encoding)  # noqa: E731 - one line
+        finish: Callable[[Path], None] = lambda part: _finish(part, snapshot, encoding)  # noqa: E731 - shorter
         write_table(con.sql(query(snapshot)), path, overwrite=overwrite, spreadsheet_safe=False, finish=finish)
 
 
 def _finish(part: Path, snapshot: Snapshot, encoding: str) -> None:
-    """Add what DuckDB does not write: a ragged row, another encoding."""
+    """Apply what DuckDB cannot write: a ragged row, and another encoding."""
     if part.suffix != ".csv":
         return
     if snapshot.unreadable:

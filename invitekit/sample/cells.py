@@ -1,4 +1,4 @@
-"""The cells of a snapshot: columns and their labels, masks, and values that are untidy on purpose."""
+"""The cells of a snapshot: columns and their labels, masks, and untidy values."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ COLUMNS = (
     "remarks", "invitation_method", "association_type", "status", "failure_message", "invited_at", "expires_at",
     "associated_at",
 )  # fmt: skip
-"""What a file of the portal's history has."""
+"""The columns of a file of the portal's History Records."""
 DIRT = (
     "spaces", "no-break space", "upper case", "space after", "full width", "n/a", "dash", "无", "unknown status",
     "no message", "unknown message", "zulu", "offset", "slashes", "serial",
 )  # fmt: skip
-"""What may be untidy about a row; forms of times only where the times of a file are texts."""
+"""Kinds of untidy cells; other forms of times only in files whose times are texts."""
 MASKED = {
     "customer_full_name": "left(company, 1) || '***' || right(company, 1)",
     "customer_name": "left(person, 1) || '***' || case when length(person) > 2 then right(person, 1) else '' end",
     "email": "left(email, 1) || '***@' || split_part(email, '@', 2)",
     "mobile": "regexp_replace(replace(mobile, ' ', ''), '....(....)$', '****\\1')",
 }
-"""Masks as in the portal's export; its exact pattern is not documented [assumed]. Account names stay."""
+"""Masks like those of the portal, whose exact pattern is not documented [assumed]. Account names stay."""
 
 
 def query(s: Snapshot) -> str:
@@ -36,13 +36,13 @@ def query(s: Snapshot) -> str:
     return f"select {shown} from (select *, case when {untidy} else -1 end as dirt from ({states(s)}))"
 
 
-def planted(s: Snapshot) -> int:
-    """Return how many rows this query makes unreadable."""
+def count_unreadable(s: Snapshot) -> int:
+    """Return how many rows of this query are unreadable."""
     return (1 if s.typed_times else 2) if s.unreadable else 0
 
 
 def _shown(name: str, s: Snapshot) -> str:
-    """Return the SQL of a cell with planted faults: a row without any key and, if times are texts, an impossible day."""
+    """Return the SQL of a cell, with an unreadable row without any key and, if times are texts, an impossible day."""
     cell = MASKED[name] if s.masked and name in MASKED else _cell(name, s)
     if s.unreadable and name in UNREADABLE:
         return f"case when place <> {s.rows // 3} then {cell} end"
@@ -77,7 +77,7 @@ def _cell(name: str, s: Snapshot) -> str:
 
 
 def _soil(cell: str, forms: dict[str, str]) -> str:
-    """Return the SQL of a cell that has another form in rows with one of these kinds of dirt."""
+    """Return the SQL of a cell with another form in rows with one of these kinds of untidiness."""
     cases = " ".join(f"when {DIRT.index(kind)} then {form}" for kind, form in forms.items())
     return f"case dirt {cases} else {cell} end"
 
@@ -90,7 +90,7 @@ def _worded(code: str, column: str, s: Snapshot) -> str:
 
 
 def _time(at: str, s: Snapshot, *, untidy: bool = False) -> str:
-    """Return the SQL of a time: typed where the file format has times, else as text, in one form but for dirt."""
+    """Return the SQL of a time: typed if the file format has times, else as text in one form, apart from untidy rows."""
     if s.typed_times:
         return at
     usual = f"strftime({at}, '%Y-%m-%d %H:%M:%S')"

@@ -1,8 +1,8 @@
-"""The life of an invitation, as one SQL query: who, when, how it went, and how it stands on a day.
+"""The life cycle of invitations as one SQL query: customer, times, outcome, and status on a day.
 
-A customer is pre-registered, perhaps reviewed, invited, and then associates, fails, or never
-answers. Everything depends on the invitation's number, so each later day agrees with the earlier ones
-further. A customer is invited again only after an invitation that was sent and led to no association.
+A customer is pre-registered, perhaps reviewed, invited, and then associates, fails, or never answers. All values depend
+on the number of the invitation only, so later snapshots are consistent with earlier ones. A customer is invited again
+only after an invitation that was sent and led to no association.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from invitekit.sample.personas import (
 from invitekit.sample.random_sql import normal, pick, roll, text, weighted
 
 AGAIN = 55
-"""Of 100 invitations that were sent and led to nothing, those sent again: one customer in five is repeated."""
+"""Percentage of sent invitations without association that are sent again: one customer in five is repeated."""
 STALE = 30
-"""Of 100 expired invitations, those whose label still says invited: labels go stale."""
+"""Percentage of expired invitations whose status is still invited: statuses may be stale."""
 BEFORE = 60
-"""Days before the first snapshot in which its invitations were sent."""
+"""Days before the first snapshot over which its invitations are spread."""
 FATES = (("associated", 40), ("failed", 30), ("never", 14), ("silent", 16))
 METHODS = (("email", 62), ("link", 18), ("qr_code", 12), ("campaign", 8))
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One weekly file: its day, the invitations it shows, and how it is written.
+    """One weekly file: its day, its invitations, and its format.
 
-    ``first_rows`` and ``previous`` are the sizes of the first file and of all files before this one.
+    ``previous`` has the sizes of all files before this one.
     """
 
     day: dt.date
@@ -59,7 +59,7 @@ class Snapshot:
 
     @property
     def first_rows(self) -> int:
-        """The size of the first file, from which the distance of a repeated invitation follows."""
+        """The size of the first file, which determines the distance of a repeated invitation."""
         return (*self.previous, self.rows)[0]
 
 
@@ -81,7 +81,7 @@ def states(s: Snapshot) -> str:
 def _invitations(s: Snapshot) -> str:
     """Return the SQL of number, customer and time of all invitations of this snapshot."""
     edges = [0, *s.previous, s.rows]
-    # The first file's invitations spread over the time before it, each later file adds one week's.
+    # The invitations of the first file are spread over the time before it; each later file adds a week.
     spans = [(edges[0], edges[1], -BEFORE, BEFORE)]
     spans += [(a, b, 7 * i, 7) for i, (a, b) in enumerate(pairwise(edges[1:]))]
     cases = " ".join(
@@ -98,12 +98,12 @@ def _invitations(s: Snapshot) -> str:
 
 
 def _earlier(key: str, s: Snapshot) -> str:
-    """Return the SQL of the invitation that this one repeats, at least 12 days older, or null; each once at most."""
+    """Return the SQL of the invitation that this one repeats, at least 12 days older, or null; each at most once."""
     apart, block = s.first_rows // 4, max(s.first_rows // 10, 1)
     # Mirrored within its block, so that distances differ and no two invitations repeat the same one.
-    found = f"({key} - 2 * ({key} % {block}) - {apart} - 1)"
-    again = f"{found} >= 0 and {roll('again', 100, s.seed, key)} < {AGAIN}"
-    return f"case when {again} and {_fate(found, s)} in ('failed', 'silent') then {found} end"
+    earlier = f"({key} - 2 * ({key} % {block}) - {apart} - 1)"
+    again = f"{earlier} >= 0 and {roll('again', 100, s.seed, key)} < {AGAIN}"
+    return f"case when {again} and {_fate(earlier, s)} in ('failed', 'silent') then {earlier} end"
 
 
 def _fate(key: str, s: Snapshot) -> str:
@@ -111,7 +111,7 @@ def _fate(key: str, s: Snapshot) -> str:
 
 
 def _people(s: Snapshot) -> str:
-    """Return the SQL that adds country, names, account, address, mobile and manager of each customer."""
+    """Return the SQL that adds country, names, account, email, mobile and manager of each customer."""
     known = (
         f"select *, {roll('country', 100, s.seed, 'customer')} as c, "
         f"{roll('lead', 100, s.seed)} as lead, {_fate('k', s)} as fate, "
@@ -156,7 +156,7 @@ def _of(c: Culture, what: str, s: Snapshot) -> str:
 
 def _outcomes(s: Snapshot) -> str:
     """Return the SQL that adds when each customer is invited and answers, and the final outcome."""
-    # One email in three waits one to five days as pre-registered; a customer who opens a link is not pre-registered.
+    # One email in three is sent one to five days after the pre-registration; links need no pre-registration.
     waits = f"case when method = 'email' and lead < 33 then 1 + {roll('wait', 400, s.seed)} / 100.0 else 0 end"
     # Log-normal: half of those who associate do so within three days, a few after weeks.
     timed = (
@@ -176,8 +176,8 @@ def _outcomes(s: Snapshot) -> str:
 
 
 def _cause(s: Snapshot) -> str:
-    """Return the SQL of a failure message, by weight: late answers find an expired link, one week a busy portal."""
-    # The failures without a position are the Chinese site's own.
+    """Return the SQL of a weighted failure message: late answers have an expired link, those of one week a busy portal."""
+    # Failures without a position are only on the Chinese site.
     failures = {f.code: f for f in read_catalogue().failures if f.position is not None or s.language == "zh"}
     week = f"invited_at >= timestamp '{s.jump_from}' and invited_at < timestamp '{s.jump_from}' + interval 7 day"
     reseller, referral = (_usual(failures.values(), kind, s) for kind in ("reseller", "referral"))
@@ -189,9 +189,9 @@ def _cause(s: Snapshot) -> str:
 
 
 def _usual(failures: Iterable[Failure], kind: str, s: Snapshot) -> str:
-    """Return the SQL of a message that this association type can have; an expired link follows from a late answer."""
-    met = [f for f in failures if ONLY_TYPE.get(f.code, kind) == kind and f.code != "link_expired"]
-    weights = [(_words(f, s), CAUSE_WEIGHTS.get(f.code, RARE)) for f in met]
+    """Return the SQL of a message for this association type, except an expired link, which late answers have."""
+    possible = [f for f in failures if ONLY_TYPE.get(f.code, kind) == kind and f.code != "link_expired"]
+    weights = [(_words(f, s), CAUSE_WEIGHTS.get(f.code, RARE)) for f in possible]
     return weighted(weights, roll("cause", 100_000, s.seed), 100_000)
 
 

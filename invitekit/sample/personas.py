@@ -1,9 +1,9 @@
-"""Made-up people and companies: the parts that names, addresses and remarks are put together from.
+"""Made-up people and companies: the parts of names, addresses and remarks.
 
-Nobody here exists. Addresses end in names that are reserved for examples (RFC 2606). Mobile numbers
-lie in ranges kept for fiction where a country has one (UK 07700 900xxx by Ofcom, Germany 0171 39200xx
-by the Bundesnetzagentur), elsewhere in runs of zeros that no customer has (China 199 0000 xxxx, Spain
-600 0000xx, Saudi Arabia 50 0000 xxx, Singapore 8000 0xxx): not kept for fiction, only plainly made up.
+Nobody here exists. Email domains are reserved for examples (RFC 2606). Mobile numbers are in ranges that are reserved
+for fiction if a country has one (UK 07700 900xxx by Ofcom, Germany 0171 39200xx by the Bundesnetzagentur), else in runs
+of zeros (China 199 0000 xxxx, Spain 600 0000xx, Saudi Arabia 50 0000 xxx, Singapore 8000 0xxx): these are not reserved,
+but plainly made up.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Culture:
-    """Names, companies and contacts that are usual in a country.
+    """Typical names, companies and contacts of a country.
 
-    ``share`` is out of 100; ``mobile`` is followed by as many digits as ``digits`` says. Of 100
-    invitations that would not have failed, ``failing`` fail after all: many in one country, few in the others.
+    ``share`` is the percentage of customers; ``digits`` is the number of digits after ``mobile``; ``failing`` is the
+    additional percentage of failed invitations: high in one country, low in the others.
     """
 
     country: str
@@ -105,11 +105,11 @@ TAGS = (
 )
 DOMAINS = ("example.com", "example.org", "example.net", "mail.example", "firma.example", "shop.example")
 BOXES = ("info.", "it.", "cloud.", "purchasing.", "office.", "m.muster")
-"""Beginnings of addresses; the customer's number follows, so each address is one customer's."""
+"""Beginnings of email addresses; the customer's number follows, so each address is unique."""
 STRICT_MANAGER = "mgr.novak"
-"""The manager whose customers fail more often."""
+"""The manager with more failed invitations."""
 STRICT_SHARE = 50
-"""Added to ``failing`` for the customers of this manager."""
+"""The additional percentage of failed invitations of this manager."""
 CAUSE_WEIGHTS = {
     "consumption_record": 210,
     "registered_by_other_partner": 170,
@@ -124,7 +124,7 @@ CAUSE_WEIGHTS = {
     "referral_not_in_country": 60,
 }
 RARE = 10
-"""The weight of a cause that is not named above. An expired link has none: it follows from a late answer."""
+"""The weight of any other cause, except an expired link, which late answers have."""
 ONLY_TYPE = {
     "prepaid_partner": "reseller",
     "enterprise_master_account": "reseller",
@@ -134,6 +134,6 @@ ONLY_TYPE = {
     "referral_not_in_contract": "referral",
     "referral_not_in_country": "referral",
 }
-"""Causes whose message speaks of one association type."""
+"""Causes that only one association type can have."""
 JUMP = "system_busy"
-"""The cause that jumps in the week before the last, so that a trend has something to find."""
+"""The cause that is frequent in the second last week, so that a trend shows it."""

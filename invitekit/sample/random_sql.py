@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def roll(question: str, below: int, seed: int, key: str = "k") -> str:
-    """Return the SQL of a whole number from 0 to below ``below``, by key, question and seed only."""
+    """Return the SQL of a whole number from 0 to ``below - 1``, which depends on key, question and seed only."""
     return f"(hash({key}, '{question}', {seed}) % {below})::bigint"
 
 
@@ -17,17 +17,17 @@ def normal(seed: int) -> str:
 
 
 def pick(items: Sequence[str], rolled: str) -> str:
-    """Return the SQL of one of some texts, each equally likely."""
+    """Return the SQL of one of the texts, each equally likely."""
     return f"[{', '.join(map(text, items))}][1 + {rolled} % {len(items)}]"
 
 
 def weighted(items: Iterable[tuple[str, int]], rolled: str, below: int) -> str:
-    """Return the SQL of one of some texts by weight, for a number from 0 to below ``below``."""
-    kept = list(items)
-    whole, reached, cases = sum(weight for _, weight in kept), 0, []
-    for item, weight in kept:
+    """Return the SQL of one of the texts by weight, for a number from 0 to ``below - 1``."""
+    choices = list(items)
+    total, reached, cases = sum(weight for _, weight in choices), 0, []
+    for item, weight in choices:
         reached += weight
-        cases.append(f"when {rolled} < {reached * below // whole} then {text(item)}")
+        cases.append(f"when {rolled} < {reached * below // total} then {text(item)}")
     return f"case {' '.join(cases)} end"
 
 

@@ -13,7 +13,7 @@ from invitekit.export.counts import counted_rows
 from invitekit.export.transform import release
 from invitekit.model import schema
 from invitekit.model.catalogue import read_catalogue
-from invitekit.privacy import FirstOf, Key, Policy, Range, Row, Secrets, Text, Words
+from invitekit.privacy import FirstOf, Key, Policy, Range, Rule, Secrets, Text, Words
 from invitekit.privacy.scrub import KnownNames, scrub_remarks
 from invitekit.widgets.export_payloads import made_up, words
 
@@ -43,7 +43,7 @@ def becomes(columns: Iterable[str], policy: Policy, language: str) -> list[dict[
     return refused + leaves + [_line(name, "drop", language, policy) for name in found if name in gone]
 
 
-def example(row: Row, language: str = "en") -> tuple[str | None, str | None]:
+def example(row: Rule, language: str = "en") -> tuple[str | None, str | None]:
     """Return a made-up value, and its exported form with a key that is used nowhere else."""
     value = _made_up(row, language)
     made = release(pl.DataFrame({row.column: [value]}), [row], Secrets(_key()))[row.into]
@@ -55,16 +55,16 @@ def example(row: Row, language: str = "en") -> tuple[str | None, str | None]:
 
 @cache
 def _key() -> Key:
-    return Key.new(kept=False)
+    return Key.new(stored=False)
 
 
-def _shown(row: Row, language: str, policy: Policy) -> dict[str, Any]:
+def _shown(row: Rule, language: str, policy: Policy) -> dict[str, Any]:
     made_up, shown = example(row, language)
     line = _line(row.column, _action(row), language, policy)
     return line | {"into": row.into, "made_up": made_up, "example": shown, "kind": "leaves"}
 
 
-def _counted(row: Row, language: str, policy: Policy) -> dict[str, Any]:
+def _counted(row: Rule, language: str, policy: Policy) -> dict[str, Any]:
     line = _line(row.into, row.action, language, policy)
     label = words(language)["counted"][row.into].format(fewest=policy.fewest)
     return line | {"label": label, "into": row.into, "kind": "leaves"}
@@ -81,14 +81,14 @@ def _line(column: str, action: str, language: str, policy: Policy) -> dict[str, 
     }
 
 
-def _action(row: Row) -> str:
+def _action(row: Rule) -> str:
     """Return the key of the text for the action on a column."""
     if row.action == "keep" and row.how != "scrubbed":
         return "words" if isinstance(row.form, Words) else "range"
     return row.how or row.action
 
 
-def _made_up(row: Row, language: str) -> Any:
+def _made_up(row: Rule, language: str) -> Any:
     """Return a made-up value for a column."""
     failure = read_catalogue().failures[0]
     known = made_up() | {name: getattr(failure, name)(language) for name in _OF_FAILURE}

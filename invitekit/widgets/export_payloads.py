@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.errors import own_error
-from invitekit.export import GATES, Exported, signer, verify
+from invitekit.export import CHECKS, Exported, describe_signature, verify
 from invitekit.i18n import read_texts, translate
 from invitekit.privacy import Key
 from invitekit.privacy.policy import FEWEST
@@ -40,11 +40,6 @@ def levels(language: str) -> list[dict[str, str]]:
     ]
 
 
-def gates(names: tuple[str, ...], language: str) -> list[str]:
-    """Return the checks that a file passed as text."""
-    return [translate(GATES[name], language) for name in names]
-
-
 def key_words(key_id: str | None, level: str, language: str) -> str:
     """Return which key is used at a level, and what that means; None is a key that is thrown away."""
     name = "key_kept" if key_id else "key_thrown"
@@ -63,8 +58,8 @@ def error_payload(error: BaseException, language: str) -> dict[str, str]:
 def result_payload(done: Exported, language: str) -> dict[str, Any]:
     """Return what was exported."""
     said, path = words(language), done.path
-    emptied, checks = sum(done.emptied.values()), gates(done.gates, language)
-    alike = [one.sentence(done.language) for one in done.alike]
+    nulled = sum(done.nulled.values())
+    uniqueness = [one.sentence(done.language) for one in done.uniqueness]
     return {
         "file": path.name,
         "paths": file_paths(path),
@@ -75,9 +70,9 @@ def result_payload(done: Exported, language: str) -> dict[str, Any]:
             f"{said['sha256']} {done.sha256[:12]}…",
         ],
         "still": said["publish" if done.level == "aggregated" else "still"],
-        "said": [*alike, *([said["emptied"].format(n=f"{emptied:,}")] if emptied else [])],
-        "passed": said["passed"].format(n=len(checks)),
-        "gates": checks,
+        "said": [*uniqueness, *([said["nulled"].format(n=f"{nulled:,}")] if nulled else [])],
+        "passed": said["passed"].format(n=len(done.checks)),
+        "checks": [translate(CHECKS[name], language) for name in done.checks],
     }
 
 
@@ -132,7 +127,10 @@ def verification_payload(path: Path, sha256: str | None, key: Key, language: str
     manifest = verify(path)
     if manifest.sha256 != sha256:
         return {"good": False, "words": words(language)["later"]}
-    return {"good": True, "words": f"{words(language)['verified']} {translate(signer(manifest, key), language)}"}
+    return {
+        "good": True,
+        "words": f"{words(language)['verified']} {translate(describe_signature(manifest, key), language)}",
+    }
 
 
 def _line(row: dict[str, Any], path: Path | None, language: str) -> dict[str, Any]:

@@ -716,7 +716,7 @@ class ExportResult(TypedDict):
     still: str
     said: list[str]
     passed: str
-    gates: list[str]
+    checks: list[str]
 
 
 class History(TypedDict):

@@ -1,4 +1,4 @@
-"""Names in remarks: a record's own in its remark, and those of all customers in every remark."""
+"""Find names in remarks: the names of a record in its own remark, and those of all customers in every remark."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _SHORTEST = 3
 _NUMBER = 7
 """The fewest digits of a number that identifies a person; shorter ones are counts and years."""
 _TWO = 2
-"""A name of this many words is found in reverse order too, if each begins with this many letters."""
+"""A name of two words is also found in reverse order, if each begins with two letters."""
 _LAST = 8
-"""Digits at the end of a phone number that stay the same at home and from abroad."""
+"""The last digits of a phone number, which do not depend on the country prefix."""
 _SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"
-"""Scripts that put no space between words: each sign is a word here, so a name is found anywhere."""
+"""Scripts without spaces between words: each character is a word here, so that names are found anywhere."""
 _ALONE = f"[{_SINGLE}{''.join(MARKS.values())}]"
 WORD = rf"{_ALONE}|[[\p{{L}}\p{{M}}\p{{N}}]--[{_SINGLE}]]+"
 _PIECE = rf"[^{_SINGLE}{''.join(MARKS.values())}\p{{L}}\p{{M}}\p{{N}}]*(?:{WORD})"
 """A word with the gap before it."""
 _MASKED = f"[{''.join(schema.MASK_MARKS)}]"
-"""A character that only a masked value has: the rest of such a value is not a name to look for."""
+"""A character of a masked value, whose other characters are not a name."""
 _LETTERS = [chr(code) for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))]
 _BASES = {letter: unicodedata.normalize("NFD", letter)[0] for letter in _LETTERS}
 _PLAIN = {letter: base for letter, base in _BASES.items() if letter != base and letter.islower()}
 _PLAIN |= {"ae": "a", "oe": "o", "ue": "u", "æ": "a", "œ": "o", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ı": "i"}
-"""The plain letter for each lower-case Latin one with a diacritic, and for what people write in its place."""
+"""The base letter of each lower-case Latin letter with a diacritic, and of its replacement spellings."""
 _LATIN_FORM = (
     "gmbh|ag|kg|kgaa|ohg|ug|ek|mbh|ltd|limited|inc|llc|llp|plc|corp|corporation|co|company|sa|sl|sas|sarl|srl|spa|bv|nv"
     r"|oy|ab|as|pte|pty|sdn|bhd|holdings?|group|verwaltungsgesellschaft|e\.? ?k|s\.? ?[al]|s\.? ?coop"
@@ -58,29 +58,29 @@ def stopwords() -> frozenset[str]:
 class KnownNames:
     """Names that are searched in every text; the time does not depend on their number.
 
-    A name counts if it has three letters or more with a letter among them, or seven digits or more; in scripts
-    without spaces, two signs or more. A single everyday word never does. One of two Latin words is
-    found in the other order too ("Lee, Ada"), a company without its legal form too, and umlauts in any spelling.
+    A name is used if it has three characters or more and at least one letter, or seven digits or more; in scripts
+    without spaces, two characters or more. A single stop word is never used. Names of two Latin words are also found in
+    reverse order ("Lee, Ada"), companies without their legal form, and umlauts in any spelling.
 
     Args:
-        names: Names and accounts; nulls, masked ones and repeats are left out.
+        names: Names and accounts; nulls, masked values and duplicates are ignored.
     """
 
     def __init__(self, names: pl.Series) -> None:
-        self._phrases = _Phrases(names_that_count(names))
+        self._phrases = _Phrases(usable_names(names))
 
     def spans(self, words: Sequence[str]) -> list[Span]:
         """Return the positions of names among the words of a text."""
         return self._phrases.spans(words)
 
 
-def take_out_names(folded: pl.Series, own: Sequence[pl.Series], known: KnownNames) -> pl.Series:
-    """Replace each of the record's own names, and each known one, by a mark.
+def replace_names(folded: pl.Series, own: Sequence[pl.Series], known: KnownNames) -> pl.Series:
+    """Replace each of the record's own names, and each known name, by a mark.
 
     Args:
-        folded: Texts as ``fold`` returns them.
-        own: The record's own values, each column as long as the texts; looked for in their row's text only.
-        known: Looked for in every text.
+        folded: Texts, as ``fold`` returns them.
+        own: The record's own values, each column as long as the texts; searched in the text of the same row.
+        known: Names that are searched in every text.
     """
     columns = [_own_names(column) for column in own]
     cut = pl.DataFrame({"text": folded}).select(
@@ -96,14 +96,14 @@ def take_out_names(folded: pl.Series, own: Sequence[pl.Series], known: KnownName
     return pl.Series(folded.name, marked, dtype=pl.String)
 
 
-def take_out_numbers(folded: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
-    """Replace each of the record's own phone numbers by a mark, whatever is next to it.
+def replace_numbers(folded: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
+    """Replace each of the record's own phone numbers by a mark, even inside a longer number.
 
     Args:
-        folded: Texts as ``fold`` returns them.
+        folded: Texts, as ``fold`` returns them.
         own: Columns as long as the texts.
     """
-    # Patterns went first: few texts still hold so long a number.
+    # After the patterns, few texts still have such a long number.
     rows = folded.str.contains(rf"[0-9]{{{_NUMBER}}}").arg_true()
     texts = folded.gather(rows).to_list()
     for column in own if texts else ():
@@ -116,8 +116,8 @@ def take_out_numbers(folded: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
     return folded.clone().scatter(rows, pl.Series(texts, dtype=pl.String))
 
 
-def names_that_count(names: pl.Series) -> list[Phrase]:
-    """Return the names to look for in the remarks of all records, word by word; see ``KnownNames``."""
+def usable_names(names: pl.Series) -> list[Phrase]:
+    """Return the names to search in all remarks, as lists of words; see ``KnownNames``."""
     values = _named(names).drop_nulls().unique()
     forms = pl.concat([values, _without_form(values)]).unique()
     frame = pl.DataFrame({"value": forms, "words": forms.str.extract_all(WORD)})
@@ -127,14 +127,14 @@ def names_that_count(names: pl.Series) -> list[Phrase]:
     is_named = name.str.contains(r"\p{L}") | (size >= _NUMBER)
     spelled = pl.col("words").list.join(" ")
     plain = _plain(spelled)
-    # A name with umlauts may be an everyday word only without them.
+    # A name with umlauts may be a stop word without them.
     is_common = name.is_in(list(stopwords())) | ((plain != spelled) & plain.is_in(_plain_stopwords()))
     phrases = frame.filter(is_long, is_named, ~is_common).select(plain.str.split(" ")).to_series().to_list()
-    return phrases + [phrase[::-1] for phrase in phrases if _turns(phrase)]
+    return phrases + [phrase[::-1] for phrase in phrases if _is_reversible(phrase)]
 
 
 class _Phrases:
-    """Names as words: finds where one begins in a text, and how many words it has."""
+    """Names as lists of words, with a search for their positions in a text."""
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
         self._known: set[str] = set()
@@ -155,17 +155,17 @@ class _Phrases:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """What to look for of one value of a record: it as a whole, and single words of it."""
+    """The search terms of one value of a record: the whole value, and single words of it."""
 
     phrases: list[Phrase]
     parts: list[str]
 
 
 def _own_names(column: pl.Series) -> list[_Own]:
-    """Return what to look for of each value: it whole, without its legal form, a Chinese given name; and its parts."""
+    """Return the search terms of each value: whole, without legal form, as a Chinese given name; and single words."""
     value, part, common = pl.col("value"), pl.element(), list(stopwords())
     formless = _without_form(_named(column))
-    found = pl.DataFrame({"value": _named(column), "formless": formless}).select(
+    terms = pl.DataFrame({"value": _named(column), "formless": formless}).select(
         phrases=pl.concat_list(
             value,
             pl.when(~pl.col("formless").is_in(common)).then("formless"),
@@ -175,11 +175,11 @@ def _own_names(column: pl.Series) -> list[_Own]:
             _plain(part.filter((part.str.len_chars() >= _SHORTEST) & part.str.contains(r"\p{L}") & ~part.is_in(common)))
         ),
     )  # fmt: skip
-    return [_Own([phrase for phrase in phrases or () if phrase], parts or []) for phrases, parts in found.iter_rows()]
+    return [_Own([phrase for phrase in phrases or () if phrase], parts or []) for phrases, parts in terms.iter_rows()]
 
 
 def _spans(words: Sequence[str], own: Sequence[_Own], known: KnownNames) -> list[Span]:
-    """Return where names stand, in order; names that overlap are one span."""
+    """Return the positions of names, in order; overlapping names are one span."""
     named = known.spans(words) + _Phrases(phrase for one in own for phrase in one.phrases).spans(words)
     parts = {part for one in own for part in one.parts}
     named += [(place, place + 1) for place, word in enumerate(words) if word in parts]
@@ -199,7 +199,7 @@ def _put_marks(text: str, pieces: Sequence[str], spelled: Sequence[str], spans: 
         text: A text.
         pieces: Its words, each with the gap before it.
         spelled: Its words.
-        spans: What is replaced.
+        spans: The words to replace.
     """
     parts, done = [], 0
     for start, end in spans:
@@ -210,7 +210,7 @@ def _put_marks(text: str, pieces: Sequence[str], spelled: Sequence[str], spans: 
 
 
 def _named(values: pl.Series) -> pl.Series:
-    """Return values as they are compared, but for umlauts; null for masked ones and those without letter or digit."""
+    """Normalise values for comparison, except umlauts; null for masked values and those without letters or digits."""
     folded = pl.DataFrame({"value": fold(values)})
     value = pl.col("value")
     tidy = value.str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
@@ -219,12 +219,12 @@ def _named(values: pl.Series) -> pl.Series:
 
 
 def _without_form(values: pl.Series) -> pl.Series:
-    """Remove the legal form from companies' names: people leave it out."""
+    """Remove the legal form from company names, because people often leave it out."""
     return values.str.replace(_FORM, "").str.replace(_CHINESE_FORM, "")
 
 
 def _plain(words: pl.Expr) -> pl.Expr:
-    """Build the expression of lower-case words as they are compared: "müller", "mueller" and "muller" are one."""
+    """Build the expression of lower-case words for comparison: "müller", "mueller" and "muller" are equal."""
     return words.str.replace_many(list(_PLAIN), list(_PLAIN.values()))
 
 
@@ -234,8 +234,8 @@ def _plain_stopwords() -> list[str]:
     return words.select(_plain(pl.col("word"))).to_series().to_list()
 
 
-def _turns(phrase: Phrase) -> bool:
-    """Return whether a name is looked for in the other order: two words of letters, neither an everyday one."""
+def _is_reversible(phrase: Phrase) -> bool:
+    """Return whether a name is also searched in reverse order: two words of letters, neither a stop word."""
     return len(phrase) == _TWO and all(
         len(word) >= _TWO and word[:_TWO].isalpha() and word not in stopwords() for word in phrase
     )

@@ -1,8 +1,8 @@
 """Patterns of personal data in a text, and of harmless text that looks like it, in the order of search.
 
-The texts are folded first (``fold``), so every digit is ASCII and no full-width sign is left. Rust's
-regular expressions look neither ahead nor behind: a row says with its group ``cue`` what stays in front of the
-placeholder, and with ``keep`` what it steps over. ``SHIELDED`` steps over what the row ``shield`` has marked.
+The texts are folded first (``fold``), so all digits are ASCII and there are no full-width characters. Rust's regular
+expressions have no lookaround: the group ``cue`` of a pattern stays in front of the placeholder, and a match of the
+group ``keep`` is not replaced. ``_SHIELDED`` matches harmless text that a pattern without a label has marked.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 
 LABELS = ("email", "mobile", "id", "handle", "link", "name")
 MARKS = {label: chr(0xE010 + place) for place, label in enumerate(LABELS)}
-"""A private-use character for each placeholder during the search: no pattern and no name matches it."""
+"""A private-use character for each placeholder during the search, which no pattern and no name matches."""
 _OPEN = {label: chr(0xE020 + place) for place, label in enumerate(LABELS)}
 _CLOSE = "\ue001"
-"""Characters around the text that a row keeps; with nothing between them, they replace the match."""
+"""Characters around kept text; with nothing between them, they replace the match."""
 _SHIELD, _UNSHIELD = "\ue002", "\ue003"
 _CUES = ("cue", "near", "zh")
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One row: its name, the label that replaces a match (None only marks it), and its pattern.
+    """A pattern: its name, the label that replaces a match (None: harmless text, which is only marked), and its regex.
 
-    ``holds`` is a part of every text that can match: a quick test that saves the search.
+    ``holds`` matches every text that the regex can match: a quick test before the search.
     """
 
     finds: str
@@ -33,7 +33,7 @@ class Pattern:
 
     @property
     def replacement(self) -> str:
-        """The replacement: the cue, then the placeholder or what is kept."""
+        """The replacement: the cue, then the placeholder or the kept text."""
         if self.label is None:
             return f"{_SHIELD}${{0}}{_UNSHIELD}"
         cue = "".join(f"${{{group}}}" for group in _CUES if f"(?P<{group}>" in self.regex)
@@ -42,17 +42,17 @@ class Pattern:
         return f"{cue}{_OPEN[self.label]}${{keep}}{_CLOSE}"
 
 
-def settled() -> dict[str, str]:
-    """Return what replaces the private characters in the end: a mark where no text was kept, else nothing."""
-    found = {sign + _CLOSE: MARKS[label] for label, sign in _OPEN.items()}
-    return found | dict.fromkeys([*_OPEN.values(), _CLOSE, _SHIELD, _UNSHIELD], "")
+def final_replacements() -> dict[str, str]:
+    """Return the final replacements of the private characters: a mark without kept text, else an empty text."""
+    marks = {sign + _CLOSE: MARKS[label] for label, sign in _OPEN.items()}
+    return marks | dict.fromkeys([*_OPEN.values(), _CLOSE, _SHIELD, _UNSHIELD], "")
 
 
 def _any(*parts: str) -> str:
     return f"(?:{'|'.join(parts)})"
 
 
-# The edge of an ASCII word: between Latin or digits and Chinese there is one, as nobody writes a space there.
+# The boundary of an ASCII word. It is also between ASCII and Chinese, where people write no space.
 _B = r"(?-u:\b)"
 _SHIELDED = f"{_SHIELD}[^{_UNSHIELD}]*{_UNSHIELD}"
 _DASH = "‐–—-"
@@ -98,7 +98,7 @@ _ID = _any(
     rf"{_B}[0-9a-f]{{8}}-?(?:[0-9a-f]{{4}}-?){{3}}[0-9a-f]{{12}}{_B}",
 )
 
-# --- What stays: times, amounts, versions, counts ---------------------------------------------------------------
+# --- Harmless text that stays: times, amounts, versions, counts -------------------------------------------------
 _CLOCK = r"[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?(?: ?(?:[ap]m|z|utc|[+-][0-9]{2}:?[0-9]{2}))?"
 _NAMED_MONTH = (
     "(?:jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez|ene|abr|ago|dic)[a-zä]*"  # codespell:ignore
@@ -139,7 +139,7 @@ _AMOUNT = _any(
     rf"{_B}[0-9]+[.,][0-9]{{1,2}} ?%",
 )
 
-# --- What a word before it gives away ---------------------------------------------------------------------------
+# --- Values after a cue word ---------------------------------------------------------------------------
 _SURE = r"(?:号码?|id|name|no\.?|nr\.?)? ?(?:[:=]|是|为) ?"
 _NEAR = r"\.? ?(?:号码?|id|no\.?|nr\.?|number|名)? ?(?:is|ist|es|[:=#]|是|为)? ?"
 _PLAIN = (
@@ -151,7 +151,7 @@ _NUMBERED = r"(?:[a-z][a-z.-]*[0-9_][a-z0-9_.-]*|_[a-z0-9_.-]+|[1-9][0-9]{4,}[a-
 
 
 def _after(cue: str, *, chinese: str) -> str:
-    """A value after its cue word: any where a colon says so, else one that no word looks like."""
+    """Return the pattern of a value after its cue word: any value after a colon, else only unusual words."""
     either = _any(f"{_B}{cue}", chinese)
     return (
         rf"(?P<keep>{_SHIELDED}|{either}{_SURE}{_PLAIN})|(?P<cue>{either}{_SURE}){_NAMED}"

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from invitekit.export import source
+from invitekit.export.customer_numbers import CUSTOMER_NUMBER, with_customer_numbers
 from invitekit.export.source import open_source
-from invitekit.export.whose import WHO, with_who
 from invitekit.model import identity
 from invitekit.model.identity import ALONE, NEEDED
 from tests.conftest import Engine, often
@@ -29,20 +29,20 @@ def records(rows: Sequence[Row]) -> pl.DataFrame:
     )
 
 
-def whose(frame: pl.DataFrame) -> list[int | None]:
-    """Identify in memory and in DuckDB, which have to agree."""
-    (in_memory,) = with_who(open_source(frame, None), ["place"]).batches(["place", WHO])
+def customer_numbers(frame: pl.DataFrame) -> list[int | None]:
+    """Identify customers in memory and in DuckDB, and check that both agree."""
+    (in_memory,) = with_customer_numbers(open_source(frame, None), ["place"]).batches(["place", CUSTOMER_NUMBER])
     with duckdb.connect() as con, contextlib.ExitStack() as ends:
-        opened = with_who(open_source(con.from_arrow(frame.to_arrow()), None), ["place"])
+        opened = with_customer_numbers(open_source(con.from_arrow(frame.to_arrow()), None), ["place"])
         ends.callback(opened.close)
-        (stored,) = opened.batches(["place", WHO])
-    numbers: list[int | None] = in_memory[WHO].to_list()
-    assert groups(numbers) == groups(stored.sort("place")[WHO].to_list())
+        (stored,) = opened.batches(["place", CUSTOMER_NUMBER])
+    numbers: list[int | None] = in_memory[CUSTOMER_NUMBER].to_list()
+    assert groups(numbers) == groups(stored.sort("place")[CUSTOMER_NUMBER].to_list())
     return numbers
 
 
 def groups(keys: Sequence[object]) -> set[frozenset[int]]:
-    """Return which places belong together, whatever stands for it; a null belongs to nothing."""
+    """Return the groups of positions with the same number; null is in no group."""
     found: dict[object, set[int]] = {}
     for place, key in enumerate(keys):
         if key is not None:
@@ -51,9 +51,9 @@ def groups(keys: Sequence[object]) -> set[frozenset[int]]:
 
 
 def merged(frame: pl.DataFrame) -> set[frozenset[int]]:
-    """Merge whatever one person's name and mobile link, the slow and plain way."""
+    """Merge the addresses of each person in a simple way."""
     with pytest.MonkeyPatch.context() as plain:
-        plain.setattr(identity, "_merged", lambda links: links)
+        plain.setattr(identity, "_merge_addresses", lambda links: links)
         named = identity.identify(frame.select(*NEEDED))
     ids = [None if text.startswith(ALONE) else text for text in named["customer_id"]]
     people = [
@@ -88,11 +88,11 @@ def test_people_link_addresses_without_an_account(seed: int, engine: Engine) -> 
     expected = merged(frame)
     known = engine.to_polars(identity.identify(engine(frame))).sort("place")["customer_id"]
     assert groups([None if one.startswith(ALONE) else one for one in known]) == expected
-    assert groups(whose(frame)) == expected
+    assert groups(customer_numbers(frame)) == expected
 
 
 def test_a_chain_of_addresses_and_people_is_one_customer_however_long() -> None:
-    """Each address shares a mobile with the next one, and no two others do."""
+    """Each address shares a mobile number with the next one only."""
     rows: list[Row] = []
     for n in range(40):
         rows += [
@@ -101,14 +101,14 @@ def test_a_chain_of_addresses_and_people_is_one_customer_however_long() -> None:
         ]
     dice = random.Random(3)
     dice.shuffle(rows)
-    assert len(groups(whose(records(rows)))) == 1
+    assert len(groups(customer_numbers(records(rows)))) == 1
 
 
 def test_full_accounts_are_compared_as_tokens_are() -> None:
     rows: list[Row] = [
         (name, None, None, None) for name in ("Solo Ltd", "ｓolo ltd", " SOLO  ltd", "other ltd", "ＯTHER LTD")
     ]
-    assert groups(whose(records(rows))) == {frozenset({0, 1, 2}), frozenset({3, 4})}
+    assert groups(customer_numbers(records(rows))) == {frozenset({0, 1, 2}), frozenset({3, 4})}
 
 
 def test_enums_and_rows_of_many_small_frames_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_enums_and_rows_of_many_small_frames_are_kept(monkeypatch: pytest.Monkey
     )
     with duckdb.connect() as con:
         frame = con.from_arrow(records(rows).with_columns(tags).to_arrow())
-        with contextlib.closing(with_who(open_source(frame, None), ["custom_tag"])) as opened:
-            kept = pl.concat(opened.batches(["custom_tag", WHO]))
-    counted = kept.group_by("custom_tag").agg(pl.len(), pl.col(WHO).n_unique().alias("who")).sort("custom_tag")
+        with contextlib.closing(with_customer_numbers(open_source(frame, None), ["custom_tag"])) as opened:
+            kept = pl.concat(opened.batches(["custom_tag", CUSTOMER_NUMBER]))
+    counted = kept.group_by("custom_tag").agg(pl.len(), pl.col(CUSTOMER_NUMBER).n_unique()).sort("custom_tag")
     assert counted.rows() == [(f"t{n}", 2_000, 100) for n in range(5)]

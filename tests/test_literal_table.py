@@ -1,4 +1,4 @@
-"""Constants beside records: a small table on each engine, letter for letter."""
+"""Tables of constants on each engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
-from invitekit.engine import literal_table
+from invitekit.engine.literal_table import literal_table
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -17,17 +17,17 @@ TEXTS = ["", "plain", "a|b,c\n\x1e\x1f\x00", "'; drop table x; --", '"quoted" \\
 
 
 def table(frame: Any, columns: dict[str, list[str]]) -> list[dict[str, Any]]:
-    made = literal_table.table(nw.from_native(frame), columns)
+    made = literal_table(nw.from_native(frame), columns)
     return list(made.lazy().collect("pyarrow").rows(named=True))
 
 
-def test_texts_come_back_to_the_letter_on_every_engine(engine: Engine) -> None:
+def test_texts_are_unchanged_on_every_engine(engine: Engine) -> None:
     texts = TEXTS if engine.name != "duckdb" else [text.replace("\x00", "") for text in TEXTS]
     rows = table(engine({"status": ["invited", None]}), {"place": [str(n) for n in range(len(texts))], "text": texts})
     assert {row["place"]: row["text"] for row in rows} == {str(n): text for n, text in enumerate(texts)}
 
 
-def test_one_row_and_one_column_are_a_table_too(engine: Engine) -> None:
+def test_a_table_may_have_one_row_and_one_column(engine: Engine) -> None:
     assert table(engine({"status": ["invited"]}), {"only": ["x"]}) == [{"only": "x"}]
 
 
