@@ -1,13 +1,13 @@
-"""Find the customers who are not in later exports although they should be.
+"""Find customers who are missing in later exports although they should be in them.
 
 An export may be partial: filtered, of one account manager, of one month, or of a window that excludes old invitations.
 So a customer counts as vanished only if all of these are true [assumed]:
 
 - A later export has customers of the same account manager (by days, as in ``compare``), one of them known for as long
   or longer.
-- On the day on which the customer was last seen, or a later one, few of the manager's comparable customers were last
-  seen (``vanished_percent`` of the rules, or ``FEW``), and few of all managers together. So a partial export after a
-  complete one brings nobody back: it is not needed to show who is missing.
+- On the day on which the customer was last seen, or on a later one, few of the manager's comparable customers were
+  last seen (``vanished_percent`` of the rules, or ``FEW``), and few of those of all managers together. So a partial
+  export that follows a complete one changes nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
 from invitekit.engine.datetimes import day_number, day_of
+from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import collect, materialize
 from invitekit.planning.rules import ResendRules
 
 FEW = 3
-"""Customers who may always vanish at one time, whatever the percentage [assumed]."""
+"""The number of customers that is always few, whatever the percentage [assumed]."""
 VANISHED = "_ik_vanished_from"
 _MANAGER, _SINCE, _FIRST, _LAST = "_ik_manager", "_ik_since", "_ik_first_day", "_ik_last_day"
 _FROM, _NEXT, _GONE = "_ik_from", "_ik_next", "_ik_gone"
@@ -36,7 +36,7 @@ def with_vanished(newest: Any, rules: ResendRules) -> Any:
     Args:
         newest: One row per customer: ``_ik_customer, customer_id, account_manager, _ik_known_at, _ik_seen_at`` (its
             first and last snapshot), ``invitation_sent_at`` and ``pre_registered_at``.
-        rules: How many may vanish.
+        rules: The rules of the plan.
     """
     known = newest.filter(~nw.col("customer_id").is_null() & ~nw.col("_ik_seen_at").is_null()).select(
         "_ik_customer",
@@ -51,7 +51,7 @@ def with_vanished(newest: Any, rules: ResendRules) -> Any:
     if not shown:
         return newest.with_columns(nw.lit(None, nw.String).alias(VANISHED))
     names = (_MANAGER, _GONE, _LAST, VANISHED)
-    table = literal_table.table(newest, dict(zip(names, zip(*shown, strict=True), strict=True)))
+    table = literal_table(newest, dict(zip(names, zip(*shown, strict=True), strict=True)))
     table = table.with_columns(nw.col(_GONE, _LAST).cast(nw.Int64)).join(later, on=[_MANAGER, _LAST])
     table = table.select(_MANAGER, _FROM, VANISHED, nw.col(_GONE).alias(_LAST))
     gone = known.join(table, on=[_MANAGER, _LAST]).filter(nw.col(_SINCE) >= nw.col(_FROM))
