@@ -85,7 +85,7 @@ def test_a_choice_of_more_values_than_are_listed_waits_for_the_kernel(answers: A
 def test_too_many_sums_are_not_sent(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     con, found = answers
     days, _, _ = added(answers, Filter(), ["status"])
-    monkeypatch.setattr(crossfilter, "MOST", len(days))
+    monkeypatch.setattr(crossfilter, "MAX_SUMS", len(days))
     assert crossfilter.prefix_sums(con, found, Filter(), {}) is not None
     assert crossfilter.prefix_sums(con, found, Filter(), {"status": ["expired"]}) is None
     choices = [{"name": "status", "full": False, "values": [["expired", "", 1]]}]

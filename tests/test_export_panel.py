@@ -84,7 +84,7 @@ def test_one_message_exports_a_file_that_verifies(tmp_path: Path) -> None:
     told = screen.last("result")
     assert told["facts"][:2] == ["Pseudonymised", f"{COUNT} rows"]
     assert told["gates"] == [GATES[gate] for gate in manifest.gates]
-    assert told["said"][0] == result.alike[0].sentence()
+    assert told["notes"][0] == result.alike[0].sentence()
     assert (tmp_path / "out.csv").as_posix() in told["paths"]
 
 

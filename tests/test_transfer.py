@@ -36,7 +36,7 @@ def test_an_upload_of_another_size_than_announced_is_not_kept(transfers: Transfe
 
 
 def test_so_many_uploads_wait_and_no_more(transfers: Transfers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "MOST_FILES", 2)
+    monkeypatch.setattr(transfer, "MAX_FILES", 2)
     for _ in range(2):
         incoming = transfers.begin("a.csv", 1)
         incoming.write(b"A")

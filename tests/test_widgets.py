@@ -190,38 +190,38 @@ def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
             _answers(explorer, records, choice)
 
 
-@pytest.mark.parametrize(("mixes", "many", "days"), [(0, 300_000, 0), (300_000, -1, 0), (0, -1, 1_000_000)])
-def test_a_filter_means_the_same_where_values_have_no_numbers_or_a_text_stands_in_many_rows(
-    history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, mixes: int, many: int, days: int
+@pytest.mark.parametrize(("combinations", "many", "days"), [(0, 300_000, 0), (300_000, -1, 0), (0, -1, 1_000_000)])
+def test_filters_count_the_same_without_combinations_and_for_frequent_texts(
+    history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, combinations: int, many: int, days: int
 ) -> None:
-    monkeypatch.setattr("invitekit.widgets.store._COUNTS", days)
-    monkeypatch.setattr("invitekit.widgets.store._MIXES", mixes)
+    monkeypatch.setattr("invitekit.widgets.store._MAX_COUNTS", days)
+    monkeypatch.setattr("invitekit.widgets.store._MAX_COMBINATIONS", combinations)
     monkeypatch.setattr("invitekit.widgets.view._MANY", many)
     widget = ik.Explorer(history)
     assert widget.wait(60)
-    assert widget._store.mixed == bool(mixes)
+    assert widget._store.has_combinations == bool(combinations)
     heard = Heard(widget)
     for choice in [*FILTERS, *map(Filter, ("g", "gm", "gmb", "xmb"))]:
         _answers(heard, history.filter("is_latest_of_invitation"), choice)
-        assert widget._found._text is None or widget._found._text.searched == (many > 0), choice
+        assert widget._cache._text is None or widget._cache._text.searched == (many > 0), choice
 
 
 def test_a_text_is_not_counted_among_the_rows_of_another(explorer: Heard, newest: pl.DataFrame) -> None:
-    found, choice = explorer.widget._found, Filter(text="gmbh")
+    cache, choice = explorer.widget._cache, Filter(text="gmbh")
     with explorer.widget._store.cursor() as con:
-        for text in ("acct", "gmbh"):  # another thread may have looked for another text meanwhile
-            found.search(con, Filter(text=text))
-            assert matched(con, found, choice) == where(newest, choice).height
+        for text in ("acct", "gmbh"):  # another thread may have searched another text meanwhile
+            cache.search(con, Filter(text=text))
+            assert matched(con, cache, choice) == where(newest, choice).height
 
 
-def test_a_number_that_two_mixtures_share_stands_for_neither() -> None:
+def test_combinations_that_share_a_hash_are_not_used() -> None:
     own = Store(ROWS)
     with own.cursor() as con:
         own.build(con)
-    assert own.mixed
+    assert own.has_combinations
     with own.cursor() as con:
-        con.execute("update records set ik_mix = 7")
-        assert not own._mix(con)
+        con.execute("update records set ik_combination = 7")
+        assert not own._count_combinations(con)
 
 
 def _answers(explorer: Heard, records: pl.DataFrame, choice: Filter) -> None:
@@ -262,7 +262,7 @@ def test_pages_follow_each_other_in_the_order_asked_for(explorer: Heard, newest:
 def test_a_page_far_down_waits_for_the_order_and_is_right(
     history: pl.DataFrame, newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr("invitekit.widgets.view._FEW", few)
+    monkeypatch.setattr("invitekit.widgets.view._FEW_VALUES", few)
     monkeypatch.setattr("invitekit.widgets.grid._DEEP", 100)
     widget = ik.Explorer(history)
     assert widget.wait(60)
@@ -422,7 +422,7 @@ def test_sums_of_rows_whose_place_others_took_are_not_told(explorer: Heard, monk
     added = crossfilter.payload
 
     def told(*given: Any) -> Any:
-        explorer.widget._found = QueryCache(explorer.widget._store)  # as where a plan is made anew meanwhile
+        explorer.widget._cache = QueryCache(explorer.widget._store)  # as where a plan is made anew meanwhile
         return added(*given)
 
     monkeypatch.setattr(crossfilter, "payload", told)
@@ -839,7 +839,7 @@ def behind(figure: charts.Figure, screen: Any) -> list[tuple[str, int]]:
         clickable._handle_custom_msg({"type": "open", "choice": int(number)}, [])
         assert screen.wait(60)
         with screen._store.cursor() as con:
-            found.append((hover, matched(con, screen._found, screen.filter)))
+            found.append((hover, matched(con, screen._cache, screen.filter)))
     clickable._handle_custom_msg({"type": "open", "choice": None}, [])
     return found
 
@@ -1316,7 +1316,7 @@ def test_another_number_than_was_confirmed_is_refused() -> None:
     frozen = planning.Frozen(pl.DataFrame({"customer_id": ["a", "b"]}).to_arrow(), "digest", ik.ResendRules())
     written = Written((), customers=3, batches=1, worklists={}, rows={}, batch_ids={})
     with pytest.raises(ik.InvitekitError, match="3 customers were written, 2 were confirmed"):
-        planning.as_confirmed(written, frozen)
+        planning.check_confirmed(written, frozen)
 
 
 # ---- what cannot be done, in the language of the screen

@@ -364,7 +364,7 @@ class Panel {
     this.end(this.problem);
   }
 
-  private showResult({ file, paths, facts, still, said, passed, gates }: ExportResult): void {
+  private showResult({ file, paths, facts, still, notes, passed, gates }: ExportResult): void {
     const link = this.link(file, paths, `${this.text("download")} ${file}`, "ikx-button ikx-download");
     put(
       this.result,
@@ -376,7 +376,7 @@ class Panel {
       ),
       h("p.ikx-way", {}, link, h("span.ikx-soft", {}, `${this.text("where")} `, h("code", {}, paths[0]))),
       h("p", {}, h("strong", {}, still)),
-      said.map((text) => h("p", {}, text)),
+      notes.map((text) => h("p", {}, text)),
       h(
         "details",
         {},

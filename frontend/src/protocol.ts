@@ -643,7 +643,7 @@ export interface ExportResult {
   paths: string[];
   facts: (string | null)[];
   still: string;
-  said: string[];
+  notes: string[];
   passed: string;
   gates: string[];
 }

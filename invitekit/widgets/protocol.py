@@ -710,7 +710,7 @@ class ExportResult(TypedDict):
     paths: list[str]
     facts: list[str | None]
     still: str
-    said: list[str]
+    notes: list[str]
     passed: str
     gates: list[str]
 
