@@ -67,7 +67,7 @@ MATCHED: dict[str, tuple[list[str], int, str]] = {
 }  # fmt: skip
 
 
-def test_a_filter_says_what_it_matches_and_how_many_of_all(run: Run, exports: Path, tmp_path: Path) -> None:
+def test_a_filter_prints_what_it_matches_and_how_many_of_all(run: Run, exports: Path, tmp_path: Path) -> None:
     for words, n, text in MATCHED.values():
         found = asked(run, "annotate", exports, *DAY, *words)
         assert (found["filter"]["words"], found["filter"]["matched"], found["filter"]["of"]) == (text, n, 7)
@@ -89,14 +89,14 @@ def test_a_filter_says_what_it_matches_and_how_many_of_all(run: Run, exports: Pa
         (["--decision", "resend"], "No such option"),
     ],
 )
-def test_a_value_that_means_nothing_is_wrong_usage(run: Run, exports: Path, words: list[str], problem: str) -> None:
+def test_an_unknown_value_is_wrong_usage(run: Run, exports: Path, words: list[str], problem: str) -> None:
     done = run("annotate", exports, *words)
     assert done.returncode == 2
     assert problem in " ".join(done.stderr.split())
 
 
 def test_a_plan_is_made_of_the_whole_history_and_filtered_afterwards(run: Run, exports: Path, tmp_path: Path) -> None:
-    """On its failed record alone, a customer who is associated by now would be invited again."""
+    """If only the failed record counted, an associated customer would be invited again."""
     failed = ("plan", exports, *DAY, "--status", "failed")
     assert {d: n for d, n in asked(run, *failed)["decisions"].items() if n} == {"resend_now": 1, "superseded": 1}
     one = asked(
@@ -109,7 +109,7 @@ def test_a_plan_is_made_of_the_whole_history_and_filtered_afterwards(run: Run, e
     assert (nobody.returncode, "0 of 0 customers to invite again" in nobody.stdout) == (0, True)
 
 
-def test_those_of_a_filter_are_ranked_and_batched_anew(run: Run, tmp_path: Path) -> None:
+def test_filtered_customers_are_ranked_and_batched_again(run: Run, tmp_path: Path) -> None:
     rows = (
         "Account,Country,Method,Status,Invited At\na,Chile,Email,Expired,2026-01-01\nb,Peru,Email,Expired,2026-02-01\n"
     )
@@ -139,7 +139,7 @@ def test_a_filtered_report_keeps_what_changed_and_the_invitation_before_a_resend
     assert "| Email " in page[page.index("## Results of resent invitations") :]
 
 
-def test_a_report_compares_snapshots_by_the_causes_of_ones_own_catalogue(run: Run, tmp_path: Path) -> None:
+def test_a_report_compares_snapshots_by_the_causes_of_a_custom_catalogue(run: Run, tmp_path: Path) -> None:
     row = "Bolt AG,bolt,b@bolt.example,,mgr.chen,Chile,Email,Failed,{message},2026-02-20\n"
     for day, message in (("02-23", "On holiday."), ("03-16", "Out of office.")):
         content = HEADER + row.format(message=message)
@@ -186,7 +186,7 @@ def test_a_trend_counts_invitations_whose_newest_state_matches(run: Run, exports
     assert [(row["n"], row["of"]) for row in by_email["trend"]] == [(0, 2)], "it failed once and is associated now"
 
 
-def test_a_shared_file_states_its_filter_without_naming_anybody(run: Run, exports: Path, tmp_path: Path) -> None:
+def test_a_shared_file_states_its_filter_without_names(run: Run, exports: Path, tmp_path: Path) -> None:
     words = ("--text", "müller", "--manager", "mgr.chen", "--country", "germany", "--status", "associated")
     done = asked(run, "export", exports, *DAY, *words, "-o", tmp_path / "out.csv")
     assert done["rows"] == 1
@@ -255,7 +255,7 @@ def test_a_customer_is_shown_by_each_of_its_names(run: Run, exports: Path, name:
     assert states == [("2026-02-23", "invited")], "two snapshots that state the same are one line"
 
 
-def test_a_shown_customer_has_its_decision_the_reason_and_what_each_snapshot_stated(run: Run, exports: Path) -> None:
+def test_show_prints_the_decision_the_reason_and_each_snapshot(run: Run, exports: Path) -> None:
     printed = run("show", "acme", exports, *DAY).stdout
     assert "Decision: Associated. The customer is associated with you." in printed
     failed, associated = (next(line for line in printed.splitlines() if day in line) for day in ("02-23", "03-16"))
@@ -264,7 +264,7 @@ def test_a_shown_customer_has_its_decision_the_reason_and_what_each_snapshot_sta
     assert ("Associated" in associated, "Associated" in failed) == (True, False)
 
 
-def test_a_name_of_several_customers_or_of_none_says_how_to_go_on(run: Run, tmp_path: Path) -> None:
+def test_an_ambiguous_or_unknown_name_gets_a_hint(run: Run, tmp_path: Path) -> None:
     rows = "Account,Email,Status\nacme,x@x.example,Expired\nbolt,x@x.example,Expired\n"
     (tmp_path / "history_2026-03-16.csv").write_text(rows, encoding="utf-8")
     several = run("show", "x@x.example", tmp_path, *DAY)

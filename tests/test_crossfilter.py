@@ -57,7 +57,7 @@ def added(answers: Answers, choice: Filter, names: list[str]) -> tuple[list[dt.d
 
 @settings(max_examples=often(40), deadline=None)
 @given(choice=CHOICES, start=st.integers(-30, 120), long=st.integers(0, 90))
-def test_any_days_are_one_subtraction(answers: Answers, choice: Filter, start: int, long: int) -> None:
+def test_the_counts_of_any_days_are_one_subtraction(answers: Answers, choice: Filter, start: int, long: int) -> None:
     days, up, values = added(answers, choice, NAMES)
     begin = FIRST + dt.timedelta(start)
     end = begin + dt.timedelta(long)
@@ -71,7 +71,7 @@ def test_any_days_are_one_subtraction(answers: Answers, choice: Filter, start: i
         assert {value: each for value, each in mine.items() if each} == {value: n for value, n in listed if n}, name
 
 
-def test_a_choice_of_more_values_than_are_listed_waits_for_the_kernel(answers: Answers) -> None:
+def test_a_choice_beyond_the_listed_values_waits_for_the_kernel(answers: Answers) -> None:
     con, found = answers
     choices = [{"name": "status", "full": False, "values": [["expired", "", 1]]}, {"name": "tag", "full": True}]
     told, (sums,) = crossfilter.payload(con, found, Filter(method="email"), choices)

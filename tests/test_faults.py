@@ -232,7 +232,7 @@ def test_a_log_that_is_in_the_file_already_is_removed(tmp_path: Path, memory: Pa
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
-    """Let another process change the files just after DuckDB has opened them, or has refused to."""
+    """Change the files just after DuckDB has opened or refused them."""
     connect = duckdb.connect
 
     def interrupted(*words: object, **options: object) -> duckdb.DuckDBPyConnection:

@@ -38,7 +38,7 @@ def places(template: str) -> set[str]:
 
 
 def texts_of_the_code() -> set[str]:
-    """Read the texts from the code, also one inside of another, which `make words` overlooks."""
+    """Read the texts from the code, also nested ones, which `make words` overlooks."""
     trees = [ast.parse(path.read_text("utf-8")) for path in i18n.LOCALE.parent.rglob("*.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     named = {"_": 1, "ngettext": 2}
@@ -51,7 +51,7 @@ def texts_of_the_code() -> set[str]:
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
-def test_a_catalogue_has_every_text_and_fills_in_only_what_the_text_holds(path: Path) -> None:
+def test_a_catalogue_has_every_text_with_its_placeholders(path: Path) -> None:
     with path.open(encoding="utf-8") as file:
         messages = [message for message in read_po(file, abort_invalid=True) if message.id]
     written = [((m.id,), (m.string,)) if isinstance(m.id, str) else (m.id, m.string) for m in messages]
@@ -63,7 +63,7 @@ def test_a_catalogue_has_every_text_and_fills_in_only_what_the_text_holds(path: 
     assert not [message.id for message in messages if message.fuzzy]
 
 
-def test_a_message_is_english_and_its_parts_are_translated_with_it() -> None:
+def test_a_message_and_its_parts_are_translated_together() -> None:
     inner = _("process {number}", number=7)
     message = _("'{name}' is open in {who}.", name="{x}.csv", who=inner)
     assert message == "'{x}.csv' is open in process 7."
@@ -73,7 +73,7 @@ def test_a_message_is_english_and_its_parts_are_translated_with_it() -> None:
     assert translate("a plain text", "zh") == "a plain text"
 
 
-def test_a_list_is_joined_and_a_number_chooses_words_as_the_language_does() -> None:
+def test_lists_and_plurals_follow_the_language() -> None:
     names = tuple(_("'{name}'", name=name) for name in "ab")
     assert _("[{names}]", names=names) == "['a', 'b']"
     assert translate(_("[{names}]", names=names), "zh") == "“a”、“b”"
@@ -85,7 +85,7 @@ def test_a_list_is_joined_and_a_number_chooses_words_as_the_language_does() -> N
 
 @pytest.fixture
 def esperanto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Add a language as its writer does: one file of texts, compiled."""
+    """Add a language as a translator does: one file of texts, compiled."""
     with (i18n.LOCALE / "zh" / "LC_MESSAGES" / "invitekit.po").open(encoding="utf-8") as file:
         known = read_po(file)
     written = Catalog(locale="eo")
@@ -137,11 +137,11 @@ KEPT = (
 
 
 def english(told: str, *names: str) -> list[str]:
-    """Return the English that is left in a text, but names."""
+    """Return the English words of a text, except names."""
     return re.findall("[A-Za-z]+", re.sub("|".join([*map(re.escape, names), *KEPT]), "", told))
 
 
-def test_columns_are_called_as_their_headers_may_be_called_in_the_language_of_the_message() -> None:
+def test_a_message_calls_columns_by_headers_of_its_language() -> None:
     message = _("give one of these: {columns}.", columns=tuple(map(schema.label_in_message, IDENTIFYING)))
     assert message.startswith("give one of these: Record ID, ")
     told = translate(pickle.loads(pickle.dumps(message)), "zh")
@@ -160,7 +160,7 @@ def said(error: BaseException, *names: str) -> list[str]:
 
 
 def alert(sources: list[str] | None = None, workspace: str | None = None) -> str:
-    """Open files or a workspace on a Chinese page, and return what it says of the error."""
+    """Open files or a workspace on a Chinese page, and return its error."""
     with pytest.raises(Exception) as opening:  # noqa: PT011 - of any kind, as the page takes it
         Session(Path(), language="zh").open(sources or (), workspace)
     told = " ".join(worker.error_payload(opening.value, "zh").values())
@@ -189,7 +189,7 @@ def test_a_workspace_that_another_process_holds(memory: Path) -> None:
     assert said(reading.value, "w.duckdb")[0] == f"“w.duckdb”正被另一个程序（进程 {held.pid}）写入。"
 
 
-def test_a_workspace_that_is_none_or_damaged(memory: Path) -> None:
+def test_a_workspace_that_is_invalid_or_damaged(memory: Path) -> None:
     whole = memory.read_bytes()
     memory.write_bytes(whole[: len(whole) // 2])
     damaged = r"“w.duckdb”可能已损坏：DuckDB 无法打开它（\w+）。 请重试；若仍不行，请用备份恢复。"
@@ -245,20 +245,20 @@ WRONG = {
 
 
 @pytest.mark.parametrize("content", WRONG)
-def test_a_policy_that_is_wrong(content: str, tmp_path: Path) -> None:
+def test_an_invalid_policy(content: str, tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text(content)
     panel = ik.ExportPanel(ik.load(FRAME).records, folder=tmp_path, language="zh", policy=tmp_path / "p.toml")
     assert Heard(panel).says(type="connect")["form"]["problem"]["problem"] == WRONG[content]
 
 
-def test_a_key_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVITEKIT_KEY", "none")
     panel = ik.ExportPanel(ik.load(FRAME).records, folder=tmp_path, language="zh")
     told = Heard(panel).says(type="connect")["form"]["problem"]
     assert list(told.values()) == ["密钥无效：应为 64 位十六进制数。", "请重新生成密钥（invitekit key new）。"]
 
 
-def test_a_picker_that_may_not_do_what_it_is_asked_for(memory: Path, tmp_path: Path) -> None:
+def test_requests_that_a_picker_refuses(memory: Path, tmp_path: Path) -> None:
     picker = ik.ResendPicker(ik.load(FRAME).records, workspace=memory, folder=tmp_path, language="zh")
     assert picker.wait(60)
     heard = Heard(picker)
@@ -286,7 +286,7 @@ def test_a_picker_that_may_not_do_what_it_is_asked_for(memory: Path, tmp_path: P
     assert (told["problem"], told["hint"]) == ("工作区“w.duckdb”已关闭。", "请重新打开该工作区。")
 
 
-def test_batches_where_no_folder_can_be(memory: Path, tmp_path: Path) -> None:
+def test_batches_in_an_impossible_folder(memory: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     how: dict[str, Any] = {"workspace": memory, "folder": tmp_path / "file", "as_of": dt.date(2026, 3, 30)}
     heard = Heard(ik.ResendPicker(ik.load(DATA).records, **how, language="zh"))

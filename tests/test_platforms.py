@@ -187,7 +187,7 @@ RECORDS = "\n".join(
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child process ended: the exit code of each command, what was said, and what was left."""
+    """The result of a child process: the exit code of each command, its output, and its remaining files."""
 
     codes: dict[str, int | None]
     out: str
@@ -203,7 +203,7 @@ class Ended:
 
 @cache
 def left_behind() -> str:
-    """Return the name of a folder that a process left which is dead now."""
+    """Return the name of a folder of a dead process."""
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
     return f"invitekit.{ended.pid}-77-{where_processes_are()}.x"

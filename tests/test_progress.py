@@ -501,7 +501,7 @@ def test_a_snapshot_counts_all_its_rows(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"period": "year"}, {"by": "email"}, {"as_of": "today"}])
-def test_an_argument_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_argument_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError, match="Hint"):
         ik.failure_trend(frame(*many(1)), **wrong)
 

@@ -98,7 +98,7 @@ def planned(records: Any, rejected: Any = None) -> PlanSummary:
 
 
 def rows(count: int, **columns: Any) -> pl.DataFrame:
-    """Make annotated records: so many that failed, unless columns say otherwise."""
+    """Return annotated records: failed ones, unless the given columns differ."""
     values: dict[str, Any] = {
         "record_id": [f"id{number}" for number in range(count)], "effective_status": "association_failed",
         "failure_code": "link_expired", "who_acts": "partner", "invited_at": dt.datetime(2026, 1, 5),
@@ -134,7 +134,7 @@ def texts(found: Any) -> Iterator[str]:
 
 
 def persons(text: str, records: pl.DataFrame, columns: tuple[str, ...] = PERSONAL) -> list[str]:
-    """Return the values of personal columns that stand in the text as words of their own."""
+    """Return the values of personal columns that are whole words of the text."""
     values = {value for name in columns for value in records[name].drop_nulls().unique().to_list()}
     near = [value for value in values if value in text]  # a quick look first: few of thousands are left
     return sorted(value for value in near if re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", text))
@@ -148,7 +148,7 @@ def counts_of(rule: str) -> list[str]:
 
 
 @pytest.mark.parametrize("period", ["day", "week"])
-def test_every_count_in_public_is_a_multiple_of_ten_or_hidden_and_its_rate_with_it(annotated: Any, period: Any) -> None:
+def test_public_counts_are_multiples_of_ten_or_hidden_with_their_rates(annotated: Any, period: Any) -> None:
     # By day there are so many small counts that four weeks of them show it.
     records = annotated.filter(pl.col("invited_at") >= dt.datetime(2026, 3, 1)) if period == "day" else annotated
     exact = progress(records, as_of=AS_OF, period=period)
@@ -170,7 +170,7 @@ def test_every_count_in_public_is_a_multiple_of_ten_or_hidden_and_its_rate_with_
 
 @settings(max_examples=often(50), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30)), min_size=1))
-def test_groups_below_ten_are_merged_and_the_others_are_rounded_one_by_one(cells: list[tuple[str, int]]) -> None:
+def test_groups_below_ten_are_merged_and_others_are_rounded_separately(cells: list[tuple[str, int]]) -> None:
     table = pl.DataFrame({"group": [name for name, _ in cells], "at": range(len(cells)), "n": [n for _, n in cells]})
     made = round_table(table, {"group": "group", "at": "key", "n": "size"}, small_rows=True)
     exact = {name: sum(n for one, n in cells if one == name) for name, _ in cells}
@@ -182,7 +182,7 @@ def test_groups_below_ten_are_merged_and_the_others_are_rounded_one_by_one(cells
         assert shown.get(key) == (round_count(n) if key in shown else None)
 
 
-def test_a_table_or_a_column_without_a_rule_is_an_error_and_not_published(found: MetricsReport) -> None:
+def test_a_table_or_column_without_a_rule_is_an_error(found: MetricsReport) -> None:
     for name in ("trend", "by_manager", "survival"):
         more = getattr(found, name).with_columns(secret=pl.lit(3))
         with pytest.raises(LookupError, match="secret"):
@@ -194,7 +194,7 @@ def test_a_table_or_a_column_without_a_rule_is_an_error_and_not_published(found:
         for_audience(found, "everybody")  # type: ignore[arg-type]
 
 
-def test_a_period_below_ten_has_a_row_like_an_empty_one() -> None:
+def test_a_period_below_ten_looks_like_an_empty_one() -> None:
     weeks = [dt.datetime(2026, 1, 5)] * 40 + [dt.datetime(2026, 1, 12)] * 4 + [dt.datetime(2026, 2, 2)] * 40
     before = [dt.datetime(2025, 12, 1)] * 3
     trend = public(progress(rows(87, invited_at=weeks + before), as_of=AS_OF)).trend
@@ -202,7 +202,7 @@ def test_a_period_below_ten_has_a_row_like_an_empty_one() -> None:
     assert trend["period_start"].to_list()[0] == dt.date(2026, 1, 5)
 
 
-def test_a_curve_is_computed_from_the_rounded_counts_of_all_that_happened_so_far() -> None:
+def test_a_curve_is_computed_from_rounded_cumulative_counts() -> None:
     days = [2] * 18 + [4] * 4 + [5] * 2 + [9] * 12
     frame = rows(97, effective_status=["associated"] * 36 + ["expired"] * 61, days_to_associate=days + [None] * 61)
     curve = public(progress(frame, as_of=AS_OF)).survival.filter(pl.col("group").is_null())
@@ -212,7 +212,7 @@ def test_a_curve_is_computed_from_the_rounded_counts_of_all_that_happened_so_far
     assert public(progress(few, as_of=AS_OF)).survival.is_empty()
 
 
-def test_a_country_that_is_no_word_is_not_named() -> None:
+def test_a_country_that_is_not_a_word_is_not_named() -> None:
     odd = [*["China"] * 20, *["anna@example.com"] * 15, *["+49 30 1234"] * 15, *[SCRIPT] * 15]
     for audience, others in (("internal", 45), ("public", 50)):
         table = for_audience(progress(rows(65, country=odd), as_of=AS_OF), audience).by_country  # type: ignore[arg-type]
@@ -238,7 +238,7 @@ def test_managers_and_tags_are_numbered_by_size_and_never_by_name() -> None:
     assert firsts == {40, None}
 
 
-def test_what_only_rounding_makes_a_difference_is_not_stated() -> None:
+def test_a_difference_caused_by_rounding_is_not_stated() -> None:
     weeks = [dt.datetime(2026, 1, 5) + dt.timedelta(weeks=week) for week in range(9)]
     at = [week for week in weeks for _ in range(40)]
     failed = [17, 17, 17, 17, 25, 17, 17, 17, 17]  # 25 is shown as 30, and 30 of 40 would stand out
@@ -263,7 +263,7 @@ def test_an_internal_report_names_managers_and_tags_and_no_customer(made: Page, 
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_no_name_address_number_or_account_stands_in_a_report(
+def test_a_report_contains_no_name_address_number_or_account(
     annotated: Any, pages: dict[str, Page], language: str
 ) -> None:
     made = pages[language]
@@ -273,7 +273,7 @@ def test_no_name_address_number_or_account_stands_in_a_report(
 
 @pytest.fixture
 def on_paper(tmp_path: Path) -> Callable[[Page], str]:
-    """Return what can be read on the paper of a page: its texts, those in figures too."""
+    """Return every text of a page as PDF, also of its figures."""
 
     def read(made: Page) -> str:
         path = tmp_path / "r.pdf"
@@ -286,7 +286,7 @@ def on_paper(tmp_path: Path) -> Callable[[Page], str]:
 
 @pytest.mark.paper
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_no_name_address_number_or_account_stands_on_paper(
+def test_a_pdf_contains_no_name_address_number_or_account(
     annotated: Any, pages: dict[str, Page], language: Any, on_paper: Callable[[Page], str]
 ) -> None:
     made = pages[language]
@@ -301,7 +301,7 @@ def test_no_name_address_number_or_account_stands_on_paper(
 
 
 @pytest.mark.paper
-def test_a_group_is_named_once_in_its_table_on_paper(made: Page, on_paper: Callable[[Page], str]) -> None:
+def test_a_table_of_a_pdf_names_a_group_once(made: Page, on_paper: Callable[[Page], str]) -> None:
     trend = next(one for one in made.sections if one.key == "trend_who_acts")
     assert [row[0] for row in trend.table.rows].count("Customer service") > 5
     text = on_paper(replace(made, summary=(), sections=(replace(trend, figure=None, how=""),)))
@@ -309,7 +309,7 @@ def test_a_group_is_named_once_in_its_table_on_paper(made: Page, on_paper: Calla
 
 
 @pytest.mark.paper
-def test_a_heading_stands_on_the_page_of_its_figure(made: Page, tmp_path: Path) -> None:
+def test_a_heading_is_on_the_page_of_its_figure(made: Page, tmp_path: Path) -> None:
     trend = next(section for section in made.sections if section.key == "trend")
     label = charts.Look().words["incomplete"]
     sections = tuple(
@@ -325,7 +325,7 @@ def test_a_heading_stands_on_the_page_of_its_figure(made: Page, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_paper_is_refused_where_a_character_has_no_font(
+def test_a_pdf_is_refused_if_a_character_has_no_font(
     pages: dict[str, Page], language: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = pages[language]
@@ -378,7 +378,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
-    """Return a report of a catalogue whose words are scripts, by a filter that is one."""
+    """Return a report whose catalogue and filter contain scripts."""
     mine = tmp_path_factory.mktemp("mine") / "mine.toml"
     mine.write_text(
         f'[[failure]]\ncode = "mine"\nmessage_en = "x"\ncause_en = """</script>{SCRIPT}$1$ |a| #strong[x]"""\n'
@@ -390,13 +390,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
     return page(found, charts.Look(ik.Filter(country=SCRIPT), catalogue=known), planned(frame))
 
 
-def test_a_cause_of_ones_own_catalogue_stands_in_words_in_its_trend_too(hostile: Page) -> None:
+def test_a_trend_names_the_causes_of_a_custom_catalogue(hostile: Page) -> None:
     (trend,) = (one for one in hostile.sections if one.key == "trend_cause")
     assert trend.figure is not None
     assert ["alert(1)" in panel.label for panel in trend.figure.panels] == [True]
 
 
-def test_a_page_has_no_script_and_asks_nobody_for_anything(hostile: Page, made: Page) -> None:
+def test_a_page_has_no_script_and_makes_no_request(hostile: Page, made: Page) -> None:
     for one in (hostile, made):
         html = as_html(one).decode()
         parser = Elements()
@@ -436,7 +436,7 @@ def told(found: MetricsReport) -> str:
     return "\n".join(summarise(found, planned(rows(0)))).replace("\u00a0", " ")
 
 
-def test_outcomes_are_said_where_their_counts_are_shown(found: MetricsReport, shown: MetricsReport) -> None:
+def test_outcomes_are_stated_where_their_counts_are_shown(found: MetricsReport, shown: MetricsReport) -> None:
     followed, failed = (found.by_method[name].sum() for name in ("followed", "followed_failed"))
     assert f"{100 * failed / followed:.0f} % failed; the others" in told(shown)
     hidden_one = shown.by_method.with_columns(
@@ -445,7 +445,7 @@ def test_outcomes_are_said_where_their_counts_are_shown(found: MetricsReport, sh
     assert "failed; the others" not in told(with_(shown, by_method=hidden_one))
 
 
-def test_what_to_do_and_for_whom_others_wait_is_said(found: MetricsReport) -> None:
+def test_the_report_states_what_to_do_and_who_has_to_act(found: MetricsReport) -> None:
     sizes = {"resend_now": 23, "resend_as_reseller": 4, "review": 3, "wait_for_customer": 44, "blocked": 15}
     sizes["wait_for_expiry"] = 26
     plan = planned(rows(0))
@@ -462,7 +462,7 @@ AUDIENCE_SIZES: dict[Any, tuple[int, str, int, int, int]] = {
 }  # fmt: skip
 
 
-def test_deadlines_are_counted_where_no_count_is_rounded() -> None:
+def test_deadlines_are_shown_only_with_exact_counts() -> None:
     for count, words_of in ((1, "1 invitation expires"), (14, "14 invitations expire")):
         frame = rows(count, effective_status="invited", invited_at=dt.datetime(2026, 3, 28))
         metrics = progress(frame, as_of=AS_OF)
@@ -486,7 +486,7 @@ def test_deadlines_are_those_of_the_next_seven_days() -> None:
     ]
 
 
-def test_the_most_frequent_cause_is_said_unless_it_is_a_rest(shown: MetricsReport) -> None:
+def test_the_most_frequent_cause_is_named_unless_it_is_other(shown: MetricsReport) -> None:
     first = shown.pareto.row(0, named=True)
     share = share_in_words(first["n"], first["of"], words("en"))
     assert f"The most frequent cause, with {share} of the failures".replace("\u00a0", " ") in told(shown)
@@ -494,7 +494,7 @@ def test_the_most_frequent_cause_is_said_unless_it_is_a_rest(shown: MetricsRepor
     assert "most frequent cause" not in told(with_(shown, pareto=rest))
 
 
-def test_periods_that_stand_out_are_named_and_calm_is_said_only_where_it_is_calm(shown: MetricsReport) -> None:
+def test_unusual_periods_are_named_and_stability_is_stated_only_if_true(shown: MetricsReport) -> None:
     high = told(with_(shown, trend=trend_of([None, "high", None, "low"])))
     assert "More failed than chance explains in the week from 2026-01-12." in high
     assert "Fewer failed than chance explains in the week from 2026-01-26." in high
@@ -507,14 +507,14 @@ def test_periods_that_stand_out_are_named_and_calm_is_said_only_where_it_is_calm
     assert "stands out" not in told(with_(shown, trend=trend_of(["run", None])))
 
 
-def test_causes_that_moved_are_named_with_their_period(shown: MetricsReport) -> None:
+def test_causes_that_changed_are_named_with_their_period(shown: MetricsReport) -> None:
     moved = with_(shown, trends={"cause": trend_of([None, None, "low"], "link_expired")})
     assert "Less often than chance explains in the week from 2026-01-19: The customer opened the link" in told(moved)
     still = with_(shown, trends={"cause": trend_of([None] * 3, "link_expired")})
     assert "often than chance explains" not in told(still)
 
 
-def test_a_group_is_named_only_where_it_really_differs() -> None:
+def test_a_group_is_named_only_if_it_differs_significantly() -> None:
     country = ["China"] * 100 + ["Spain"] * 100
     worse = rows(200, country=country, effective_status=["association_failed"] * 60 + ["expired"] * 40
                  + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
@@ -528,7 +528,7 @@ def test_a_group_is_named_only_where_it_really_differs() -> None:
     assert "among all others" not in told(for_audience(progress(like, as_of=AS_OF)))
 
 
-def test_of_many_records_only_what_is_worth_a_sentence_is_said() -> None:
+def test_only_large_differences_of_many_records_get_a_sentence() -> None:
     names = [f"{letter} land" for letter in "ABCDEFGH"]
     country = [name for name in names for _ in range(5000)]
     shares = {"A land": 40, "B land": 41, "C land": 60, "D land": 62, "E land": 64, "F land": 66, "G land": 40}
@@ -543,7 +543,7 @@ def test_of_many_records_only_what_is_worth_a_sentence_is_said() -> None:
     assert "among all others" not in told(public(near))
 
 
-def test_of_many_causes_that_moved_three_are_named_and_the_others_counted(shown: MetricsReport) -> None:
+def test_three_changed_causes_are_named_and_the_others_are_counted(shown: MetricsReport) -> None:
     codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"]
     moved = pl.concat([trend_of([None, None, "low"], code) for code in codes])
     sentences = told(with_(shown, trends={"cause": moved}))
@@ -551,7 +551,7 @@ def test_of_many_causes_that_moved_three_are_named_and_the_others_counted(shown:
     assert "2 more such movements stand in the trends of causes." in sentences
 
 
-def test_how_long_it_takes_is_said_by_the_median_or_by_what_there_is() -> None:
+def test_the_time_to_association_is_the_median_or_the_share_so_far() -> None:
     quick = rows(100, effective_status="associated", days_to_associate=[3] * 60 + [9] * 40)
     assert "Half of the invited are associated within 3 days." in told(for_audience(progress(quick, as_of=AS_OF)))
     slow = rows(100, effective_status=["associated"] * 30 + ["expired"] * 70, days_to_associate=[5] * 30 + [None] * 70)
@@ -561,14 +561,14 @@ def test_how_long_it_takes_is_said_by_the_median_or_by_what_there_is() -> None:
     assert "associated within" not in told(for_audience(progress(rows(50), as_of=AS_OF)))
 
 
-def test_what_resends_led_to_is_said_where_all_can_be_told(shown: MetricsReport) -> None:
+def test_results_of_resends_are_stated_if_all_are_known(shown: MetricsReport) -> None:
     table = shown.repeats.head(1).with_columns(resends=400, associated=pl.lit(120, pl.Int64))
     assert "Of 400 resent invitations, 30 % led to an association." in told(with_(shown, repeats=table))
     assert "resent" not in told(with_(shown, repeats=table.with_columns(associated=pl.lit(None, pl.Int64))))
 
 
 @pytest.mark.parametrize("count", [0, 9])
-def test_too_little_says_nothing_in_public_and_gives_no_count_away(count: int, tmp_path: Path) -> None:
+def test_small_counts_get_no_sentence_in_public(count: int, tmp_path: Path) -> None:
     made = page(progress(rows(count), as_of=AS_OF), charts.Look(), planned(rows(count)), audience="public")
     assert made.summary == ()
     assert made.sections == ()
@@ -597,7 +597,7 @@ def test_a_report_a_notebook_and_the_command_line_give_the_same_numbers(
     assert len(told) > 5
 
 
-def test_what_was_read_and_rejected_is_said(made: Page, loaded: Any) -> None:
+def test_the_report_states_what_was_read_and_rejected(made: Page, loaded: Any) -> None:
     told = "\n".join(made.read)
     assert "2,400 rows read = 2,397 records + 3 rejected." in told
     assert "1 rejected: Invitation Time is not a valid date or time: no such day or time of day." in told
@@ -605,7 +605,7 @@ def test_what_was_read_and_rejected_is_said(made: Page, loaded: Any) -> None:
     assert [row[3] for row in made.sources.rows] == [f"{file.rows_read:,}" for file in loaded.summary.files]
 
 
-def test_a_chinese_report_says_in_chinese_why_rows_were_rejected(tmp_path: Path) -> None:
+def test_a_chinese_report_explains_rejected_rows_in_chinese(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     rows_of_it = [
         b"Account,Email,Status,Invited at", b"ann,a@example.com,Invited,2026-03-01", b"bea,b@example.com,Invited,soon",
@@ -632,14 +632,14 @@ def test_what_to_do_comes_first_and_how_it_was_counted_last(made: Page) -> None:
 # One file, without a network
 
 
-def test_the_file_stays_small_whatever_the_number_of_groups(tmp_path: Path) -> None:
+def test_the_file_stays_small_with_many_groups(tmp_path: Path) -> None:
     groups = [f"Group {number}" for number in range(1000) for _ in range(12)]
     frame = rows(len(groups), account_manager=groups, custom_tag=groups, failure_code=groups)
     path = report(frame, tmp_path / "r.html", as_of=AS_OF)
     assert path.stat().st_size < 400_000
 
 
-def test_a_long_history_by_day_is_cut_and_says_so() -> None:
+def test_a_long_daily_history_is_cut_with_a_note() -> None:
     count = 12 * 1100
     days = [dt.datetime(2023, 1, 1) + dt.timedelta(days=number % 1100) for number in range(count)]
     causes = [f"cause {number // 1100}" for number in range(count)]
@@ -651,7 +651,7 @@ def test_a_long_history_by_day_is_cut_and_says_so() -> None:
     assert len(as_html(made)) < 400_000
 
 
-def test_a_report_is_whole_or_not_there_and_for_its_owner(tmp_path: Path, annotated: Any) -> None:
+def test_a_report_is_written_whole_or_not_at_all_for_its_owner_only(tmp_path: Path, annotated: Any) -> None:
     path = report(annotated, tmp_path / "r.md", as_of=AS_OF)
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(OutputError, match="exists already"):
@@ -664,7 +664,7 @@ def test_a_report_is_whole_or_not_there_and_for_its_owner(tmp_path: Path, annota
 # On the command line
 
 
-def test_the_command_writes_a_report_and_says_its_sentences(
+def test_the_command_writes_a_report_and_prints_its_sentences(
     run: Callable[..., Any], tmp_path: Path, made: Page
 ) -> None:
     done = run("report", ROOT / "data", "--as-of", "2026-03-30", "-o", tmp_path / "r.html")
@@ -676,7 +676,7 @@ def test_the_command_writes_a_report_and_says_its_sentences(
     assert "What changed since 2026-03-23" in (tmp_path / "r.md").read_text("utf-8")
 
 
-def test_the_command_refuses_what_it_cannot_write_before_it_reads(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_command_refuses_a_bad_target_before_it_reads(run: Callable[..., Any], tmp_path: Path) -> None:
     assert run("report", tmp_path / "none", "-o", tmp_path / "r.docx").returncode == 1
     assert run("report", ROOT / "data", "-o", tmp_path / "r.md", "--period", "year").returncode == 2
     assert list(tmp_path.iterdir()) == []
@@ -699,7 +699,7 @@ def test_each_account_manager_gets_a_file_of_its_own_invitations(run: Callable[.
     assert [one.name for one in tmp_path.iterdir()] == ["by"]
 
 
-def test_names_of_managers_that_differ_in_case_only_are_one_file(tmp_path: Path) -> None:
+def test_managers_whose_names_differ_only_in_case_share_a_file(tmp_path: Path) -> None:
     files = manager_files([None, "mgr/../a", "Lena", "lena ", "王芳"], tmp_path / "r", overwrite=False)
     assert {names: path.name for names, path in files.items()} == {
         (None,): "report_none.html", ("Lena", "lena "): "report_Lena.html", ("mgr/../a",): "report_mgr_.._a.html",

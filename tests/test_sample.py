@@ -182,7 +182,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("given", "hint"), WRONG.values(), ids=WRONG.keys())
-def test_an_argument_that_means_nothing_is_refused(tmp_path: Path, given: dict[str, Any], hint: str) -> None:
+def test_an_invalid_argument_is_refused(tmp_path: Path, given: dict[str, Any], hint: str) -> None:
     with pytest.raises(ArgumentError, match=f"Hint: .*{hint}"):
         write_sample(tmp_path / "made", **given)
     assert not (tmp_path / "made").exists()

@@ -57,7 +57,7 @@ def newest(history: pl.DataFrame) -> pl.DataFrame:
 
 
 class Heard:
-    """What a widget told its views, in order."""
+    """The messages of a widget to its views, in order."""
 
     def __init__(self, widget: Any) -> None:
         self.widget = widget
@@ -123,7 +123,7 @@ def store() -> Store:
 
 @settings(max_examples=often(60), deadline=None)
 @given(operations=OPERATIONS)
-def test_a_selection_is_what_a_set_would_be(store: Store, operations: list[tuple[str, Any]]) -> None:
+def test_a_selection_behaves_like_a_set(store: Store, operations: list[tuple[str, Any]]) -> None:
     selection, expected = Selection(), set[int]()
     for name, what in operations:
         if isinstance(what, frozenset):
@@ -147,7 +147,7 @@ def _matching(choice: Filter, every_row: bool) -> frozenset[int]:
     return frozenset(rows.filter(every_row | ~pl.col("record_id").is_in(OLDER))["key"].to_list())
 
 
-def test_keys_said_one_after_the_other_are_one_step() -> None:
+def test_keys_selected_in_a_row_are_one_step() -> None:
     one_by_one = Selection()
     for key in range(500):
         one_by_one = one_by_one.add([key])
@@ -181,7 +181,7 @@ FILTERS = [
 ]  # fmt: skip
 
 
-def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
+def test_rows_counts_and_choices_equal_those_of_where(
     explorer: Heard, history: pl.DataFrame, newest: pl.DataFrame
 ) -> None:
     for every_row, records in ((False, newest), (True, history)):
@@ -191,7 +191,7 @@ def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
 
 
 @pytest.mark.parametrize(("combinations", "many", "days"), [(0, 300_000, 0), (300_000, -1, 0), (0, -1, 1_000_000)])
-def test_filters_count_the_same_without_combinations_and_for_frequent_texts(
+def test_counts_are_the_same_without_combinations_and_for_frequent_texts(
     history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, combinations: int, many: int, days: int
 ) -> None:
     monkeypatch.setattr("invitekit.widgets.store._MAX_COUNTS", days)
@@ -247,7 +247,7 @@ def _dated(records: pl.DataFrame, choice: Filter) -> int:
     return where(records, undated)["invitation_sent_at"].count()
 
 
-def test_pages_follow_each_other_in_the_order_asked_for(explorer: Heard, newest: pl.DataFrame) -> None:
+def test_pages_are_in_the_requested_order(explorer: Heard, newest: pl.DataFrame) -> None:
     for by, down in (("customer_full_name", False), ("invited_at", True), ("age_days", True)):
         assert "error" not in explorer.says(type="sort", by=by, descending=down)
         keys: list[int] = []
@@ -259,7 +259,7 @@ def test_pages_follow_each_other_in_the_order_asked_for(explorer: Heard, newest:
 
 
 @pytest.mark.parametrize("few", [0, 100_000])
-def test_a_page_far_down_waits_for_the_order_and_is_right(
+def test_a_distant_page_waits_for_the_order_and_is_correct(
     history: pl.DataFrame, newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
     monkeypatch.setattr("invitekit.widgets.view._FEW_VALUES", few)
@@ -276,7 +276,7 @@ def test_a_page_far_down_waits_for_the_order_and_is_right(
 
 
 @pytest.mark.parametrize("near", [1, 700, 1_000_000])
-def test_the_first_page_of_a_text_is_the_same_however_near_it_is_looked_for(
+def test_the_first_page_of_a_search_does_not_depend_on_the_range_searched(
     history: pl.DataFrame, newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, near: int
 ) -> None:
     monkeypatch.setattr("invitekit.widgets.view._NEAR", near)
@@ -290,7 +290,7 @@ def test_the_first_page_of_a_text_is_the_same_however_near_it_is_looked_for(
         assert page["keys"] == rows["key"].to_list()[:100], text
 
 
-def test_a_failure_of_ones_own_is_said_in_its_own_words(newest: pl.DataFrame) -> None:
+def test_a_custom_failure_has_its_own_words(newest: pl.DataFrame) -> None:
     failed = pl.col("failure_code") == "system_busy"
     own = {"failure_code": "holiday", "cause": "Away.", "advice": "Wait."}
     heard = Heard(ik.Explorer(newest.with_columns(
@@ -304,7 +304,7 @@ def test_a_failure_of_ones_own_is_said_in_its_own_words(newest: pl.DataFrame) ->
     assert ["holiday", "Away.", newest.filter(failed).height] in causes
 
 
-def test_who_asks_for_what_is_shown_already_is_answered(explorer: Heard) -> None:
+def test_a_request_for_the_current_view_is_answered(explorer: Heard) -> None:
     first = explorer.says(type="set_filter", filter={"status": ["expired"]})["page"]
     again = explorer.says(type="set_filter", filter={"status": ["expired"]})["page"]
     assert (again["version"], again["keys"]) == (first["version"], first["keys"])
@@ -326,7 +326,7 @@ def test_all_matching_but_two_is_counted_and_survives_another_filter(explorer: H
 
 
 @pytest.mark.parametrize("action", ["add_all", "add_range", "remove_range"])
-def test_rows_that_the_eye_has_not_seen_yet_are_not_chosen(explorer: Heard, action: str) -> None:
+def test_rows_that_were_not_shown_yet_are_not_selected(explorer: Heard, action: str) -> None:
     seen = explorer.says(type="set_filter", filter={"status": ["expired"]})["page"]["version"]
     explorer.says(type="select", action="add", keys=[0])
     explorer.says(type="set_filter", filter={"status": ["associated"]})
@@ -335,14 +335,14 @@ def test_rows_that_the_eye_has_not_seen_yet_are_not_chosen(explorer: Heard, acti
     assert explorer.widget.selected.height == 1
 
 
-def test_a_key_holds_over_filters_as_the_rows_are_the_same(explorer: Heard) -> None:
+def test_a_key_is_valid_across_filters_of_the_same_rows(explorer: Heard) -> None:
     seen = explorer.says(type="set_filter", filter={"status": ["expired"]})["page"]
     explorer.says(type="set_filter", filter={"status": ["associated"]})
     assert "error" not in explorer.says(type="select", version=seen["version"], action="add", keys=seen["keys"][:2])
     assert explorer.widget.selected.height == 2
 
 
-def test_a_range_is_chosen_in_the_order_shown(explorer: Heard, newest: pl.DataFrame) -> None:
+def test_a_range_is_selected_in_the_order_shown(explorer: Heard, newest: pl.DataFrame) -> None:
     explorer.says(type="sort", by="account_name", descending=True)
     told = explorer.says(type="select", action="add_range", start=9, end=4)
     assert told["selected"]["selected"] == 6
@@ -352,7 +352,7 @@ def test_a_range_is_chosen_in_the_order_shown(explorer: Heard, newest: pl.DataFr
     assert page["keys"][4:10] == order["key"].to_list()[4:10]
 
 
-def test_whoever_brushes_is_told_the_counts_first(explorer: Heard, newest: pl.DataFrame) -> None:
+def test_a_brush_gets_its_counts_first(explorer: Heard, newest: pl.DataFrame) -> None:
     explorer.says(type="set_filter", filter={"status": ["expired"]}, screen="one", request=3)
     assert [one["type"] for one in explorer.told] == ["page", "counts", "customers"]
     brushed = {"status": ["expired"], "invited_from": "2026-02-01"}
@@ -376,7 +376,7 @@ def test_whoever_brushes_is_told_the_counts_first(explorer: Heard, newest: pl.Da
     assert "days" not in told["counts"]
 
 
-def test_a_view_that_says_hello_while_counts_are_told_is_told_the_days(explorer: Heard) -> None:
+def test_a_view_that_connects_during_a_count_gets_the_days(explorer: Heard) -> None:
     explorer.says(type="set_filter", filter={"status": ["expired"]})
     greeted: list[str] = []
 
@@ -391,7 +391,7 @@ def test_a_view_that_says_hello_while_counts_are_told_is_told_the_days(explorer:
     assert ["days" in one for one in explorer.told if one["type"] == "counts"] == [False, True]
 
 
-def test_days_that_a_screen_may_have_dropped_or_not_are_told_again(explorer: Heard) -> None:
+def test_days_that_a_screen_may_have_dropped_are_sent_again(explorer: Heard) -> None:
     changed: list[str] = []
 
     def send(content: dict[str, Any], buffers: Any = None) -> None:
@@ -406,7 +406,7 @@ def test_days_that_a_screen_may_have_dropped_or_not_are_told_again(explorer: Hea
     assert ["days" in one for one in explorer.told if one["type"] == "counts"] == [True, True]
 
 
-def test_whoever_is_about_to_brush_is_told_the_sums_of_all_days(explorer: Heard, newest: pl.DataFrame) -> None:
+def test_the_sums_of_all_days_are_sent_before_a_brush(explorer: Heard, newest: pl.DataFrame) -> None:
     explorer.says(type="set_filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
     told = explorer.says(type="get_crossfilter")
     assert told.keys() == {"crossfilter"}
@@ -418,7 +418,7 @@ def test_whoever_is_about_to_brush_is_told_the_sums_of_all_days(explorer: Heard,
     assert explorer.says(type="get_crossfilter") == {}, "nothing is counted yet"
 
 
-def test_sums_of_rows_whose_place_others_took_are_not_told(explorer: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sums_of_replaced_rows_are_not_sent(explorer: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     added = crossfilter.payload
 
     def told(*given: Any) -> Any:
@@ -429,9 +429,7 @@ def test_sums_of_rows_whose_place_others_took_are_not_told(explorer: Heard, monk
     assert explorer.says(type="get_crossfilter") == {}
 
 
-def test_days_are_those_of_the_filter_though_it_was_brushed_before_they_were_told(
-    explorer: Heard, newest: pl.DataFrame
-) -> None:
+def test_days_belong_to_the_filter_even_if_it_was_brushed_before(explorer: Heard, newest: pl.DataFrame) -> None:
     status = {"status": ["expired"]}
     explorer.told.clear()
     for filter_ in (status, {**status, "invited_from": "2026-02-01"}):
@@ -445,7 +443,7 @@ def test_days_are_those_of_the_filter_though_it_was_brushed_before_they_were_tol
     assert "days" in explorer.says(type="set_filter", filter={**status, "invited_from": "2026-02-03"})["counts"]
 
 
-def test_what_is_set_shows_and_what_is_clicked_can_be_read(explorer: Heard) -> None:
+def test_properties_change_the_screen_and_clicks_change_properties(explorer: Heard) -> None:
     widget = explorer.widget
     widget.value = {"status": ["expired"], "invited_from": "2026-02-01"}
     assert widget.filter == Filter(status="expired", invited_from=dt.date(2026, 2, 1))
@@ -471,7 +469,7 @@ AGAIN: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("change", "how"), AGAIN)
-def test_the_code_of_an_explorer_shows_the_same_again(
+def test_the_code_of_an_explorer_recreates_it(
     newest: pl.DataFrame, change: dict[str, Any], how: dict[str, Any]
 ) -> None:
     scope: dict[str, Any] = {"weekly": newest.head(20), "known": how.get("catalogue")}
@@ -497,7 +495,7 @@ def test_records_without_a_name_have_no_code(newest: pl.DataFrame) -> None:
         unnamed.to_code()
 
 
-def test_a_message_that_means_nothing_is_told_and_changes_nothing(explorer: Heard) -> None:
+def test_an_invalid_message_is_an_error_and_changes_nothing(explorer: Heard) -> None:
     messages: list[dict[str, Any]] = [
         {"type": "set_filter", "filter": {"nothing": 1}}, {"type": "dance"}, {"type": "get_page"},
         {"type": "get_details", "key": "1"}, {},
@@ -509,7 +507,7 @@ def test_a_message_that_means_nothing_is_told_and_changes_nothing(explorer: Hear
 
 
 @pytest.mark.parametrize("widget", [ik.Explorer, ik.ResendPicker])
-def test_no_rows_are_shown_as_none(newest: pl.DataFrame, widget: Any) -> None:
+def test_an_empty_frame_is_shown_as_empty(newest: pl.DataFrame, widget: Any) -> None:
     heard = Heard(widget(newest.clear(), as_of=DAY))
     assert heard.widget.wait(60)
     told = heard.says(type="connect")
@@ -523,7 +521,7 @@ def test_records_without_a_cause_are_annotated_first() -> None:
     assert widget.count == ik.load(str(DATA)).summary.records
 
 
-def test_every_engine_and_a_relation_of_a_temporary_table_are_taken(newest: pl.DataFrame) -> None:
+def test_every_engine_and_a_relation_of_a_temporary_table_are_accepted(newest: pl.DataFrame) -> None:
     con = duckdb.connect()
     con.register("given", newest.head(50))
     con.execute("create temp table held as from given").fetchall()
@@ -563,7 +561,7 @@ def test_a_view_of_the_picker_keeps_its_layout(newest: pl.DataFrame, tmp_path: P
 # ---- invitations and customers, not rows of files
 
 
-def test_every_row_is_shown_where_it_is_asked_for_and_remembered(
+def test_the_switch_for_every_row_works_and_is_saved(
     history: pl.DataFrame, newest: pl.DataFrame, tmp_path: Path
 ) -> None:
     heard = Heard(ik.Explorer(history, every_row=True, views=tmp_path / "views.json"))
@@ -578,7 +576,7 @@ def test_every_row_is_shown_where_it_is_asked_for_and_remembered(
     assert heard.says(type="open_view", name="all")["page"]["state"]["every_row"] is True
 
 
-def test_a_selection_holds_what_was_shown_when_it_was_made(explorer: Heard) -> None:
+def test_a_selection_keeps_the_rows_that_were_shown_when_it_was_made(explorer: Heard) -> None:
     explorer.says(type="set_filter", filter={"status": ["association_failed"]})
     assert explorer.says(type="select", action="add_all")["selected"]["selected"] == 263
     assert explorer.says(type="set_every_row", every_row=True)["counts"]["selected"] == 263
@@ -607,7 +605,7 @@ def _screen(rows: list[dict[str, str | None]]) -> Heard:
     return heard
 
 
-def test_what_the_files_said_stays_beside_what_holds_now() -> None:
+def test_details_show_the_stated_and_the_effective_status() -> None:
     said = ("2026-03-09", "Invited"), ("2026-03-16", "Invited"), ("2026-03-23", "Expired")
     sent = {"Account": "acme", "Invitation Method": "Email", "Invitation Time": "2026-03-05 10:07"}
     rows: list[dict[str, str | None]] = [{**sent, "Status": status, "Snapshot Time": day} for day, status in said[:2]]
@@ -622,7 +620,7 @@ def test_what_the_files_said_stays_beside_what_holds_now() -> None:
     ]
 
 
-def test_masked_rows_and_who_is_not_invited_yet_are_counted_in_words() -> None:
+def test_masked_and_not_yet_invited_customers_are_counted_in_words() -> None:
     masked = {"Account": "T***m", "Status": "Expired", "Invitation Time": "2026-03-02 10:07"}
     waiting = {"Account": "acme", "Status": "Pre-registered", "Invitation Time": None}
     rows = [{**one, "Snapshot Time": day} for day in ("2026-03-09", "2026-03-16") for one in (masked, masked, waiting)]
@@ -641,9 +639,7 @@ def test_masked_rows_and_who_is_not_invited_yet_are_counted_in_words() -> None:
     assert (told["counts"]["total"], told["customers"]["customers"]) == (6, 3)
 
 
-def test_more_rows_than_fit_are_worked_on_in_duckdb_and_give_the_same(
-    history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_tables_use_duckdb_with_the_same_results(history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     records = history.select(ik.load(str(DATA)).records.columns)
     asked: list[list[Any]] = []
     for most in (10**6, 0):
@@ -658,7 +654,7 @@ def test_more_rows_than_fit_are_worked_on_in_duckdb_and_give_the_same(
     assert asked[0][1:] == asked[1][1:]
 
 
-def test_rows_are_shown_while_their_plan_is_being_made(newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_shown_while_their_plan_is_computed(newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at, planner = threading.Event(), planning.planner
 
     def delayed(*args: Any, **how: Any) -> Any:
@@ -681,7 +677,7 @@ def test_rows_are_shown_while_their_plan_is_being_made(newest: pl.DataFrame, mon
     heard.widget.stop()
 
 
-def test_rows_are_previewed_by_the_columns_that_they_came_with(newest: pl.DataFrame) -> None:
+def test_rows_are_previewed_by_their_source_columns(newest: pl.DataFrame) -> None:
     store = Store(newest.select("account_name", "status"), lambda some, _: some.project("status, account_name"))
     with store.cursor() as con:
         store.kinds = {"status": "VARCHAR", "account_name": "VARCHAR", "decision": "VARCHAR"}  # as while it is stored
@@ -689,7 +685,7 @@ def test_rows_are_previewed_by_the_columns_that_they_came_with(newest: pl.DataFr
     assert told["cells"] == {"account_name": newest["account_name"].head(3).to_list()}
 
 
-def test_the_steps_of_a_plan_are_told_while_it_is_made(newest: pl.DataFrame) -> None:
+def test_the_steps_of_a_plan_are_reported_while_it_is_computed(newest: pl.DataFrame) -> None:
     heard = Heard(ik.ResendPicker(newest, as_of=DAY))
     assert heard.widget.wait(60)
     heard.told.clear()
@@ -701,7 +697,7 @@ def test_the_steps_of_a_plan_are_told_while_it_is_made(newest: pl.DataFrame) -> 
         assert {f"step_{name}" for name, *_ in steps} <= set(payloads.words(language))
 
 
-def test_a_store_that_is_gone_leaves_no_database_and_no_folder(newest: pl.DataFrame) -> None:
+def test_a_deleted_store_leaves_no_database_and_no_folder(newest: pl.DataFrame) -> None:
     con = duckdb.connect()
     con.register("given", newest)
     con.execute("create table held as from given").fetchall()
@@ -728,7 +724,7 @@ def test_a_relation_whose_connection_cannot_be_found_is_copied(
     assert store.total == len(newest)
 
 
-def test_a_column_that_is_named_as_one_of_the_screens_own_is_refused(newest: pl.DataFrame) -> None:
+def test_a_column_with_a_name_of_the_screen_is_refused(newest: pl.DataFrame) -> None:
     with pytest.raises(ArgumentError, match="ik_key"):
         ik.Explorer(newest.with_columns(ik_key=1))
 
@@ -750,13 +746,13 @@ def test_a_column_that_is_named_as_one_of_the_screens_own_is_refused(newest: pl.
         ("attempts", 3, "3"), ("chance", 0.256, "26%"), ("email", None, None),
     ],
 )  # fmt: skip
-def test_numbers_and_addresses_are_hidden_wherever_they_stand(name: str, value: Any, expected: str | None) -> None:
+def test_numbers_and_addresses_are_hidden_in_every_column(name: str, value: Any, expected: str | None) -> None:
     assert display.shown(name, value) == expected
     if isinstance(value, str):
         assert display.shown(name, value, unmasked=True) in (value, expected)
 
 
-def test_pages_hold_numbers_and_addresses_only_while_the_eye_is_open(newest: pl.DataFrame) -> None:
+def test_pages_contain_numbers_and_addresses_only_after_the_eye_is_clicked(newest: pl.DataFrame) -> None:
     emails = set(newest["email"].drop_nulls())
     heard = Heard(ik.Explorer(newest, columns=["email", "mobile"]))
     assert not emails & set(heard.says(type="connect")["page"]["cells"]["email"])
@@ -771,7 +767,7 @@ def _saved(records: pl.DataFrame) -> str:
     return explorer.saved_html()
 
 
-def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.DataFrame) -> None:
+def test_a_saved_notebook_contains_no_record_and_no_filter(newest: pl.DataFrame) -> None:
     email, manager = newest["email"].drop_nulls()[0], newest["account_manager"].drop_nulls()[0]
     widget = ik.Explorer(newest, value={"text": email, "manager": [manager]})
     widget.wait()
@@ -819,7 +815,7 @@ def test_a_saved_notebook_hides_a_name_where_a_code_should_be(newest: pl.DataFra
     assert plain.count("<td>•••</td>") == 3 * 2, "the names"
 
 
-def test_no_script_asks_the_network_or_makes_markup_of_a_text() -> None:
+def test_no_script_uses_the_network_or_turns_text_into_markup() -> None:
     read = [path.read_text("utf-8") for path in (Path(base.__file__).parent / "static").iterdir()]
     assert len(read) == 9
     for text in read:
@@ -831,7 +827,7 @@ def test_no_script_asks_the_network_or_makes_markup_of_a_text() -> None:
 
 
 def behind(figure: charts.Figure, screen: Any) -> list[tuple[str, int]]:
-    """Click each bar and point of a figure; gives its text on hovering, and how many records the screen then shows."""
+    """Click each bar and point of a figure; yield its tooltip and how many records the screen then shows."""
     clickable = ClickableFigure(figure, screen)
     named = re.findall(r'data-choice="(\d+)"[^>]*><title>([^<]*)</title>', clickable.figure)
     found = []
@@ -862,7 +858,7 @@ def test_a_click_on_a_bar_or_a_point_shows_as_many_records_as_it_counts(history:
         assert n >= int(re.findall(r"(?m)^\d+ of (\d+)", hover)[0]), "those whose follow-up is not over are there too"
 
 
-def test_a_figure_of_what_is_to_do_shows_the_customers_of_a_list(picker: Heard) -> None:
+def test_the_to_do_figure_shows_the_customers_of_a_list(picker: Heard) -> None:
     with picker.widget._store.cursor() as con:
         sizes = picker.widget._summary(con).by_list
     figure = charts.to_do(sizes)
@@ -871,14 +867,14 @@ def test_a_figure_of_what_is_to_do_shows_the_customers_of_a_list(picker: Heard) 
     assert [type(child).__name__ for child in shown.children] == ["ClickableFigure", "ResendPicker"]
 
 
-def test_every_word_is_there_in_both_languages_with_the_same_slots() -> None:
+def test_every_text_is_in_both_languages_with_the_same_placeholders() -> None:
     english, chinese = payloads.words("en"), payloads.words("zh")
     assert english.keys() == chinese.keys()
     for name, text in english.items():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", chinese[name])), name
 
 
-def test_what_is_filtered_is_said_in_chinese_on_a_chinese_screen(newest: pl.DataFrame) -> None:
+def test_a_chinese_screen_states_its_filter_in_chinese(newest: pl.DataFrame) -> None:
     widget = ik.Explorer(newest, language="zh")
     assert widget.wait(60)
     chosen_ = {"text": "云", "status": ["expired", "associated"], "manager": [None], "invited_to": "2026-02-01"}
@@ -888,7 +884,7 @@ def test_what_is_filtered_is_said_in_chinese_on_a_chinese_screen(newest: pl.Data
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_chips_hide_a_number_until_the_eye_is_clicked_and_say_days(language: Language) -> None:
+def test_chips_hide_a_number_until_the_eye_is_clicked_and_show_days(language: Language) -> None:
     choice = Filter(tag="手机13800138000", invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 25))
     closed, opened = (
         [one["words"] for one in payloads.chips(choice, language, unmasked=bare)] for bare in (False, True)
@@ -918,7 +914,7 @@ def test_records_of_a_closed_workspace_are_an_error_in_plain_words(use: Any) -> 
         use(records)
 
 
-def test_a_screen_whose_connection_was_closed_says_so(newest: pl.DataFrame) -> None:
+def test_a_screen_with_a_closed_connection_shows_an_error(newest: pl.DataFrame) -> None:
     with duckdb.connect() as con:
         heard = Heard(ik.Explorer(con.from_arrow(newest.to_arrow())))
         assert heard.widget.wait(60)
@@ -971,7 +967,7 @@ def test_rows_of_a_reason_are_together_by_rank_and_counted(picker: Heard, choice
     assert "groups" not in told["page"]
 
 
-def test_only_selected_rows_stay_as_they_were_when_it_was_asked_for(picker: Heard) -> None:
+def test_the_only_selected_filter_keeps_the_rows_of_its_request(picker: Heard) -> None:
     first, second, third = picker.says(type="connect")["page"]["keys"][:3]
     picker.says(type="set_filter", filter={"text": "gmbh"}, screen="a", request=1)
     picker.says(type="select", action="add", keys=[first, second, third], version=picker.widget._version)
@@ -991,7 +987,7 @@ def test_only_selected_rows_stay_as_they_were_when_it_was_asked_for(picker: Hear
     assert told["counts"]["matched"] == picker.widget.count
 
 
-def test_any_value_of_a_facet_is_found_with_its_count() -> None:
+def test_a_search_finds_any_value_of_a_facet_with_its_count() -> None:
     managers = [f"manager {number:03}" for number in range(150)]
     rows = {"Account": [f"a{n}" for n in range(300)], "Account Manager": managers * 2, "Status": ["Expired"] * 300}
     explorer = Heard(ik.Explorer(ik.load(pl.DataFrame(rows)).records))
@@ -1005,7 +1001,7 @@ def test_any_value_of_a_facet_is_found_with_its_count() -> None:
     assert told["facet_values"]["values"] == [["manager 149", "manager 149", 1]]
 
 
-def test_values_that_are_searched_are_those_that_are_listed(picker: Heard) -> None:
+def test_searched_and_listed_values_are_the_same(picker: Heard) -> None:
     facets = picker.says(type="connect")["counts"]["facets"]
     assert {"cause", "batch"} < {facet["name"] for facet in facets}
     for facet in facets:
@@ -1024,7 +1020,7 @@ def test_a_cell_may_use_the_workspace_while_the_screen_does(picker: Heard) -> No
     assert picker.widget.workspace.counts()["batches"] == 1
 
 
-def test_closing_a_workspace_waits_until_a_thread_at_work_on_it_has_ended(memory: Path) -> None:
+def test_closing_a_workspace_waits_for_running_threads(memory: Path) -> None:
     workspace = ik.Workspace(memory)
     work = contextlib.ExitStack()
     work.enter_context(busy(workspace.cursor()))
@@ -1043,7 +1039,7 @@ def test_closing_the_workspace_waits_for_the_screen_and_releases_the_file(picker
     assert "error" in picker.says(type="get_outcomes")
 
 
-def test_only_those_to_invite_again_can_be_chosen(picker: Heard) -> None:
+def test_only_customers_to_invite_again_can_be_selected(picker: Heard) -> None:
     told = picker.says(type="set_filter", filter={})
     told["page"] = picker.says(type="get_page", first=0, count=400)["page"]
     assert set(told["page"]["selectable"]) == {0, 1}
@@ -1054,7 +1050,7 @@ def test_only_those_to_invite_again_can_be_chosen(picker: Heard) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_confirmed_is_written_whatever_is_clicked_meanwhile(picker: Heard) -> None:
+def test_the_confirmed_batch_is_written_despite_later_clicks(picker: Heard) -> None:
     page = picker.says(type="connect")["page"]
     picker.says(type="select", action="add_all")
     picker.says(type="select", action="remove", keys=page["keys"][:2])
@@ -1093,7 +1089,7 @@ def test_a_batch_is_written_once_and_only_as_it_was_confirmed(picker: Heard) -> 
 
 
 @pytest.mark.slow
-def test_rules_show_their_effect_before_they_hold_and_keep_who_is_chosen(picker: Heard) -> None:
+def test_rules_show_their_effect_before_they_apply_and_keep_the_selection(picker: Heard) -> None:
     rules = ik.ResendRules(cool_down_days=30, max_attempts=2, batch_size=20)
     picker.says(type="select", action="add_all")
     before = picker.widget.count
@@ -1118,7 +1114,7 @@ def test_rules_show_their_effect_before_they_hold_and_keep_who_is_chosen(picker:
 
 
 @pytest.mark.slow
-def test_a_logged_batch_is_planned_with_and_a_discarded_one_is_forgotten(picker: Heard) -> None:
+def test_a_sent_batch_counts_in_the_plan_and_a_discarded_one_does_not(picker: Heard) -> None:
     picker.says(type="select", action="add_all")
     digest = picker.says(type="confirm")["confirmation"]["digest"]
     ids = picker.says(type="write_batches", digest=digest)["batches_written"]["batch_ids"]
@@ -1145,7 +1141,7 @@ def test_a_logged_batch_is_planned_with_and_a_discarded_one_is_forgotten(picker:
 
 
 @pytest.mark.slow
-def test_a_customer_who_has_acted_may_be_invited_again(picker: Heard) -> None:
+def test_a_resolved_customer_may_be_invited_again(picker: Heard) -> None:
     plan = _plan(picker.widget.workspace)
     waiting = plan.filter((pl.col("reason_code") == "customer_must_act") & (pl.col("attempts") < 3))
     picker.says(type="set_filter", filter={"decision": ["wait_for_customer"]})
@@ -1164,7 +1160,7 @@ def test_a_customer_who_has_acted_may_be_invited_again(picker: Heard) -> None:
     assert picker.widget.workspace.marks().aggregate("count(*)").fetchall() == [(1,)]
 
 
-def test_files_of_a_batch_are_looked_for_in_its_own_folder_alone(newest: pl.DataFrame, tmp_path: Path) -> None:
+def test_files_of_a_batch_are_read_from_its_own_folder_only(newest: pl.DataFrame, tmp_path: Path) -> None:
     picker = ik.ResendPicker(newest.head(5), as_of=DAY, folder=tmp_path / "batches")
     for folder in ("batches/own", "batches", "elsewhere"):
         (tmp_path / folder).mkdir(exist_ok=True, parents=True)
@@ -1181,7 +1177,7 @@ def opened(picker: Heard, reason: str) -> int:
 
 
 @pytest.mark.slow
-def test_a_blocked_customer_and_the_own_account_are_marked_and_taken_back_on_the_screen(picker: Heard) -> None:
+def test_a_blocked_customer_and_your_own_account_are_marked_and_unmarked(picker: Heard) -> None:
     def plan() -> list[str]:
         return sorted(_plan(picker.widget.workspace)["reason_code"])
 
@@ -1212,7 +1208,7 @@ def test_a_blocked_customer_and_the_own_account_are_marked_and_taken_back_on_the
 
 
 @pytest.mark.slow
-def test_batches_logged_at_once_are_all_in_the_plan_and_none_is_written_from_the_old_one(picker: Heard) -> None:
+def test_batches_marked_together_all_count_in_the_new_plan(picker: Heard) -> None:
     before = picker.widget.count
     picker.says(type="select", action="add_all")
     digest = picker.says(type="confirm")["confirmation"]["digest"]
@@ -1236,7 +1232,7 @@ def test_batches_logged_at_once_are_all_in_the_plan_and_none_is_written_from_the
     assert "init" in kinds
 
 
-def test_dates_that_are_entered_begin_at_the_day_of_the_plan(picker: Heard, newest: pl.DataFrame) -> None:
+def test_entered_dates_begin_at_the_day_of_the_plan(picker: Heard, newest: pl.DataFrame) -> None:
     assert picker.says(type="connect")["state"]["day"] == "2026-03-30"
     told = picker.says(type="mark_sent", batch_id="x", user="anna", day="", left_out=[])
     assert "date is missing" in told["error"]["problem"]
@@ -1245,14 +1241,14 @@ def test_dates_that_are_entered_begin_at_the_day_of_the_plan(picker: Heard, newe
     assert Heard(now).says(type="connect")["state"]["day"] is None, "today, where the browser is"
 
 
-def test_a_sorted_plan_says_by_which_column_and_in_which_direction(picker: Heard) -> None:
+def test_a_sorted_plan_shows_its_column_and_direction(picker: Heard) -> None:
     for down in (False, True):
         state = picker.says(type="sort", by="account_name", descending=down)["page"]["state"]
         assert (state["sort_by"], state["descending"]) == ("account_name", down)
         assert state["user"] != "account_name"
 
 
-def test_without_a_workspace_nothing_is_noted_and_it_says_so(newest: pl.DataFrame, tmp_path: Path) -> None:
+def test_without_a_workspace_nothing_is_stored_and_a_note_explains_it(newest: pl.DataFrame, tmp_path: Path) -> None:
     widget = ik.ResendPicker(newest, as_of=DAY, folder=tmp_path)
     assert widget.wait(60)
     heard = Heard(widget)
@@ -1266,7 +1262,7 @@ def test_without_a_workspace_nothing_is_noted_and_it_says_so(newest: pl.DataFram
 # ---- two questions at once
 
 
-def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -> None:
+def test_outdated_work_is_cancelled_and_its_next_steps_do_not_start() -> None:
     con, answered, failed = duckdb.connect(), list[str](), list[BaseException]()
     own = Worker(con.cursor, failed.append)
     begun = threading.Event()
@@ -1298,7 +1294,7 @@ def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -
     assert len(failed) == 1
 
 
-def test_each_answer_says_which_view_it_belongs_to(explorer: Heard, newest: pl.DataFrame) -> None:
+def test_each_answer_names_its_view(explorer: Heard, newest: pl.DataFrame) -> None:
     texts = ["a", "ac", "acct_1", "gmbh", "mgr"]
     explorer.told.clear()
     for text in texts:
@@ -1312,7 +1308,7 @@ def test_each_answer_says_which_view_it_belongs_to(explorer: Heard, newest: pl.D
         assert found == where(newest, Filter(text=views[v])).height
 
 
-def test_another_number_than_was_confirmed_is_refused() -> None:
+def test_a_number_that_differs_from_the_confirmed_one_is_refused() -> None:
     frozen = planning.Frozen(pl.DataFrame({"customer_id": ["a", "b"]}).to_arrow(), "digest", ik.ResendRules())
     written = Written((), customers=3, batches=1, worklists={}, rows={}, batch_ids={})
     with pytest.raises(ik.InvitekitError, match="3 customers were written, 2 were confirmed"):
@@ -1322,7 +1318,7 @@ def test_another_number_than_was_confirmed_is_refused() -> None:
 # ---- what cannot be done, in the language of the screen
 
 
-def test_a_chinese_screen_says_its_errors_in_chinese(newest: pl.DataFrame) -> None:
+def test_a_chinese_screen_shows_errors_in_chinese(newest: pl.DataFrame) -> None:
     heard = Heard(ik.Explorer(newest, language="zh"))
     assert heard.widget.wait(60)
     told = heard.says(type="select", version=-1, action="add_all")
