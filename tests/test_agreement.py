@@ -1,4 +1,4 @@
-"""Explorer, picker, plan, progress, trend and report tell of the same invitations and customers: every count agrees."""
+"""Explorer, picker, plan, progress, trend and report count the same invitations and customers."""
 
 from __future__ import annotations
 

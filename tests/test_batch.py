@@ -1,4 +1,4 @@
-"""What the person who clicks gets: the right customers once, in files that are safe, whole and private."""
+"""Batches: every customer to invite is in one batch, in files that are safe, whole and private."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def sample_set(sample_plan: pl.DataFrame, tmp_path_factory: pytest.TempPathFacto
     return folder
 
 
-# Who stands where
+# Who is in which file
 
 
 def test_every_candidate_is_in_one_batch_and_nobody_else(sample_plan: pl.DataFrame, sample_set: Path) -> None:
@@ -245,7 +245,7 @@ def test_without_records_only_the_page_is_written(tmp_path: Path) -> None:
     assert names(tmp_path / "set") == [PAGE]
 
 
-# What stands in a row
+# The columns of a row
 
 
 def test_a_batch_has_the_columns_needed_in_the_portal(sample_set: Path) -> None:
@@ -404,7 +404,7 @@ def test_more_rows_than_a_sheet_can_have_are_refused(tmp_path: Path, monkeypatch
     assert names(tmp_path) == []
 
 
-# Letters
+# Messages
 
 
 def built_in(who: str, language: str) -> dict[str, message_templates.Template]:
@@ -622,7 +622,7 @@ def test_a_reminder_is_a_draft_to_the_customers_own_address(tmp_path: Path) -> N
         who | {"account_name": "a2", "email": "li@example.cn", "customer_name": "李雷"},
         who | {"account_name": "a3", "email": "ma@example.com", "country": "Hong Kong"},
         who | {"account_name": "a4", "email": "müller@exämple.de", "country": "Germany"},
-        # None of these gets a draft: no address, a masked one, one of several, and one that another customer has too.
+        # None of these gets a draft: no address, a masked one, several, and one that another customer has too.
         who | {"account_name": "a5"},
         who | {"account_name": "a6", "email": "a***@example.com"},
         who | {"account_name": "a7", "email": "x@example.com;y@example.com"},
@@ -698,8 +698,8 @@ def test_the_calendar_has_the_days_of_allowed_resends_and_lapsing_pre_registrati
     for calendar, named in kinds:
         write_batches(waiting, tmp_path / calendar, calendar=calendar, formats=["csv"])
         events = Calendar.from_ical((tmp_path / calendar / "dates.ics").read_bytes()).events
-        # The pause of 7 days ends on 4 April at 9:00: the first whole day on which it is over is the fifth.
-        # The pre-registration lapses on 4 April: that is the day by which the customer has to be invited.
+        # The 7 days end on 4 April at 9:00: the first whole day after them is the fifth.
+        # The pre-registration lapses on 4 April: the customer has to be invited by that day.
         assert [event.DTSTART for event in events] == [dt.date(2026, 4, 4), dt.date(2026, 4, 5)]
         summaries = [str(event["SUMMARY"]) for event in events]
         assert summaries == ["Pre-registrations lapse: 1", "Customers may be invited again: 3"]
@@ -859,7 +859,7 @@ def test_an_impossible_folder_name_is_refused(tmp_path: Path, name: str) -> None
 def test_a_target_without_write_permission_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
 ) -> None:
-    # Root may write everywhere, so the answer of the system is made up.
+    # Root may write everywhere, so the system error is simulated.
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     if there:
         (tmp_path / "set").mkdir()
@@ -984,7 +984,7 @@ def test_an_interruption_leaves_nothing_behind(tmp_path: Path, monkeypatch: pyte
     assert names(tmp_path) == []
 
 
-# What is proved before anything gets its name
+# Checks before files get their names
 
 
 def refused(made: Any, folder: Path, error: type[Exception], message: str, **how: Any) -> None:

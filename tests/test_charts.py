@@ -1,4 +1,4 @@
-"""Figures: one description that a notebook and a report draw, with the numbers that it was given."""
+"""Figures: notebooks and reports draw the same figure, with the numbers of its table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Help of the command line: every command explains itself in plain words, and shows its choices."""
+"""Help of the command line: every command has a help text in plain words, and shows its choices."""
 
 from __future__ import annotations
 

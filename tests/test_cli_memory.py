@@ -1,4 +1,4 @@
-"""The workspace on the command line: from files to batches, to what was sent, to what became of it."""
+"""The workspace on the command line: files, batches, marks and outcomes."""
 
 from __future__ import annotations
 

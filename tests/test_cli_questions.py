@@ -1,4 +1,4 @@
-"""Questions on the command line: filters, customers found by words, and one customer's history."""
+"""Queries on the command line: filters, search by words, and the history of a customer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a brush is answered with in the browser: counts by day, added up from the first day on."""
+"""Counts by day for the brush in the browser, added up from the first day on."""
 
 from __future__ import annotations
 

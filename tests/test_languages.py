@@ -1,4 +1,4 @@
-"""Texts in other languages: the catalogue has all that the code says, and what fails on a Chinese screen is Chinese."""
+"""Texts in other languages: the catalogue has every text of the code, and errors on a Chinese screen are Chinese."""
 
 from __future__ import annotations
 

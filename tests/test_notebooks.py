@@ -1,4 +1,4 @@
-"""A notebook in the repository holds questions, not answers: an answer names customers."""
+"""Notebooks in the repository have no outputs: an output may name customers."""
 
 from __future__ import annotations
 

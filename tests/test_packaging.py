@@ -1,4 +1,4 @@
-"""What travels in the wheel, what a missing extra says, and what "invitekit lab" does with the notebooks."""
+"""The files of the wheel, the error for a missing extra, and how "invitekit lab" copies the notebooks."""
 
 from __future__ import annotations
 

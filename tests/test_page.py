@@ -1,4 +1,4 @@
-"""The page without a browser: what its session opens and keeps, and to whom its server answers."""
+"""The page without a browser: the files that its session opens and stores, and who may use its server."""
 
 from __future__ import annotations
 
@@ -346,7 +346,7 @@ def test_answers_for_a_file_are_reused_next_week(
     later = Session(tmp_path, as_of=DAY)
     next_week = exported(tmp_path, "b_2026-04-13.csv", content)
     assert opened(later, next_week, workspace="week.duckdb").until("page", "state", status="open")["records"] == 2
-    # A file that has the usual header and encoding is read as ever.
+    # A file with the usual header and encoding is read as usual.
     usual = exported(tmp_path, "c_2026-04-20.csv", ROWS)
     assert opened(later, usual, workspace="week.duckdb").until("page", "state", status="open", records=3)
     later.close()
@@ -494,7 +494,7 @@ def answer(address: str, **headers: str) -> tuple[int, str, dict[str, str]]:
             "GET", f"{parts.path}?{parts.query}", headers={k.replace("_", "-"): v for k, v in headers.items()}
         )
         found = connection.getresponse()
-        # A connection that became a socket has no end to read to.
+        # A WebSocket connection has no end.
         return found.status, "" if found.status == 101 else found.read().decode(), dict(found.headers)
 
 

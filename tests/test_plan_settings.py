@@ -1,4 +1,4 @@
-"""A plan holds the rules and the time that it was made for, so that its batches can be written from it alone."""
+"""A plan contains its rules and its time, so that its batches can be written from it alone."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_tab_completion_offers_exactly_the_public_names() -> None:
         client.execute_interactive("import invitekit as ik")
         assert completions(client, "ik.") == PUBLIC
         assert completions(client, "ik.pl") == {"plan_resends"}
-        # The modules are imported by now; a module named like a function must not take its place.
+        # The modules are imported now; a module must not replace the function of its name.
         client.execute_interactive("import invitekit.export, invitekit.report; ik.load, ik.errors")
         assert completions(client, "ik.") == PUBLIC
     finally:

@@ -1,4 +1,4 @@
-"""Recipes: the commands of a week are repeated to the same bytes, or run on other files."""
+"""Recipes: the commands of a week are repeated byte for byte, or run on other files."""
 
 from __future__ import annotations
 

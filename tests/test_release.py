@@ -1,4 +1,4 @@
-"""A release: what stops it, and one from beginning to end, up to the upload."""
+"""A release: the checks that stop it, and a whole release up to the upload."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def rows(count: int, **columns: Any) -> pl.DataFrame:
         "account_manager": "mgr", "custom_tag": None, "country": "China", "account_name": None, "email": None,
         "customer_full_name": None, "mobile": None,
     } | columns  # fmt: skip
-    # Columns of nulls, and empty ones, have no type of their own.
+    # Columns without values have no type.
     kinds: dict[str, Any] = {name: pl.String for name, value in values.items() if value in (None, [])}
     kinds |= {
         "source_row": pl.Int64,
@@ -149,7 +149,7 @@ def counts_of(rule: str) -> list[str]:
 
 @pytest.mark.parametrize("period", ["day", "week"])
 def test_public_counts_are_multiples_of_ten_or_hidden_with_their_rates(annotated: Any, period: Any) -> None:
-    # By day there are so many small counts that four weeks of them show it.
+    # Four weeks by day have enough small counts.
     records = annotated.filter(pl.col("invited_at") >= dt.datetime(2026, 3, 1)) if period == "day" else annotated
     exact = progress(records, as_of=AS_OF, period=period)
     shown = public(exact)
@@ -228,7 +228,7 @@ def test_managers_and_tags_are_numbered_by_size_and_never_by_name() -> None:
     shown = public(progress(frame, as_of=AS_OF))
     assert shown.by_manager["value"].to_list() == [f"Manager {n}" for n in range(1, 9)]
     assert shown.by_tag.select("value", "followed").rows() == [("Tag 1", 300), ("Tag 2", 20)]
-    # Of equal sizes the first in the alphabet is not always the first.
+    # Managers of equal size are not always in alphabetical order.
     firsts = set()
     for letter in "abcdefgh":
         pair = [f"{letter}1"] * 40 + [f"{letter}2"] * 40
@@ -251,7 +251,7 @@ def test_a_difference_caused_by_rounding_is_not_stated() -> None:
     assert public(exact).trend["signal"].to_list() == [None] * 4 + ["high"] + [None] * 4
 
 
-# Nobody in it
+# No person in it
 
 
 def test_an_internal_report_names_managers_and_tags_and_no_customer(made: Page, annotated: Any) -> None:
@@ -293,7 +293,7 @@ def test_a_pdf_contains_no_name_address_number_or_account(
     text = on_paper(made)
     assert persons(text, annotated) == []
     assert made.audience.replace(" ", "") in text.replace(" ", "")
-    # What was searched is what stands there: the words, and a label of a figure.
+    # The searched text contains the words of the page and the labels of figures.
     assert made.privacy.replace(" ", "") in text.replace(" ", "")
     assert charts.Look(language=language).words["limits"].replace(" ", "") in text.replace(" ", "")
     manager = annotated["account_manager"].drop_nulls()[0]

@@ -1,4 +1,4 @@
-"""Uploads and downloads of the page without a server: what is kept of a file that arrives, and what is turned down."""
+"""Uploads and downloads of the page without a server: which files are stored, and which are refused."""
 
 from __future__ import annotations
 

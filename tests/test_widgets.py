@@ -1,4 +1,4 @@
-"""The screen without a browser: what a message changes, what is answered, and what is written."""
+"""The screen without a browser: what a message changes, its answer, and the files written."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def explorer(history: pl.DataFrame, tmp_path: Path) -> Heard:
     return Heard(widget)
 
 
-# ---- choosing is algebra
+# ---- selections
 
 KEYS, OLDER = range(12), ("r9", "r10", "r11")
 CHOICES = [Filter(), Filter(status="expired"), Filter(status=["invited", "expired"]), Filter(method="link")]
@@ -167,7 +167,7 @@ def test_select_all_is_a_predicate_of_any_size() -> None:
     assert Selection().add_all(Filter(status="expired")).remove_all(Filter(), every_row=True) == Selection()
 
 
-# ---- a filter means on the screen what it means everywhere
+# ---- filters
 
 FILTERS = [
     Filter(text="GmbH"), Filter(text="ACCT_2"), Filter(text="' or true --"), Filter(status=["expired", "invited"]),
@@ -729,7 +729,7 @@ def test_a_column_with_a_name_of_the_screen_is_refused(newest: pl.DataFrame) -> 
         ik.Explorer(newest.with_columns(ik_key=1))
 
 
-# ---- nothing personal where it is not asked for
+# ---- personal data
 
 
 @pytest.mark.parametrize(
@@ -850,7 +850,7 @@ def test_a_click_on_a_bar_or_a_point_shows_as_many_records_as_it_counts(history:
     for figure in figures:
         bars = behind(figure, explorer)
         assert len(bars) > 5, figure
-        # The number stands at the start of a line, as in "51 of 226 = 23 %" or "226".
+        # The number is at the start of a line, as in "51 of 226 = 23 %" or "226".
         counted = [int(re.findall(r"(?m)^([\d,]+)(?: of|$| ·)", hover)[0].replace(",", "")) for hover, _ in bars]
         assert [n for _, n in bars] == counted, figure
         assert explorer.filter == figure.look.choice, "a second click shows all again"
@@ -1259,7 +1259,7 @@ def test_without_a_workspace_nothing_is_stored_and_a_note_explains_it(newest: pl
         ik.ResendPicker()
 
 
-# ---- two questions at once
+# ---- two requests at once
 
 
 def test_outdated_work_is_cancelled_and_its_next_steps_do_not_start() -> None:
@@ -1315,7 +1315,7 @@ def test_a_number_that_differs_from_the_confirmed_one_is_refused() -> None:
         planning.check_confirmed(written, frozen)
 
 
-# ---- what cannot be done, in the language of the screen
+# ---- errors in the language of the screen
 
 
 def test_a_chinese_screen_shows_errors_in_chinese(newest: pl.DataFrame) -> None:

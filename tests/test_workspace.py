@@ -1,4 +1,4 @@
-"""The workspace: what it keeps, what it says of it, and that no crash, second process or wrong file harms it."""
+"""The workspace: what it stores and returns, and that no crash, second process or wrong file damages it."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_a_closed_workspace_is_an_error(tmp_path: Path) -> None:
         ws.add(tmp_path)
 
 
-# ---- what cannot be opened ----------------------------------------------------------------------
+# ---- files that cannot be opened ----------------------------------------------------------------
 
 
 def other_database(path: Path) -> None:
@@ -471,7 +471,7 @@ def test_an_older_file_is_migrated_once_atomically_and_only_for_writing(
     assert found("select value from meta where name = 'schema_version'") == str(SCHEMA_VERSION + 1)
 
 
-# ---- files in -----------------------------------------------------------------------------------
+# ---- adding files -------------------------------------------------------------------------------
 
 
 def test_stored_rows_equal_the_rows_read(workspace: Workspace, tmp_path: Path) -> None:
@@ -704,7 +704,7 @@ def told_in_order(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[in
         (folder / str(number)).mkdir()
         rows = [row("acme", "Invited" if number % 2 else "Expired"), row(None, Mobile="138****1234"), row(None)]
         day = MONDAY + dt.timedelta(weeks=number // 2)
-        # Of two files of one name and day, the one added last would speak: their names differ.
+        # The names differ: of two files of one name and day, the one added last would count.
         paths.append(snapshot(folder / str(number), day, *rows, row(f"only {number}"), name=f"history_{number}"))
 
     def told(order: list[int], portions: set[int]) -> list[Any]:
@@ -842,7 +842,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], str]] = {
     "a later snapshot of the same side speaks": (
         [ACME], [ACME | {"failure": "link_used"}, ACME | {"status": "associated", "snapshot_at": NEW}], "newly_failed",
     ),
-    # The dated invitation used to speak, so that a failure of the past was no news.
+    # The dated invitation used to decide, so that an older failure was not reported.
     "a pre-registration after a failure is the newer state": (
         [ACME | {"failure": "link_used", "invited_at": OLD}, ACME | {"status": "pre_registered"}],
         [ACME | {"failure": "link_used", "invited_at": OLD}], "newly_failed",
@@ -992,7 +992,7 @@ def test_the_error_for_an_unknown_snapshot_lists_the_known_ones(workspace: Works
         workspace.compare("2026-03-23", NEXT)  # type: ignore[arg-type]
 
 
-# ---- what was resent ----------------------------------------------------------------------------
+# ---- resends ------------------------------------------------------------------------------------
 
 
 def batch(ws: Workspace, *accounts: str, number: int = 1) -> pl.DataFrame:
@@ -1119,7 +1119,7 @@ def test_marks_on_a_customer_or_your_own_account_release_and_can_be_undone(
     assert workspace.counts()["marks"] == 0
 
 
-# ---- batches that were written ------------------------------------------------------------------
+# ---- written batches ----------------------------------------------------------------------------
 
 
 def planned(ws: Workspace) -> Any:
@@ -1295,7 +1295,7 @@ def test_a_batch_that_repeats_a_customer_is_refused(filled: Workspace) -> None:
     assert len(filled.batches()) == 0
 
 
-# ---- what a person calls a customer -------------------------------------------------------------
+# ---- finding a customer -------------------------------------------------------------------------
 
 
 def test_a_customer_is_found_by_account_email_or_record(workspace: Workspace, tmp_path: Path) -> None:
@@ -1335,7 +1335,7 @@ def test_an_unknown_ambiguous_or_masked_name_finds_nobody(workspace: Workspace, 
         assert SECRET not in str(caught.value)
 
 
-# ---- what is done -------------------------------------------------------------------------------
+# ---- marks --------------------------------------------------------------------------------------
 
 
 def ids(ws: Workspace) -> list[str]:
@@ -1383,7 +1383,7 @@ def test_a_record_id_of_two_customers_of_the_newest_file_marks_nobody(workspace:
 
 
 def test_a_masked_record_without_an_id_of_its_file_is_not_marked(workspace: Workspace, tmp_path: Path) -> None:
-    # A mark is followed by its customer: for a record that no later file can be matched with, it would be lost.
+    # A mark follows its customer: on a record that matches no later file it would be lost.
     workspace.add(snapshot(tmp_path, MONDAY, row(None, Mobile="138****1234"), row(None, Mobile="138****1234", ID="7")))
     with_id, without = sorted(ids(workspace), key=len)
     assert workspace.mark_resolved(with_id, on=MONDAY, by="anna") == (1,)
@@ -1438,7 +1438,7 @@ def test_marks_are_undone_all_or_none(filled: Workspace) -> None:
         filled.unmark([1], by="anna")
 
 
-# ---- what became of it --------------------------------------------------------------------------
+# ---- outcomes -----------------------------------------------------------------------------------
 
 SENT = dt.datetime(2026, 3, 24, 9)
 WEEK_AGO = "2026-03-10 10:00:00"
@@ -1469,7 +1469,7 @@ LATER: dict[str, tuple[list[dict[str, Any]], str]] = {
     "expired by its date": (
         [{"status": "Invited", "method": "Email", "invited": FRESH, "Expires At": "2026-03-30"}], "expired",
     ),
-    # The dated invitation used to speak, and nothing new was seen.
+    # The dated invitation used to decide, and the change was missed.
     "pre-registered again": ([FAILED, {"status": "Pre-registered"}], "open"),
     "pre-registered again, and listed first": ([{"status": "Pre-registered"}, FAILED], "open"),
     "still invited": ([{"status": "Invited", "method": "Link", "invited": FRESH}], "open"),
@@ -1532,7 +1532,7 @@ def counted(cause: str, resent: int, associated: int, others: int, others_associ
 
 
 def test_a_batch_is_compared_with_others_weighted_by_its_causes() -> None:
-    # Most of the batch has the cause that is hopeless; most of the others have the easy one.
+    # Most of the batch has the hopeless cause; most of the others have the easy one.
     (one,) = by_batch(
         [counted("hopeless", 90, 9, 100, 5), counted("easy", 10, 8, 900, 720), counted("rare", 5, 5, 9, 0)]
     )
@@ -1627,7 +1627,7 @@ def test_outcomes_of_a_sample_add_up(workspace: Workspace, tmp_path: Path) -> No
         history = ik.annotate(workspace.history().filter(f"snapshot_at < '{day}'").pl(), as_of=day)
         plan = plan_resends(history, as_of=day, sent=workspace.sent_events().pl())
         workspace.mark_sent(plan.filter(pl.col("rank") % 2 == 1), by="anna", at=day)
-    # The sample knows nothing of these resends: its next week is made up here.
+    # The sample does not know these resends: its next week is made up here.
     resent = workspace.resends().pl()["account_name"].drop_nulls().unique()
     answered = [row(name, "Associated", associated="2026-03-25 09:00:00") for name in resent]
     workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), *answered))
