@@ -461,7 +461,7 @@ def test_a_reminder_asks_for_all_that_the_portal_suggests() -> None:
         assert [words for words in asked if words not in body] == [], failure.code
 
 
-def letter_of(folder: Path, row: dict[str, Any], who: str = "customer", **how: Any) -> tuple[str, str]:
+def message_of(folder: Path, row: dict[str, Any], who: str = "customer", **how: Any) -> tuple[str, str]:
     made = plan(records(row), **how)
     write_batches(made, folder, formats=["csv"])
     english, chinese = csv(folder / f"worklist_{who}.csv").select(pl.nth(-2, -1)).row(0)
@@ -470,7 +470,7 @@ def letter_of(folder: Path, row: dict[str, Any], who: str = "customer", **how: A
 
 def test_a_reminder_is_ready_to_send(tmp_path: Path) -> None:
     row = failed("overdue_payment", customer_name="Ann Lee", account_manager="mgr.li")
-    english, chinese = letter_of(tmp_path / "set", row)
+    english, chinese = message_of(tmp_path / "set", row)
     assert english.startswith(
         "Subject: Your Huawei Cloud invitation: please settle a payment first\n\nDear Ann Lee,\n\n"
     )
@@ -495,7 +495,7 @@ def test_a_message_without_a_name_has_a_neutral_salutation(tmp_path: Path) -> No
 
 def test_a_company_is_addressed_if_no_person_is_known(tmp_path: Path) -> None:
     row = failed("support_plan", customer_name="L***e", customer_full_name="Acme GmbH")
-    assert "\nDear Acme GmbH,\n" in letter_of(tmp_path / "set", row)[0]
+    assert "\nDear Acme GmbH,\n" in message_of(tmp_path / "set", row)[0]
 
 
 NAMES = ("{manager}", "{0}", "{{x}}", "%s $1 \\1", 'An"n', "O'Neill", "Ann\nLee", "Ann\r\nLee", "عبد الله",
@@ -519,14 +519,14 @@ def test_a_name_is_copied_exactly(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", ["link", "qr_code", "campaign"])
 def test_an_open_link_has_its_own_reminder(tmp_path: Path, method: str) -> None:
     row = {"account_name": "a", "status": "invited", "invitation_method": method}
-    english, chinese = letter_of(tmp_path / "set", row)
+    english, chinese = message_of(tmp_path / "set", row)
     assert "it is still valid" in english
     assert "目前仍然有效" in chinese
 
 
 def test_a_ticket_names_the_customer_and_the_account(tmp_path: Path) -> None:
     row = failed("system_busy", account_name="acme", customer_full_name="Acme GmbH", account_manager="mgr.li")
-    english, chinese = letter_of(tmp_path / "set", row, "customer_service")
+    english, chinese = message_of(tmp_path / "set", row, "customer_service")
     assert "invited this customer: Acme GmbH / acme." in english
     assert MESSAGES["system_busy"] in english
     assert "Please tell our account manager (mgr.li) when" in english
@@ -555,7 +555,7 @@ def own_catalogue(folder: Path, code: str, rule: str, advice: str) -> Catalogue:
 @pytest.mark.parametrize(("rule", "who"), [("after_customer_acts", "customer"), ("after_support", "customer_service")])
 def test_a_custom_failure_gets_its_own_advice(tmp_path: Path, code: str, rule: str, who: str) -> None:
     known = own_catalogue(tmp_path, code, rule, "Do {manager} this.")
-    english, chinese = letter_of(tmp_path / "set", failed("Own message"), who, catalogue=known)
+    english, chinese = message_of(tmp_path / "set", failed("Own message"), who, catalogue=known)
     for text in (english, chinese):
         assert "A cause of our own." in text
         assert "Do {manager} this." in text
@@ -563,7 +563,7 @@ def test_a_custom_failure_gets_its_own_advice(tmp_path: Path, code: str, rule: s
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_language_of_the_plan_does_not_change_the_messages(tmp_path: Path, language: str) -> None:
-    english, chinese = letter_of(tmp_path / "set", failed("overdue_payment"), language=language)
+    english, chinese = message_of(tmp_path / "set", failed("overdue_payment"), language=language)
     assert "has an overdue payment" in english
     assert "存在欠费" in chinese
 
@@ -1010,15 +1010,15 @@ def test_a_candidate_without_a_batch_is_refused(tmp_path: Path) -> None:
         refused(made, tmp_path, ArgumentError, "has no batch")
 
 
-def spoilt(change: Callable[[pl.DataFrame], pl.DataFrame], kind: str) -> Callable[..., None]:
+def corrupted(change: Callable[[pl.DataFrame], pl.DataFrame], kind: str) -> Callable[..., None]:
     writer = sheets.WRITERS[kind]
 
-    def write_spoilt(one: worklists.WorkList, path: Path, moment: dt.datetime) -> None:
+    def write_corrupted(one: worklists.WorkList, path: Path, moment: dt.datetime) -> None:
         rows = change(one.rows) if one.batch == 1 or one.batch is None else one.rows
         parts = {name: getattr(one, name) for name in ("name", "who", "headers", "widths", "records", "batch")}
         writer(worklists.WorkList(rows=rows, lines=pl.repeat(1, rows.height, eager=True), **parts), path, moment)
 
-    return write_spoilt
+    return write_corrupted
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -1032,14 +1032,14 @@ def test_a_batch_with_wrong_rows_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, change: Any
 ) -> None:
     made = plan(expired(4), ResendRules(batch_size=2))
-    monkeypatch.setitem(sheets.WRITERS, kind, spoilt(change, kind))
+    monkeypatch.setitem(sheets.WRITERS, kind, corrupted(change, kind))
     refused(made, tmp_path, OutputError, f"'batch_01_resend_now.{kind}' does not have the expected rows")
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_a_work_list_that_lost_a_row_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     made = plan(records(failed("overdue_payment", account_name="a"), failed("overdue_payment", account_name="b")))
-    monkeypatch.setitem(sheets.WRITERS, kind, spoilt(lambda rows: rows.head(-1), kind))
+    monkeypatch.setitem(sheets.WRITERS, kind, corrupted(lambda rows: rows.head(-1), kind))
     refused(made, tmp_path, OutputError, f"'worklist_customer.{kind}' does not have the expected rows")
 
 

@@ -42,7 +42,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def asked(run: Run, *words: object) -> dict[str, Any]:
+def run_json(run: Run, *words: object) -> dict[str, Any]:
     done = run(*words, "--json")
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
@@ -69,14 +69,14 @@ MATCHED: dict[str, tuple[list[str], int, str]] = {
 
 def test_a_filter_prints_what_it_matches_and_how_many_of_all(run: Run, exports: Path, tmp_path: Path) -> None:
     for words, n, text in MATCHED.values():
-        found = asked(run, "annotate", exports, *DAY, *words)
+        found = run_json(run, "annotate", exports, *DAY, *words)
         assert (found["filter"]["words"], found["filter"]["matched"], found["filter"]["of"]) == (text, n, 7)
         assert (sum(found["by_status"].values()), found["records"]) == (n, 7)
     printed = run("annotate", exports, *DAY, "--country", "peru", "-o", tmp_path / "none.csv")
     assert "Filter: Country/Region is peru. Matches 0 of 7 records.\n" in printed.stdout
     assert "No record has Country/Region 'peru'." in printed.stdout
     assert pl.read_csv(tmp_path / "none.csv").height == printed.returncode == 0
-    assert "filter" not in asked(run, "annotate", exports, *DAY)
+    assert "filter" not in run_json(run, "annotate", exports, *DAY)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_an_unknown_value_is_wrong_usage(run: Run, exports: Path, words: list[st
 def test_a_plan_is_made_of_the_whole_history_and_filtered_afterwards(run: Run, exports: Path, tmp_path: Path) -> None:
     """If only the failed record counted, an associated customer would be invited again."""
     failed = ("plan", exports, *DAY, "--status", "failed")
-    assert {d: n for d, n in asked(run, *failed)["decisions"].items() if n} == {"resend_now": 1, "superseded": 1}
-    one = asked(
+    assert {d: n for d, n in run_json(run, *failed)["decisions"].items() if n} == {"resend_now": 1, "superseded": 1}
+    one = run_json(
         run, *failed, "--decision", "立即重发", "--batch-dir", tmp_path / "out", "-o", tmp_path / "plan.parquet"
     )
     assert (one["filter"]["matched"], one["filter"]["of"], one["customers"]) == (1, 7, 1)
@@ -124,7 +124,7 @@ def test_filtered_customers_are_ranked_and_batched_again(run: Run, tmp_path: Pat
 
 def test_a_read_me_of_a_filter_warns_about_the_whole_plan(run: Run, exports: Path, tmp_path: Path) -> None:
     words = ("--as-of", "2026-04-20", "--text", "acme", "--status", "failed", "--batch-dir", tmp_path / "out")
-    asked(run, "plan", exports, *words)
+    run_json(run, "plan", exports, *words)
     page = (tmp_path / "out" / "00_read_me_first.txt").read_text("utf-8-sig")
     assert "The newest export is of 2026-03-16, 35 days before 2026-04-20" in page
 
@@ -132,7 +132,7 @@ def test_a_read_me_of_a_filter_warns_about_the_whole_plan(run: Run, exports: Pat
 def test_a_filtered_report_keeps_what_changed_and_the_invitation_before_a_resend(
     run: Run, exports: Path, tmp_path: Path
 ) -> None:
-    asked(run, "report", exports, *DAY, "--method", "link", "--follow-up-days", "10", "-o", tmp_path / "links.md")
+    run_json(run, "report", exports, *DAY, "--method", "link", "--follow-up-days", "10", "-o", tmp_path / "links.md")
     page = (tmp_path / "links.md").read_text(encoding="utf-8")
     changed = page[page.index("## What changed") :].splitlines()
     assert [line.split("|")[2].strip() for line in changed[6:12]] == ["0", "1", "0", "0", "0", "1"]
@@ -152,14 +152,14 @@ def test_a_report_compares_snapshots_by_the_causes_of_a_custom_catalogue(run: Ru
     (tmp_path / "mine.toml").write_text(causes, encoding="utf-8")
     memory, page = tmp_path / "w.duckdb", tmp_path / "report.md"
     files: list[object] = list(tmp_path.glob("*.csv"))
-    asked(run, "workspace", "add", *files, "-w", memory)
+    run_json(run, "workspace", "add", *files, "-w", memory)
     for source in (files, ["-w", memory]):
-        asked(run, "report", *source, *DAY, "--catalogue", tmp_path / "mine.toml", "-o", page, "--overwrite")
+        run_json(run, "report", *source, *DAY, "--catalogue", tmp_path / "mine.toml", "-o", page, "--overwrite")
         assert re.search(r"^\| Failed for another cause +\| +1 \|$", page.read_text("utf-8"), re.MULTILINE)
 
 
 def test_annotated_records_are_counted_as_records_invitations_and_customers(run: Run, exports: Path) -> None:
-    found = asked(run, "annotate", exports, *DAY)
+    found = run_json(run, "annotate", exports, *DAY)
     units = (found["by_status"], found["invitations"]["by_status"], found["customers"]["by_status"])
     assert [sum(counts.values()) for counts in units] == [7, 4, 3]
     printed = run("annotate", exports, *DAY).stdout
@@ -168,7 +168,7 @@ def test_annotated_records_are_counted_as_records_invitations_and_customers(run:
 
 def test_customers_are_found_by_words_and_filters_together(run: Run, exports: Path) -> None:
     def found(*words: str) -> list[str]:
-        return [row["account_name"] for row in asked(run, "find", *words, exports, *DAY)["customers"]]
+        return [row["account_name"] for row in run_json(run, "find", *words, exports, *DAY)["customers"]]
 
     assert found("", "--manager", "MGR.CHEN") == ["bolt", "acme"]
     assert found("ag", "--manager", "mgr.chen", "--decision", "resend_now") == ["bolt"]
@@ -177,7 +177,7 @@ def test_customers_are_found_by_words_and_filters_together(run: Run, exports: Pa
 
 
 def test_a_trend_counts_invitations_whose_newest_state_matches(run: Run, exports: Path) -> None:
-    by_email = asked(run, "trend", exports, *DAY, "--method", "email")
+    by_email = run_json(run, "trend", exports, *DAY, "--method", "email")
     assert (by_email["filter"]["matched"], by_email["filter"]["of"], by_email["filter"]["unit"]) == (
         2,
         4,
@@ -188,7 +188,7 @@ def test_a_trend_counts_invitations_whose_newest_state_matches(run: Run, exports
 
 def test_a_shared_file_states_its_filter_without_names(run: Run, exports: Path, tmp_path: Path) -> None:
     words = ("--text", "müller", "--manager", "mgr.chen", "--country", "germany", "--status", "associated")
-    done = asked(run, "export", exports, *DAY, *words, "-o", tmp_path / "out.csv")
+    done = run_json(run, "export", exports, *DAY, *words, "-o", tmp_path / "out.csv")
     assert done["rows"] == 1
     manifest = (tmp_path / "out.csv.manifest.json").read_text("utf-8")
     assert json.loads(manifest)["filter"] == (
@@ -213,9 +213,9 @@ def test_customers_are_found_by_words_of_their_whole_history(run: Run, exports: 
         "深圳": ["account:yunke"],
         "y@yunke": ["account:yunke"],
     }.items():
-        found = asked(run, "find", words, exports, *DAY)["customers"]
+        found = run_json(run, "find", words, exports, *DAY)["customers"]
         assert [row["customer_id"] for row in found] == keys, words
-    (bolt,) = asked(run, "find", "bolt", exports, *DAY)["customers"]
+    (bolt,) = run_json(run, "find", "bolt", exports, *DAY)["customers"]
     assert (bolt["effective_status"], bolt["attempts"], bolt["decision"]) == ("association_failed", 2, "resend_now")
     printed = run("find", "chen", exports, *DAY, "-o", tmp_path / "found.csv").stdout
     assert "Filter: Text holds 'chen'. Matches 2 of 3 customers.\n" in printed
@@ -229,9 +229,9 @@ def test_customers_are_found_by_words_of_their_whole_history(run: Run, exports: 
 def test_a_masked_record_is_found_and_shown_by_its_id(run: Run, tmp_path: Path) -> None:
     rows = "ID,Account,Status,Remarks\nx1,a***e,Expired,call back\nx2,a***e,Expired,\n"
     (tmp_path / "masked_2026-03-16.csv").write_text(rows, encoding="utf-8")
-    (found,) = asked(run, "find", "call", tmp_path, *DAY)["customers"]
+    (found,) = run_json(run, "find", "call", tmp_path, *DAY)["customers"]
     assert found["customer_id"] == "id:x1"
-    assert asked(run, "show", "x2", tmp_path, *DAY)["customer"]["newest"]["record_id"] == "x2"
+    assert run_json(run, "show", "x2", tmp_path, *DAY)["customer"]["newest"]["record_id"] == "x2"
 
 
 def test_addresses_and_numbers_are_hidden_until_asked_for(run: Run, exports: Path) -> None:
@@ -246,7 +246,7 @@ def test_addresses_and_numbers_are_hidden_until_asked_for(run: Run, exports: Pat
 
 @pytest.mark.parametrize("name", ["account:bolt", "BOLT", " b@Bolt.example"])
 def test_a_customer_is_shown_by_each_of_its_names(run: Run, exports: Path, name: str) -> None:
-    shown = asked(run, "show", name, exports, *DAY)["customer"]
+    shown = run_json(run, "show", name, exports, *DAY)["customer"]
     assert (shown["customer_id"], shown["newest"]["decision"]) == ("account:bolt", "resend_now")
     assert [(each["attempt_no"], each["method"], each["effective_status"]) for each in shown["invitations"]] == [
         (2, "link", "association_failed"), (1, "email", "expired"),
@@ -280,7 +280,7 @@ def test_a_workspace_shows_what_was_sent_and_resolved(run: Run, exports: Path, t
     memory = tmp_path / "memory.duckdb"
     assert run("workspace", "add", exports, "-w", memory).returncode == 0
     day = ("--as-of", "2026-03-17")
-    batch = asked(run, "plan", "-w", memory, *day, "--text", "bolt", "--batch-dir", tmp_path / "out")
+    batch = run_json(run, "plan", "-w", memory, *day, "--text", "bolt", "--batch-dir", tmp_path / "out")
     (batch_id,) = batch["batch_ids"].values()
     run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-18", "-w", memory)
     run("workspace", "mark-resolved", "bolt", "--by", "ben", "--on", "2026-03-18", "-w", memory)

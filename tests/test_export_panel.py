@@ -41,21 +41,21 @@ KEY = Key(bytes(range(32)))
 class Screen:
     """A panel, and all messages to its screen."""
 
-    def __init__(self, records: Any, *given: Any, **how: Any) -> None:
-        self.panel = cast("Any", ExportPanel(records, *given, **how))
-        self.told: list[dict[str, Any]] = []
-        self.panel.send = lambda message: self.told.append(check_response("ExportPanel", message))
+    def __init__(self, records: Any, *arguments: Any, **how: Any) -> None:
+        self.panel = cast("Any", ExportPanel(records, *arguments, **how))
+        self.messages: list[dict[str, Any]] = []
+        self.panel.send = lambda message: self.messages.append(check_response("ExportPanel", message))
 
     def say(self, kind: str, **content: Any) -> list[dict[str, Any]]:
-        """Send one message of the screen, wait for its work, and give what was answered."""
-        before = len(self.told)
+        """Send one message of the screen, wait for its work, and return the answers."""
+        before = len(self.messages)
         more = {"overwrite": False} if kind == "export" else {}
         self.panel._handle_custom_msg({"type": kind, **more, **content}, [])
         assert self.panel.wait(30)
-        return self.told[before:]
+        return self.messages[before:]
 
     def last(self, kind: str) -> dict[str, Any]:
-        return [message for message in self.told if message["type"] == kind][-1]
+        return [message for message in self.messages if message["type"] == kind][-1]
 
 
 @pytest.fixture(autouse=True)
@@ -81,11 +81,11 @@ def test_one_message_exports_a_file_that_verifies(tmp_path: Path) -> None:
     result = screen.panel.result
     assert result is not None
     assert (manifest.purpose, manifest.rows, result.sha256) == ("spring", COUNT, manifest.sha256)
-    told = screen.last("result")
-    assert told["facts"][:2] == ["Pseudonymised", f"{COUNT} rows"]
-    assert told["gates"] == [GATES[gate] for gate in manifest.gates]
-    assert told["notes"][0] == result.alike[0].sentence()
-    assert (tmp_path / "out.csv").as_posix() in told["paths"]
+    answer = screen.last("result")
+    assert answer["facts"][:2] == ["Pseudonymised", f"{COUNT} rows"]
+    assert answer["gates"] == [GATES[gate] for gate in manifest.gates]
+    assert answer["notes"][0] == result.alike[0].sentence()
+    assert (tmp_path / "out.csv").as_posix() in answer["paths"]
 
 
 def test_the_screen_and_its_state_contain_no_person(tmp_path: Path, workspace: ik.Workspace) -> None:
@@ -93,7 +93,7 @@ def test_the_screen_and_its_state_contain_no_person(tmp_path: Path, workspace: i
     for level in LEVELS[:2]:
         screen.say("export", level=level, file=f"{level}.xlsx", purpose="typed-here", remarks="scrub")
     screen.say("connect")
-    assert "secret" not in json.dumps(screen.told)
+    assert "secret" not in json.dumps(screen.messages)
     state = json.dumps(screen.panel.get_state(), default=str)
     assert not [word for word in ("secret", "typed-here", ".xlsx", tmp_path.name) if word in state]
 
@@ -110,32 +110,32 @@ def test_cancelling_leaves_nothing_behind(tmp_path: Path, workspace: ik.Workspac
     screen = Screen(FRAME, workspace, folder=folder)
 
     def send(message: dict[str, Any]) -> None:
-        screen.told.append(message)
+        screen.messages.append(message)
         if message["type"] == "progress" and message["step"] == step:
             screen.panel._handle_custom_msg({"type": "cancel"}, [])
 
     screen.panel.send = send
     screen.say("export", file="out.parquet")
-    assert "cancelled" in kinds(screen.told)
+    assert "cancelled" in kinds(screen.messages)
     assert list(folder.iterdir()) == []
     begun = {"preparing": [], "writing": ["failed"]}
     assert [row["status"] for row in screen.last("history")["rows"]] == begun[step]
     assert screen.panel.result is None
-    screen.panel.send = screen.told.append
+    screen.panel.send = screen.messages.append
     screen.say("export", file="out.parquet")
     assert verify(folder / "out.parquet").rows == COUNT
 
 
 def test_an_export_between_queries_is_cancelled_at_its_next_step() -> None:
-    told: list[Any] = []
-    reporter = ProgressReporter(lambda *step: told.append(step))
+    steps: list[Any] = []
+    reporter = ProgressReporter(lambda *step: steps.append(step))
     reporter("writing", 0, 9)
     reporter.stop()
     with pytest.raises(CancelledError):
         reporter("writing", 9, 9)
     with pytest.raises(CancelledError):
         reporter.stoppable(reporter.stop)
-    assert told == [("writing", 0, 9, None)]
+    assert steps == [("writing", 0, 9, None)]
 
 
 def test_an_error_without_a_cancellation_stays_itself() -> None:
@@ -146,10 +146,10 @@ def test_an_error_without_a_cancellation_stays_itself() -> None:
 def test_the_time_left_follows_from_the_rows_done(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 10.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
-    told: list[tuple[str, int, int, float | None]] = []
-    ProgressReporter(lambda *step: told.append(step))("writing", 25, 100)
-    assert told == [("writing", 25, 100, 30.0)]
-    assert export_payloads.progress_payload(*told[0], language="en")["left"] == ", about 30 s left"
+    steps: list[tuple[str, int, int, float | None]] = []
+    ProgressReporter(lambda *step: steps.append(step))("writing", 25, 100)
+    assert steps == [("writing", 25, 100, 30.0)]
+    assert export_payloads.progress_payload(*steps[0], language="en")["left"] == ", about 30 s left"
 
 
 def test_cancelling_interrupts_a_long_query(tmp_path: Path) -> None:
@@ -161,13 +161,13 @@ def test_cancelling_interrupts_a_long_query(tmp_path: Path) -> None:
     screen.panel._folder = tmp_path
 
     def send(message: dict[str, Any]) -> None:
-        screen.told.append(message)
+        screen.messages.append(message)
         if message["type"] == "progress":
             threading.Timer(0.5, screen.panel._handle_custom_msg, [{"type": "cancel"}, []]).start()
 
     screen.panel.send = send
     screen.say("export", file="out.parquet")
-    assert "cancelled" in kinds(screen.told)
+    assert "cancelled" in kinds(screen.messages)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -191,10 +191,10 @@ def test_an_error_of_a_check_names_the_column_without_the_value(
     monkeypatch.setitem(ACTIONS, "pseudonymise", lambda values, _row, _secret: values)
     screen = Screen(FRAME, folder=tmp_path)
     screen.say("export", file="out.parquet")
-    told = screen.last("problem")
-    assert told["problem"].startswith(f"The export was refused: account_name, gate declared, {COUNT}")
-    assert told["hint"] == LeakError.advice
-    assert "secret" not in json.dumps(screen.told)
+    answer = screen.last("problem")
+    assert answer["problem"].startswith(f"The export was refused: account_name, gate declared, {COUNT}")
+    assert answer["hint"] == LeakError.advice
+    assert "secret" not in json.dumps(screen.messages)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -211,7 +211,7 @@ def test_an_unexpected_error_shows_only_its_type(tmp_path: Path) -> None:
     screen = Screen(FRAME, folder=tmp_path)
     screen.panel._fail(ValueError("secret0@hidden.example"))
     assert screen.last("problem")["problem"] == "The export failed (ValueError)."
-    assert "secret" not in json.dumps(screen.told)
+    assert "secret" not in json.dumps(screen.messages)
 
 
 def test_a_column_without_a_rule_is_first_and_a_policy_file_adds_it(tmp_path: Path) -> None:
@@ -325,9 +325,9 @@ def test_a_closed_workspace_is_reported_and_the_form_stays(tmp_path: Path, works
 
 
 def test_the_screen_reports_a_missing_workspace_or_missing_records() -> None:
-    told = {message["type"]: message for message in Screen(FRAME.clear()).say("connect")}
-    assert told["history"]["note"] == "no_workspace"
-    assert (told["count"]["total"], told["count"]["words"]) == (0, "There are no records to export.")
+    answer = {message["type"]: message for message in Screen(FRAME.clear()).say("connect")}
+    assert answer["history"]["note"] == "no_workspace"
+    assert (answer["count"]["total"], answer["count"]["words"]) == (0, "There are no records to export.")
 
 
 def test_run_refuses_while_an_export_runs(tmp_path: Path) -> None:

@@ -43,23 +43,23 @@ class Tab:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.heard: list[tuple[str, Any]] = []
-        session.listen(self._hear)
+        self.messages: list[tuple[str, Any]] = []
+        session.listen(self._receive)
 
-    def _hear(self, name: str, message: dict[str, Any], _buffers: Sequence[bytes]) -> None:
+    def _receive(self, name: str, message: dict[str, Any], _buffers: Sequence[bytes]) -> None:
         sender = {"pick": "ResendPicker", "explore": "Explorer", "export": "ExportPanel"}.get(name, name)
-        self.heard.append((name, check_response(sender, json.loads(json.dumps(message)))))
+        self.messages.append((name, check_response(sender, json.loads(json.dumps(message)))))
 
     def until(self, name: str, kind: str, check: Callable[[Any], Any] = bool, **values: Any) -> Any:
         """Wait for a message of a kind, and return the newest one."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
-            for heard, message in reversed(self.heard):
-                if heard == name and message["type"] == kind and values.items() <= message.items() and check(message):
+            for sender, message in reversed(self.messages):
+                if sender == name and message["type"] == kind and values.items() <= message.items() and check(message):
                     return message
             time.sleep(0.02)
-        heard = [(n, m["type"], m.get("problem")) for n, m in self.heard]
-        raise AssertionError(f"no {kind} of {name} was heard, only {heard}")
+        received = [(n, m["type"], m.get("problem")) for n, m in self.messages]
+        raise AssertionError(f"no {kind} of {name} arrived, only {received}")
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_the_language_is_changed_while_rows_are_selected(session: Session, tmp_p
     tab.until("pick", "counts")
     session.receive("pick", {"type": "select", "action": "add_all", "version": 0})
     chosen = tab.until("pick", "selected")["selected"]
-    tab.heard.clear()
+    tab.messages.clear()
     session.receive("page", {"type": "set_language", "language": "zh"})
     state = tab.until("page", "state", language="zh")
     assert state["words"]["title"] == "邀请"
@@ -301,7 +301,7 @@ def test_a_batch_and_an_export_are_downloaded_with_all_their_files(session: Sess
     for wrong in ("../../week.duckdb", "batch_01_invite.csv.gz"):
         session.receive("page", download_request("w", "batch", wrong, batch_id=batch_id))
         assert "gone" in tab.until("page", "problem")["problem"]
-        tab.heard.clear()
+        tab.messages.clear()
     session.receive("export", {"type": "connect"})
     tab.until("export", "count")  # the screen lets nobody export before
     session.receive("export", {"type": "export", "overwrite": False})
@@ -439,7 +439,7 @@ def test_two_tabs_that_open_together_are_computed_once_each(session: Session, mo
     tab.until("explore", "counts")
     tab.until("export", "count")
     assert sorted(made) == ["explore", "export"]
-    assert [message for _, message in tab.heard if message["type"] in {"problem", "error"}] == []
+    assert [message for _, message in tab.messages if message["type"] in {"problem", "error"}] == []
 
 
 def test_rows_are_deleted_from_disk_when_other_files_are_chosen(session: Session) -> None:
@@ -472,9 +472,9 @@ def test_an_error_of_a_tab_quotes_no_data(session: Session) -> None:
         raise KeyError("13800138000")
 
     session._in_background("explore", fail)
-    told = tab.until("page", "problem", tab="explore")
-    assert "KeyError" in told["problem"]
-    assert "138" not in json.dumps(told)
+    message = tab.until("page", "problem", tab="explore")
+    assert "KeyError" in message["problem"]
+    assert "138" not in json.dumps(message)
 
 
 # ---- the command and its server
@@ -592,16 +592,16 @@ async def _talk(address: str, *messages: dict[str, Any]) -> list[Any]:
     base = address.partition("/?")[0]
     headers = {"Origin": base, "Cookie": answer(address)[2]["Set-Cookie"].split(";")[0]}
     request = HTTPRequest(f"{base.replace('http', 'ws')}/socket", headers=headers)
-    socket, heard = await websocket_connect(request), list[Any]()
+    socket, answers = await websocket_connect(request), list[Any]()
     for message in messages:
         wanted = message.pop("until")
         await socket.write_message(json.dumps({"to": "page", "message": message}))
-        while not heard or not wanted.items() <= heard[-1].items():
+        while not answers or not wanted.items() <= answers[-1].items():
             text = await asyncio.wait_for(socket.read_message(), 60)
-            if isinstance(text, str) and (said := json.loads(text))["from"] == "page":
-                heard.append(said["message"])
+            if isinstance(text, str) and (response := json.loads(text))["from"] == "page":
+                answers.append(response["message"])
     socket.close()
-    return heard
+    return answers
 
 
 def scratch(folder: Path) -> list[Path]:

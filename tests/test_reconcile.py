@@ -105,7 +105,7 @@ def test_a_rejected_row_of_a_list_keeps_its_customer_from_being_invited_until_th
     assert reasons(workspace)["other"] == "expired"
 
 
-def test_nobody_left_where_a_list_holds_only_part(workspace: ik.Workspace, tmp_path: Path) -> None:
+def test_a_partial_list_shows_nobody_as_left(workspace: ik.Workspace, tmp_path: Path) -> None:
     result = workspace.reconcile(write_list(tmp_path, "Account,Association Time\nnew,2026-02-11\n"), as_of=DAY)
     assert (result.counts["left_us"], reasons(workspace)["gone"]) == (0, "associated")
 
@@ -137,7 +137,7 @@ def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Worksp
         ),
     ],
 )
-def test_what_is_no_customer_list_is_rejected(
+def test_a_file_that_is_not_a_customer_list_is_rejected(
     workspace: ik.Workspace, tmp_path: Path, text: str, day: str, problem: str
 ) -> None:
     with pytest.raises((ArgumentError, SchemaError), match=problem):
@@ -242,7 +242,7 @@ def test_every_customer_of_the_portal_is_listed_once(
     assert began <= result.listed_at.date() <= dt.datetime.now(dt.UTC).date()
 
 
-def test_a_run_that_an_expired_token_ends_goes_on_with_a_new_one(
+def test_a_run_continues_with_a_new_token_after_the_old_one_expires(
     workspace: ik.Workspace, portal: Portal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -261,7 +261,7 @@ def test_a_run_that_an_expired_token_ends_goes_on_with_a_new_one(
     assert not any(secret in told for secret in ("the-secret-key", "the-token", "a-new-token", "the-access-key"))
 
 
-def test_a_portal_that_goes_on_throttling_is_an_error(
+def test_a_portal_that_keeps_throttling_is_an_error(
     workspace: ik.Workspace, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(huawei_api, "RETRIES", 1)

@@ -476,8 +476,8 @@ def test_an_older_file_is_migrated_once_atomically_and_only_for_writing(
 
 def test_stored_rows_equal_the_rows_read(workspace: Workspace, tmp_path: Path) -> None:
     files = write_sample(tmp_path / "files", rows=1000).paths
-    told: list[tuple[str, int, int]] = []
-    added = workspace.add(tmp_path / "files", progress=lambda *said: told.append(said))
+    steps: list[tuple[str, int, int]] = []
+    added = workspace.add(tmp_path / "files", progress=lambda *step: steps.append(step))
     assert [one.name for one in added] == [path.name for path in files]
     assert [one.snapshot_at.date() for one in added] == [NEXT - dt.timedelta(weeks=n) for n in (3, 2, 1, 0)]
     assert sum(one.rows_read for one in added) == 1000
@@ -486,9 +486,9 @@ def test_stored_rows_equal_the_rows_read(workspace: Workspace, tmp_path: Path) -
     loaded = ik.load([str(path) for path in files]).records
     assert workspace.history().pl().sort(order).equals(loaded.select(names).sort(order))
     assert len(workspace.rejects()) == sum(one.rejects for one in added)
-    assert [name for name, _, _ in told] == [path.name for path in files]
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
-    assert {total for _, _, total in told} == {sum(path.stat().st_size for path in files)}
+    assert [name for name, _, _ in steps] == [path.name for path in files]
+    assert [done for _, done, _ in steps] == sorted(done for _, done, _ in steps)
+    assert {total for _, _, total in steps} == {sum(path.stat().st_size for path in files)}
 
 
 def test_frames_and_relations_are_stored_alike(
@@ -696,7 +696,7 @@ def test_records_are_the_newest_state_of_each_invitation(workspace: Workspace, t
 
 
 @pytest.fixture(scope="module")
-def told_in_order(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[int], set[int]], list[Any]]:
+def add_in_order(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[int], set[int]], list[Any]]:
     """Add five files in an order and in portions; return every table of the workspace."""
     folder = tmp_path_factory.mktemp("any")
     paths = []
@@ -707,27 +707,27 @@ def told_in_order(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[in
         # The names differ: of two files of one name and day, the one added last would count.
         paths.append(snapshot(folder / str(number), day, *rows, row(f"only {number}"), name=f"history_{number}"))
 
-    def told(order: list[int], portions: set[int]) -> list[Any]:
+    def stored(order: list[int], portions: set[int]) -> list[Any]:
         with Workspace(folder / f"{len(list(folder.iterdir()))}.duckdb") as ws:
             for start, end in itertools.pairwise([0, *sorted(portions), len(order)]):
                 ws.add([paths[number] for number in order[start:end]])
             relations = (ws.history(), ws.records(), ws.rejects(), ws.snapshots().select("* exclude added_at"))
             return [sorted(map(repr, relation.fetchall())) for relation in relations]
 
-    return told
+    return stored
 
 
 @settings(max_examples=often(12), deadline=None)
 @given(order=st.permutations(range(5)), cuts=st.sets(st.integers(1, 4)))
 def test_the_result_does_not_depend_on_the_order_of_added_files(
-    told_in_order: Callable[[list[int], set[int]], list[Any]], order: list[int], cuts: set[int]
+    add_in_order: Callable[[list[int], set[int]], list[Any]], order: list[int], cuts: set[int]
 ) -> None:
-    assert told_in_order(order, cuts) == _in_their_order(told_in_order)
+    assert add_in_order(order, cuts) == _in_their_order(add_in_order)
 
 
 @cache
-def _in_their_order(told: Callable[[list[int], set[int]], list[Any]]) -> list[Any]:
-    return told(list(range(5)), set())
+def _in_their_order(stored: Callable[[list[int], set[int]], list[Any]]) -> list[Any]:
+    return stored(list(range(5)), set())
 
 
 def test_a_refused_file_leaves_the_earlier_ones(workspace: Workspace, tmp_path: Path) -> None:
@@ -858,10 +858,10 @@ def test_only_deciding_records_make_a_change() -> None:
     quiet = {"email": "zoe@example.com", "customer_full_name": "Zoe", "invited_at": OLD, "record_id": "z"}
     before = annotated(MONDAY, ACME | quiet, ACME | {"record_id": "a", "invited_at": NEW})
     after = annotated(NEXT, ACME | quiet, ACME | {"record_id": "b", "invited_at": NEW, "failure": "link_used"})
-    (told,) = compare(before, after).changes.to_dicts()
-    assert (told["change"], told["email"], told["customer_full_name"]) == ("newly_failed", None, None)
-    assert [told[f"record_id_{side}"] for side in ("before", "after")] == ["a", "b"]
-    assert [told[f"invited_at_{side}"] for side in ("before", "after")] == [NEW, NEW]
+    (change,) = compare(before, after).changes.to_dicts()
+    assert (change["change"], change["email"], change["customer_full_name"]) == ("newly_failed", None, None)
+    assert [change[f"record_id_{side}"] for side in ("before", "after")] == ["a", "b"]
+    assert [change[f"invited_at_{side}"] for side in ("before", "after")] == [NEW, NEW]
 
 
 UNMATCHED: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], tuple[int, int], tuple[int, int]]] = {
@@ -894,8 +894,8 @@ def test_each_customer_has_one_change_and_unmatched_rows_are_counted(engine: Eng
         assert engine.to_polars(getattr(found, name))["customer_id"].sort().to_list() == sorted(expected[name]), name
     assert engine.to_polars(found.changes).height == sum(map(len, expected.values())) - len(expected["same"])
     unmatched = [case[2] for case in UNMATCHED.values()], [case[3] for case in UNMATCHED.values()]
-    for told, counts in zip((found.before, found.after), unmatched, strict=True):
-        assert (told.unidentified, told.conflicting) == tuple(map(sum, zip(*counts, strict=True)))
+    for snapshot_side, counts in zip((found.before, found.after), unmatched, strict=True):
+        assert (snapshot_side.unidentified, snapshot_side.conflicting) == tuple(map(sum, zip(*counts, strict=True)))
 
 
 def test_masked_rows_of_the_same_file_name_and_row_are_different_customers() -> None:
@@ -1648,14 +1648,14 @@ def test_a_large_history_is_computed_on_disk_with_the_same_results(
     workspace.mark_sent(batch(workspace, "a0", "a1"), by="anna", at=SENT, batch_id="b1")
     workspace.add(snapshot(tmp_path, NEXT, row("a0", "Associated"), row("a1", failure="prepaid_partner"), *rows[2:]))
 
-    def told() -> list[Any]:
+    def stored() -> list[Any]:
         frames = (workspace.plan(as_of=NEXT), workspace.outcomes(), workspace.records(), workspace.compare().changes)
         assert all(isinstance(frame, duckdb.DuckDBPyRelation) for frame in frames)
         return [*(sorted(map(repr, frame.fetchall())) for frame in frames), workspace.find("b@x.example")]
 
-    in_memory = told()
+    in_memory = stored()
     monkeypatch.setattr(queries, "IN_MEMORY", 0)
-    assert told() == in_memory
+    assert stored() == in_memory
 
 
 # ---- exports ------------------------------------------------------------------------------------
