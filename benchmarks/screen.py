@@ -44,16 +44,16 @@ HOVER = f"""() => {{ {LOOK} const had = all('.ik')[0].dataset.sums; window.t0 = 
   return new Promise(done => look(() => all('.ik')[0].dataset.sums !== had, done)); }}"""
 DRAG = """([kind, part]) => { const svg = document.querySelector('.ik-bars'), box = svg.getBoundingClientRect();
   svg.setPointerCapture = () => {};  // a simulated pointer cannot be captured
-  const said = () => document.querySelector('.ik-count').textContent, was = said();
+  const shown = () => document.querySelector('.ik-count').textContent, was = shown();
   window.t0 = performance.now();
   svg.dispatchEvent(new PointerEvent(kind, { bubbles: true, pointerId: 1, clientX: box.left + part * box.width,
     clientY: box.top + 9 }));
   // The second frame begins when the first one is painted.
   return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>
-    done(kind !== 'pointermove' || said() !== was ? performance.now() - window.t0 : NaN)))); }"""
-CHOOSE = f"""() => {{ {LOOK} const said = () => all('.ik-choice strong')[0].textContent, was = said();
+    done(kind !== 'pointermove' || shown() !== was ? performance.now() - window.t0 : NaN)))); }"""
+CHOOSE = f"""() => {{ {LOOK} const shown = () => all('.ik-choice strong')[0].textContent, was = shown();
   window.t0 = performance.now(); all('.ik-head input')[0].click();
-  return new Promise(done => look(() => said() !== was, done)); }}"""
+  return new Promise(done => look(() => shown() !== was, done)); }}"""
 
 
 def screen(folder: Path, rows: int | None = None) -> None:

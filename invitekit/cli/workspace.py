@@ -151,7 +151,7 @@ def unmark(
     workspace: o.Workspace = o.WORKSPACE,
     as_json: o.Json = False,
 ) -> None:
-    """Take back marks of resolved failures.
+    """Undo marks of resolved failures.
 
     They stay in the history.
     """

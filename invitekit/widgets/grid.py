@@ -58,7 +58,7 @@ class Grid(Selectable):
     once: ClassVar[str] = "true"
     """The SQL condition of the stored rows that are shown by default."""
     unit: ClassVar[str] = "rows"
-    """What a row that is shown by default stands for: a key of the screen's texts."""
+    """The unit of a row that is shown by default: a key of the screen's texts."""
     two_line_columns: ClassVar[tuple[str, ...]] = ()
     """The columns of the two-line layout; without columns the screen has no such layout."""
 

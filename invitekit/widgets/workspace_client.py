@@ -86,7 +86,7 @@ class WorkspaceClient:
             self.changes += 1
 
     def unmark_sent(self, batch_id: str) -> None:
-        """Take back that a batch was sent."""
+        """Undo the mark that a batch was sent."""
         with self._lock:
             self._require_workspace().unmark_batch_sent(batch_id)
             self.changes += 1
@@ -131,7 +131,7 @@ class WorkspaceClient:
             return [mark_id for (mark_id,) in marks.fetchall()]
 
     def unmark(self, mark_ids: list[int], *, by: str) -> None:
-        """Take marks back.
+        """Undo marks.
 
         Raises:
             ArgumentError: There are none, for example because the mark of the own account released the customer.

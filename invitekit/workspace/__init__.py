@@ -396,7 +396,7 @@ class Workspace:
         return batches.mark_batches_sent(con, batch_ids, by=by, at=at, note=note, exclude=exclude, force=force)
 
     def unmark_batch_sent(self, batch_id: str) -> None:
-        """Take back that a recorded batch was marked as sent: it is unsent again.
+        """Undo the mark that a recorded batch was sent.
 
         Raises:
             ArgumentError: The batch is unknown, or was not marked as sent.
@@ -503,10 +503,10 @@ class Workspace:
         return resolutions.mark_own_account(self._to_write(), on=on, by=by, note=note)
 
     def unmark(self, mark_ids: int | Iterable[int], *, by: str) -> None:
-        """Take marks back; they stay in ``marks()`` with who took them back and when.
+        """Undo marks; they stay in ``marks()`` with who undid them and when.
 
         Raises:
-            ArgumentError: One is unknown or was taken back already; then none is taken back.
+            ArgumentError: A mark is unknown or was undone already; then none is undone.
         """
         resolutions.unmark(self._to_write(), mark_ids, by=by)
 

@@ -85,7 +85,7 @@ def _matches(
 
 
 def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by: str) -> None:
-    """Take marks back, all or none; they stay in the history, with the person who took them back."""
+    """Undo marks, all or none; they stay in the history, with the person who undid them."""
     ids = list(dict.fromkeys([mark_ids] if isinstance(mark_ids, int) else mark_ids))
     if not ids or not all(isinstance(each, int) for each in ids):
         raise ArgumentError(
