@@ -644,7 +644,7 @@ def test_a_reminder_is_a_draft_to_the_customers_own_address(tmp_path: Path) -> N
     assert merged["Body"][1].strip() == mails[1].get_content().replace("\r\n", "\n").strip()
     page = (folder / PAGE).read_text("utf-8-sig")
     assert "4 drafts of reminders" in page
-    assert "that of another customer too: 4" in page
+    assert "shared with another customer: 4" in page
 
 
 def own_messages(folder: Path, text: str) -> Path:
@@ -725,7 +725,7 @@ def test_the_page_states_what_to_click_the_rules_and_the_free_slots(
     assert str(ResendRules()) in page
     assert "As of 2026-03-30 00:00 UTC. Customers to invite again: 115; batches: 3." in page
     assert f"today: {count_decisions(sample_plan).open_customers}; the portal allows 100" in page
-    assert "no room" not in page
+    assert "no free places" not in page
     assert "batch_03_resend_as_reseller (.csv .xlsx): 2 - " in page
     assert "association type Reseller" in page
     assert page.rstrip().endswith("Delete these files after use.")
@@ -734,7 +734,7 @@ def test_the_page_states_what_to_click_the_rules_and_the_free_slots(
 @pytest.mark.parametrize(("count", "full"), [(99, False), (100, True)])
 def test_the_page_warns_when_the_portal_is_full(tmp_path: Path, count: int, full: bool) -> None:
     write(expired(count, status="pending_review"), tmp_path / "set")
-    assert ("no room" in (tmp_path / "set" / PAGE).read_text("utf-8-sig")) is full
+    assert ("no free places" in (tmp_path / "set" / PAGE).read_text("utf-8-sig")) is full
 
 
 def test_the_chinese_page_states_the_rules_in_chinese(tmp_path: Path) -> None:

@@ -554,7 +554,7 @@ def test_three_changed_causes_are_named_and_the_others_are_counted(shown: Metric
     moved = pl.concat([trend_of([None, None, "low"], code) for code in codes])
     sentences = summary_text(with_tables(shown, trends={"cause": moved}))
     assert sentences.count("Less often than chance explains") == 3
-    assert "2 more such movements stand in the trends of causes." in sentences
+    assert "The trends of causes show 2 more such changes." in sentences
 
 
 def test_the_time_to_association_is_the_median_or_the_share_so_far() -> None:
@@ -729,7 +729,7 @@ def test_a_file_without_a_date_among_dated_ones_is_reported_and_not_compared(
     done = run("report", tmp_path, "--as-of", "2026-03-30", "-o", tmp_path / "r.md")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Customers since 2026-03-16: 1 became associated." in done.stdout
-    assert "Records of no snapshot, as their file has no date: 1." in (tmp_path / "r.md").read_text("utf-8")
+    assert "Records without a snapshot, because their file has no date: 1." in (tmp_path / "r.md").read_text("utf-8")
 
 
 # In a browser

@@ -86,7 +86,7 @@ def report(
     It contains no name of a customer and no free text of a record. The internal report, for the partner's own people,
     shows account managers, custom tags and every count. The public one hides counts below ten and rounds all others to
     the nearest ten, computes rates and curves from the rounded counts, merges groups below ten, and numbers account
-    managers and tags. Two public reports of nearly the same records can differ where a count crosses a rounding edge.
+    managers and tags. Two public reports of nearly the same records can differ where a count is rounded differently.
 
     Args:
         records: What ``annotate`` returns, of any engine; the whole history.
