@@ -53,7 +53,6 @@ def _interface(name: str, message: Any, messages: dict[int, str]) -> str:
 
 
 def _written(kind: Any, messages: dict[int, str]) -> str:
-    """Return a Python type in TypeScript."""
     if id(kind) in messages:
         return messages[id(kind)]
     if kind in PLAIN:

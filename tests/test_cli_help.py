@@ -22,7 +22,6 @@ Words = tuple[str, ...]
 
 
 def walk(command: Any, words: Words = ()) -> Iterator[tuple[Words, Any]]:
-    """Return every command and sub-command by its words."""
     yield words, command
     for name, inner in getattr(command, "commands", {}).items():
         yield from walk(inner, (*words, name))

@@ -314,7 +314,6 @@ ROWS = "Account Name,Status,Invitation Method,Invitation Time\nacme,Expired,Emai
 
 
 def exported(tmp_path: Path, name: str, content: str | bytes) -> Path:
-    """Write an export outside the folder of the page."""
     path = tmp_path / "downloads" / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -482,7 +481,6 @@ def test_an_error_of_a_tab_quotes_no_data(session: Session) -> None:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a page without files."""
     with served(tmp_path_factory.mktemp("app")) as address:
         yield address
 

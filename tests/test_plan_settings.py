@@ -67,7 +67,6 @@ def test_batches_are_written_from_a_plan_alone(engine: Engine, tmp_path: Path) -
 
 
 def _joined(made: pl.DataFrame, _folder: Path) -> pl.DataFrame:
-    """An outer join adds rows of nulls."""
     return made.join(pl.DataFrame({"account_name": ["a1", "zz"], "mine": [1, 2]}), on="account_name", how="full")
 
 

@@ -79,7 +79,6 @@ def made(metrics: MetricsReport, annotated: Any, loaded: Any) -> Page:
 
 @pytest.fixture(scope="module")
 def pages(annotated: Any, loaded: Any) -> dict[str, Page]:
-    """The public report by language."""
     languages: tuple[Any, ...] = ("en", "zh")
     return {
         language: page(

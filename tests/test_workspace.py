@@ -996,7 +996,6 @@ def test_the_error_for_an_unknown_snapshot_lists_the_known_ones(workspace: Works
 
 
 def batch(ws: Workspace, *accounts: str, number: int = 1) -> pl.DataFrame:
-    """Return the plan of these accounts, or of all."""
     rows = ws.records().pl()
     if accounts:
         rows = rows.filter(pl.col("account_name").is_in(accounts))
@@ -1019,7 +1018,6 @@ def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def filled(_filled: Path, tmp_path: Path) -> Iterator[Workspace]:
-    """A new workspace with three customers."""
     with Workspace(shutil.copy(_filled, tmp_path)) as opened:
         yield opened
 

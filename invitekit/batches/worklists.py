@@ -74,7 +74,6 @@ def make(plan: Any, language: Language, templates: Templates | None = None) -> l
 
 
 def _collect(plan: Any) -> pl.DataFrame:
-    """Collect the rows of all lists into memory."""
     frame: Any = as_narwhals(plan)
     names = frame.collect_schema().names()
     missing = [name for name in NEEDED if name not in names]

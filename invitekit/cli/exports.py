@@ -151,7 +151,6 @@ def _show_history(path: Path | None, *, as_json: bool) -> None:
 
 
 def _json(done: Exported) -> dict[str, Any]:
-    """Return what was exported as plain JSON values."""
     return {
         "output": str(done.path),
         "manifest": str(done.manifest),

@@ -24,8 +24,6 @@ _MAX_SUGGESTIONS = 3
 
 
 def _codes(column: str) -> Callable[[str], list[str]]:
-    """Return the completion of a column's codes."""
-
     def complete(incomplete: str) -> list[str]:
         return [code for code in dict.fromkeys(_known(column, None).values()) if code.startswith(incomplete)]
 

@@ -198,7 +198,6 @@ def _typed_options(ctx: typer.Context, values: Options) -> Options:
 
 
 def _words(ctx: Any) -> list[str]:
-    """Return the words of a command after ``invitekit``."""
     return [*_words(ctx.parent), ctx.info_name] if ctx.parent is not None else []
 
 

@@ -110,7 +110,6 @@ def report(
 
 
 def _distinct(records: Any, column: str) -> list[Any]:
-    """Return each value of a column once."""
     import narwhals.stable.v2 as nw
 
     from invitekit.engine.materialize import collect

@@ -208,7 +208,6 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameters(kind: Any) -> list[inspect.Parameter]:
-    """Return a parameter for each option of a group."""
     hints = get_type_hints(kind, include_extras=True)
     return [
         inspect.Parameter(

@@ -81,7 +81,6 @@ def trend(
 
 
 def _change(change: dict[str, Any], period: str) -> str:
-    """Return a lasting change as a sentence."""
     from invitekit.metrics import one_in
 
     before, after = (

@@ -122,7 +122,6 @@ def _rate(row: Row, prefix: str = "") -> str:
 
 
 def _to_do(plan: PlanSummary, look: Look) -> Table:
-    """Return one row for each reason, grouped by list."""
     reasons, rules = read_reasons(look.language), plan.settings.rules if plan.settings else ResendRules()
     rows = [
         [list_label(name, look), reasons[code].summary(rules), n]
@@ -134,7 +133,6 @@ def _to_do(plan: PlanSummary, look: Look) -> Table:
 
 
 def _deadlines(tables: MetricsReport, look: Look, *, public: bool) -> Table:
-    """Return one row for each day with a deadline."""
     texts, counts = words(look.language), {(r["day"], r["deadline"]): r["n"] for r in tables.deadlines.to_dicts()}
     missing = None if public else 0  # in public, a missing count may be a hidden one
     cells = [
@@ -270,7 +268,6 @@ def _snapshots(tables: MetricsReport, look: Look) -> Table:
 
 
 def _change(change: Comparison, look: Look, *, public: bool) -> Section:
-    """Return the section about the changes between two snapshots."""
     texts = words(look.language)
     cells = [[texts["change"][name], round_count(n) if public else n] for name, n in change.counts.items()]
     before, after = (f"{at:%Y-%m-%d}" if at else "–" for at in (change.before_at, change.after_at))

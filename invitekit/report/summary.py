@@ -55,7 +55,6 @@ def summarise(
 
 
 def _news(change: Comparison, texts: Mapping[str, Any], *, rounded: bool) -> Iterator[str]:
-    """State what changed since the previous snapshot."""
     counts = {name: round_count(n) if rounded else n for name, n in change.counts.items()}
     parts = _listed("news", {name: counts.get(name) for name in texts["news"]}, texts)
     if parts and change.before_at:
@@ -176,7 +175,6 @@ def _groups(tables: MetricsReport, texts: Mapping[str, Any], look: Look, margin:
 
 
 def _distance(row: Row) -> float:
-    """Return the distance of the rate of a group from that of all others."""
     return float(abs(row["rate"] - row["rest_rate"]))
 
 

@@ -34,16 +34,14 @@ _LISTED = 200
 
 def clauses(choice: Filter) -> dict[str, str]:
     """Return the SQL condition of each restriction of a filter, by its name."""
-    by_name = {
-        name: _any_of(column, getattr(choice, name)) for name, column in COLUMNS.items() if getattr(choice, name)
-    }
+    sql = {name: _any_of(column, getattr(choice, name)) for name, column in COLUMNS.items() if getattr(choice, name)}
     if choice.text is not None:
-        by_name["text"] = " and ".join(map(_contains, search_words(choice.text)))
+        sql["text"] = " and ".join(map(_contains, search_words(choice.text)))
     if choice.invited_from is not None:
-        by_name["invited_from"] = f"{DAY} >= date '{choice.invited_from}'"
+        sql["invited_from"] = f"{DAY} >= date '{choice.invited_from}'"
     if choice.invited_to is not None:
-        by_name["invited_to"] = f"{DAY} <= date '{choice.invited_to}'"
-    return by_name
+        sql["invited_to"] = f"{DAY} <= date '{choice.invited_to}'"
+    return sql
 
 
 def matching(choice: Filter, *, but: tuple[str, ...] = ()) -> str:
@@ -87,10 +85,7 @@ def column_contains(column: str, text: str) -> str:
 
 
 def _contains(word: str) -> str:
-    """Return the SQL condition that a row contains a word; only rows with letters of several spellings need a pattern.
-
-    A pattern is slower than ``contains``.
-    """
+    """Return the SQL condition that a row contains a word; only letters of several spellings need a slow pattern."""
     matches, spellings = f"regexp_matches({SEARCH}, {lit(word_pattern(word))})", plain_spellings(word)
     if len(spellings) > _SPELLINGS:
         return matches

@@ -96,7 +96,6 @@ def facet_values(
 
 
 def _value(name: str, text: str | None) -> str | int | None:
-    """Return a value of a facet with the type that a filter has for it."""
     return text if text is None or schema.BY_NAME[COLUMNS[name]].kind != "integer" else int(text)
 
 

@@ -70,7 +70,7 @@ class ExportPanel(MessageWidget):
     _css = static("export_panel.css")
     level = traitlets.Enum(LEVELS, DEFAULT, help="The export level.")
     file = traitlets.Unicode(
-        "for_the_analyst.parquet", help="The file's name in the folder; its extension is its format."
+        "for_the_analyst.parquet", help="The file name in the folder; its extension is the format."
     )
     purpose = traitlets.Unicode("", help="What the export is for: a plain word, or nothing.")
     remarks = traitlets.Enum(REMARKS, "drop", help="Whether remarks are left out or scrubbed.")
@@ -178,7 +178,6 @@ class ExportPanel(MessageWidget):
                     self.set_trait(name, message[name])
 
     def _send_form(self) -> None:
-        """Send the form, and its effect on each column."""
         content: dict[str, Any] = {name: getattr(self, name) for name in _FORM}
         try:
             lines = export_columns.becomes(self._columns, self._policy(), self._language)
@@ -257,11 +256,7 @@ class ExportPanel(MessageWidget):
 
     @contextmanager
     def _one_at_a_time(self, reporter: ProgressReporter) -> Iterator[None]:
-        """Run one export of this panel at a time, and send the history when it ends.
-
-        Raises:
-            ArgumentError: Another one is running.
-        """
+        """Run one export of this panel at a time, and send the history when it ends."""
         if not self._lock_export.acquire(blocking=False):
             raise ArgumentError(
                 _("An export of this panel is running."), hint=_("wait until it has ended, or cancel it.")

@@ -224,7 +224,6 @@ class Grid(Selectable):
             call()
 
     def _send_progress(self, step: str, number: int, steps: int) -> None:
-        """Show which step of the preparation begins."""
         self._send_message("progress", step=step, number=number, steps=steps)
 
     def _send_init(self) -> None:
@@ -311,7 +310,6 @@ class Grid(Selectable):
         self._worker.cancel(*_QUERY_CHANNELS)
 
     def _show(self, view: View) -> None:
-        """Show other rows, or another order."""
         with self._lock:
             if view == self._view:
                 self._send_page(0, _PAGE)  # the screen waits for an answer

@@ -109,8 +109,6 @@ def open_sources(
 
 
 def _load(sources: Sources, reading: Reading, transfers: Transfers, progress: Progress | None) -> Opened:
-    """Load files without a workspace."""
-
     def read(paths: Sequence[Path], how: dict[str, Any]) -> Any:
         return load(paths, progress=progress, engine="auto", **how)
 

@@ -239,7 +239,6 @@ class ResendPicker(Grid):
         return written_files(self._folder / name) if name else []
 
     def _summary(self, con: duckdb.DuckDBPyConnection) -> PlanSummary:
-        """Return the counts of the shown plan, computed once."""
         if self._counted is None or self._counted[0] is not self._store:
             self._counted = self._store, count_decisions(con.sql("from records"))
         return self._counted[1]
@@ -327,11 +326,7 @@ class ResendPicker(Grid):
         self._set_stored()
 
     def _require_plan(self) -> None:
-        """Check that a plan is complete and is not being replaced.
-
-        Raises:
-            ArgumentError: It is not.
-        """
+        """Check that a plan is complete and is not being replaced."""
         if self._planning is not None or not self._store.ready:
             raise ArgumentError(_("The plan is being made."), hint=_("wait until it is there, then try again."))
 

@@ -148,7 +148,7 @@ def _shown(names: Sequence[str], values: Sequence[Any], language: Language) -> l
 
 def freeze(con: duckdb.DuckDBPyConnection, selection: Selection, rules: ResendRules) -> Frozen:
     """Return the customers who are chosen now and may be invited again."""
-    query = f"select customer_id from records where {_selected_candidates(selection)} order by customer_id"
+    query = f"select customer_id from records where {_candidates(selection)} order by customer_id"
     customers: pa.Table = con.sql(query).to_arrow_table()
     digest = hashlib.sha256("\n".join(customers["customer_id"].to_pylist()).encode()).hexdigest()
     return Frozen(customers, digest, rules)
@@ -162,7 +162,7 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
         cause and method: label, and pairs of text and number), ``labels`` and ``rows`` (the first ones, by rank), and
         ``left_out`` (decision, number, and whether they could have been chosen; these first).
     """
-    condition = _selected_candidates(selection)
+    condition = _candidates(selection)
     groups: list[Any] = []
     for name in ("decision", "failure_code", "invitation_method"):
         counted = rows(con, f"select {name}, count(*) from records where {condition} group by 1 order by 2 desc, 1")
@@ -186,10 +186,8 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
 def count_batches(con: duckdb.DuckDBPyConnection, selection: Selection, size: int) -> int:
     """Count the batches of a selection, each of one kind and of at most ``size`` customers."""
     kinds = "group by decision, reason_code = 'not_invited_yet'"
-    return sum(
-        -(-n // size)
-        for (n,) in rows(con, f"select count(*) from records where {_selected_candidates(selection)} {kinds}")
-    )
+    counts = rows(con, f"select count(*) from records where {_candidates(selection)} {kinds}")
+    return sum(-(-n // size) for (n,) in counts)
 
 
 def customers_of(con: duckdb.DuckDBPyConnection, record_ids: list[str]) -> list[int]:
@@ -230,11 +228,7 @@ def new_batch_folder(folder: Path, frozen: Frozen) -> Path:
 
 
 def check_confirmed(written: Written, frozen: Frozen) -> Written:
-    """Return the result if it has as many customers as a person has confirmed.
-
-    Raises:
-        OutputError: It has not.
-    """
+    """Check that as many customers were written as a person has confirmed."""
     if written.customers != frozen.count:
         raise OutputError(
             _(
@@ -260,5 +254,5 @@ def carried_over(
     return Selection().add(key for (key,) in keys)
 
 
-def _selected_candidates(selection: Selection) -> str:
+def _candidates(selection: Selection) -> str:
     return f"({chosen(selection)}) and {CAN}"

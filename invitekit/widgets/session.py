@@ -202,7 +202,6 @@ class Session:
             self._in_background(PAGE, lambda: self._compare(run))
 
     def _texts(self, opened: Opened) -> dict[str, Any]:
-        """Return the texts about the files that were read."""
         return {
             "unknown": unknown_words.questions(opened.records, self._language),
             "reading": how_read(opened, self._language),
@@ -210,7 +209,6 @@ class Session:
         }
 
     def _set_language(self, language: Language) -> None:
-        """Change the language, and plan again."""
         check_language(language)
         self._language = language
         self._plan_again()
@@ -256,7 +254,6 @@ class Session:
     # Messages about the page itself.
 
     def _handlers(self) -> dict[str, Handler]:
-        """Return the handler of each message of the page, by its type."""
         return {
             "connect": lambda _m: self._send_state(),
             "set_language": lambda m: self._set_language(m["language"]),
@@ -355,7 +352,6 @@ class Session:
         self._load(unread)
 
     def _dismiss(self, file: str) -> None:
-        """Leave out a file that could not be read."""
         with self._lock:
             unread = tuple(path for path in self._unread.paths if path.name != file)
             self._unread = replace(self._unread, paths=unread)
@@ -393,7 +389,6 @@ class Session:
         self._send(PAGE, {"type": "listing", "request": request, "rows": rows[: downloads.LISTED], "total": len(rows)})
 
     def _show_changed(self, change: str) -> None:
-        """Show the customers of a change in the list of customers."""
         picker = self._screens.get("pick")
         if self._changes is not None and isinstance(picker, ResendPicker):
             picker.show_only(self._changes.record_ids[change], change)

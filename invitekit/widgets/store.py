@@ -101,11 +101,8 @@ class Store:
     @property
     def faceted(self) -> list[str]:
         """The columns of facets and filters."""
-        return [
-            ONCE,
-            *[GROUP] * (self._group is not None),
-            *(name for name in (*LOW_CARDINALITY, *HIGH_CARDINALITY) if name in self.kinds),
-        ]
+        names = [name for name in (*LOW_CARDINALITY, *HIGH_CARDINALITY) if name in self.kinds]
+        return [ONCE, *[GROUP] * (self._group is not None), *names]
 
     @property
     def ready(self) -> bool:

@@ -113,14 +113,8 @@ class WorkspaceClient:
     def marks_of(self, customer_id: str) -> list[int]:
         """Return the valid marks of a customer."""
         with self._lock:
-            marks = (
-                self._require_workspace()
-                .marks()
-                .filter("unmarked_at is null")
-                .select("mark_id, customer_id")
-                .fetchall()
-            )
-        return [mark_id for mark_id, customer in marks if customer == customer_id]
+            marks = self._require_workspace().marks().filter("unmarked_at is null").select("mark_id, customer_id")
+            return [mark_id for mark_id, customer in marks.fetchall() if customer == customer_id]
 
     def own_account_marks(self) -> list[int]:
         """Return the valid marks of the partner's own account."""

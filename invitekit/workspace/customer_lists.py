@@ -180,7 +180,6 @@ def _unfinished(con: duckdb.DuckDBPyConnection, host: str) -> tuple[int, int]:
 
 
 def _begin(con: duckdb.DuckDBPyConnection, listed_at: dt.datetime, source: str) -> int:
-    """Add an empty list, and delete an unfinished one."""
     newest = rows(con, "select max(listed_at) from customer_lists where is_complete")[0][0]
     if newest is not None and newest > listed_at:
         raise WorkspaceError(
@@ -203,7 +202,6 @@ def _insert(con: duckdb.DuckDBPyConnection, name: str, number: int, table: Any) 
 
 
 def _finish(con: duckdb.DuckDBPyConnection, number: int) -> None:
-    """Mark a list as complete, and delete the list before it."""
     _delete(con, f"list_id <> {number}")
     run(con, f"update customer_lists set is_complete = true where list_id = {number}")
 

@@ -210,7 +210,6 @@ def _next(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    """Return what changes when a file is written."""
     stat = path.stat()
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
@@ -230,11 +229,7 @@ def _relation(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRela
 
 
 def _snapshot(records: duckdb.DuckDBPyRelation, file: FileSummary) -> dt.datetime:
-    """Return the newest snapshot date of a file.
-
-    Raises:
-        SchemaError: A row has none.
-    """
+    """Return the newest snapshot date of a file; every row needs one."""
     dated = records.aggregate("max(snapshot_at), count(*) - count(snapshot_at)").fetchall()[0]
     newest, undated = dated[0] or file.snapshot_at, dated[1]
     if newest is None or undated:

@@ -115,7 +115,6 @@ def stored_version(con: duckdb.DuckDBPyConnection, name: str) -> int:
 
 
 def _tables(version: int) -> set[str]:
-    """Return the tables that a file of a version has."""
     sql = "".join(statement for number, statements in VERSIONS if number <= version for statement in statements)
     return set(_TABLE.findall(sql))
 
