@@ -22,11 +22,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help=", ".join(BENCHES))
     parser.add_argument("--rows", type=int, help="rows, where a benchmark takes a number")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="invitekit-bench-") as folder:
-        for name in given.names or BENCHES:
+        for name in arguments.names or BENCHES:
             print(f"== {name}", flush=True)
-            BENCHES[name](Path(folder), given.rows)
+            BENCHES[name](Path(folder), arguments.rows)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Commands on weekly files as the portal gives them, dirt included: whole processes, beside the best bare engine.
+"""Whole commands on weekly files with untidy rows, compared with the best bare engine.
 
-A figure is the processor time of a process and its children, user and system, as a ratio to the bare engine in the
-same round; the median over the rounds is told. The bare side of small files imports the engines, that of large ones
-reads the same files as text in Polars.
+The CPU time (user and system) of a process and its children is divided by that of the bare engine in the same round;
+the median over the rounds is printed. For small files the bare engine only imports the libraries, for large ones Polars
+reads the same files as text.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took.
+    """The cost of a process.
 
     Attributes:
         processor: Seconds of user and system time.
-        peak: Bytes of resident memory at most.
+        peak: The peak of resident memory, in bytes.
     """
 
     processor: float
@@ -41,21 +41,21 @@ class Cost:
 
 
 def small(folder: Path, _rows: int | None = None) -> None:
-    """Run the commands on ``data/``, 2,400 records in four files, beside importing the engines."""
-    _told("data/, ratio to importing the engines", SMALL, [sys.executable, "-c", IMPORT], [str(DATA)], folder)
+    """Run the commands on ``data/``, 2,400 records in four files, compared with importing the engines."""
+    _compare("data/, ratio to importing the engines", SMALL, [sys.executable, "-c", IMPORT], [str(DATA)], folder)
 
 
 def large(folder: Path, rows: int | None = None) -> None:
-    """Run the commands on four weekly CSV files beside bare Polars that reads them as text."""
+    """Run the commands on four weekly CSV files, compared with bare Polars that reads them as text."""
     files = sample(folder, rows or 500_000)
-    _told(
+    _compare(
         f"{rows or 500_000:,} rows in four files, ratio to bare Polars that reads them as text",
         LARGE, [sys.executable, "-c", READ, *files], files, folder,
     )  # fmt: skip
 
 
 def out_of_core(folder: Path, rows: int | None = None) -> None:
-    """Annotate and plan ten times as many rows: memory stays below 3 GB, and a row costs what it did."""
+    """Annotate and plan few rows and ten times as many: memory stays below 3 GB, the cost per row stays the same."""
     most = rows or 10_000_000
     for command in ("annotate", "plan"):
         few, many = (_run(command, sample(folder, n), folder) for n in (most // 10, most))
@@ -65,21 +65,21 @@ def out_of_core(folder: Path, rows: int | None = None) -> None:
 
 
 def sample(folder: Path, rows: int) -> list[str]:
-    """Write four made-up weekly files of so many rows together, once, and give their paths."""
-    place = folder / f"rows-{rows}"
-    if not place.exists():
-        command = [INVITEKIT, "sample", "--rows", str(rows), "--seed", "5", "--format", "csv", "-o", str(place)]
+    """Write four made-up weekly files with this number of rows in all, once, and return their paths."""
+    files = folder / f"rows-{rows}"
+    if not files.exists():
+        command = [INVITEKIT, "sample", "--rows", str(rows), "--seed", "5", "--format", "csv", "-o", str(files)]
         subprocess.run(command, check=True, capture_output=True)
-    return sorted(map(str, place.glob("*.csv")))
+    return sorted(map(str, files.glob("*.csv")))
 
 
 def cost(command: Sequence[str]) -> Cost:
-    """Run a command to its end.
+    """Run a command, and return its cost.
 
     Raises:
-        SystemExit: It failed.
+        SystemExit: The command failed.
     """
-    # An installed package is compiled; a checkout is by its first run, unless this variable forbids it.
+    # An installed package is compiled. The first run compiles a checkout too, unless this variable forbids it.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
         process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=environment)
@@ -98,13 +98,14 @@ def _run(command: str, sources: Sequence[str], folder: Path) -> Cost:
     return cost([INVITEKIT, command, *sources, *when, *purpose, *options])
 
 
-def _told(title: str, goals: Mapping[str, float], bare: Sequence[str], sources: Sequence[str], folder: Path) -> None:
+def _compare(title: str, goals: Mapping[str, float], bare: Sequence[str], sources: Sequence[str], folder: Path) -> None:
+    """Run each command and the bare engine in turns, and print their medians and ratios."""
     base: list[float] = []
     ours: dict[str, list[float]] = {command: [] for command in goals}
     for _ in range(ROUNDS):
         base.append(cost(bare).processor)
-        for command, seen in ours.items():
-            seen.append(_run(command, sources, folder).processor)
+        for command, seconds in ours.items():
+            seconds.append(_run(command, sources, folder).processor)
     print(f"{title}; bare {statistics.median(base):.2f} s")
     for command, goal in goals.items():
         ratio = statistics.median(one / by for one, by in zip(ours[command], base, strict=True))

@@ -1,4 +1,4 @@
-"""The screen in a real JupyterLab and a real browser: what a person waits for, at one and at ten million rows."""
+"""Response times of the screen in a real JupyterLab and a real browser, with millions of rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.commands import AS_OF, INVITEKIT, cost, sample
 
 ROUNDS = 9
 PAUSE = 400
-"""Milliseconds between two actions, as nobody clicks in the moment in which the last answer is drawn."""
+"""Milliseconds between two actions, as a person does not click the moment an answer is drawn."""
 GOALS = {
     "filter to first page": (120, 250),
     "filter to all counts": (250, 500),
@@ -22,8 +22,8 @@ GOALS = {
     "brush to the other counts": (80, 150),
 }
 """Milliseconds, p50 and p95, at ten million rows."""
-BESIDE = ("hover to sums of all days", "released to the kernel's counts")
-"""What is told beside them, without a goal: a brush is added up in the browser, once the sums are there."""
+WITHOUT_GOAL = ("hover to sums of all days", "released to the kernel's counts")
+"""Further times; a person does not wait for them, as the browser counts while days are brushed."""
 LOOK = """const look = (is, then) => is() ? requestAnimationFrame(() => then(performance.now() - window.t0))
     : performance.now() - window.t0 > 60000 ? then(NaN) : setTimeout(() => look(is, then), 2);
   const all = (what) => [...document.querySelectorAll(what)];
@@ -43,22 +43,22 @@ HOVER = f"""() => {{ {LOOK} const had = all('.ik')[0].dataset.sums; window.t0 = 
   all('.ik-bars')[0].dispatchEvent(new PointerEvent('pointerenter'));
   return new Promise(done => look(() => all('.ik')[0].dataset.sums !== had, done)); }}"""
 DRAG = """([kind, part]) => { const svg = document.querySelector('.ik-bars'), box = svg.getBoundingClientRect();
-  svg.setPointerCapture = () => {};  // there is no finger that could be followed
-  const said = () => document.querySelector('.ik-count').textContent, was = said();
+  svg.setPointerCapture = () => {};  // a simulated pointer cannot be captured
+  const shown = () => document.querySelector('.ik-count').textContent, was = shown();
   window.t0 = performance.now();
   svg.dispatchEvent(new PointerEvent(kind, { bubbles: true, pointerId: 1, clientX: box.left + part * box.width,
     clientY: box.top + 9 }));
-  // The frame after the next begins when the next is painted.
+  // The second frame begins when the first one is painted.
   return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>
-    done(kind !== 'pointermove' || said() !== was ? performance.now() - window.t0 : NaN)))); }"""
-CHOOSE = f"""() => {{ {LOOK} const said = () => all('.ik-choice strong')[0].textContent, was = said();
+    done(kind !== 'pointermove' || shown() !== was ? performance.now() - window.t0 : NaN)))); }"""
+CHOOSE = f"""() => {{ {LOOK} const shown = () => all('.ik-choice strong')[0].textContent, was = shown();
   window.t0 = performance.now(); all('.ik-head input')[0].click();
-  return new Promise(done => look(() => said() !== was, done)); }}"""
+  return new Promise(done => look(() => shown() !== was, done)); }}"""
 
 
 def screen(folder: Path, rows: int | None = None) -> None:
-    """Drive the grid over annotated records, and print how long each answer took."""
-    from tests.browser.lab import chromium, started  # noqa: PLC0415 - a browser is needed for this one only
+    """Use the grid on annotated records, and print how long each answer took."""
+    from tests.browser.lab import chromium, started  # noqa: PLC0415 - only this benchmark needs a browser
 
     stored = folder / "annotated.parquet"
     cost(
@@ -72,23 +72,24 @@ x"""
     with chromium() as browser, started(home, browser) as lab, lab.notebook(cell, wait=900) as tab:
         page = tab.page
         page.locator(".ik-facet").first.wait_for(timeout=900_000)
-        found, ordered = _measured(page, tab)
+        by_action, ordered = _measure(page, tab)
     print(f"{rows or 1_000_000:,} rows, {ROUNDS} rounds, {PAUSE} ms between two actions; milliseconds")
-    for name, times in found.items():
-        known = sorted(times)
+    for name, times in by_action.items():
+        ranked = sorted(times)
         goal = f"goal {GOALS[name][0]} / {GOALS[name][1]}" if name in GOALS else ""
-        print(f"{name:31} p50 {known[len(known) // 2]:6.0f}   p95 {known[-1]:6.0f}   {goal}")
+        print(f"{name:31} p50 {ranked[len(ranked) // 2]:6.0f}   p95 {ranked[-1]:6.0f}   {goal}")
     print(f"{'whole order ready':31} {min(ordered):6.0f} to {max(ordered):.0f}")
 
 
 def _until_ordered(page: Any, tab: Any) -> float:
-    """Wait until the whole order lies ready, and give the milliseconds; until then a jump waits for it."""
+    """Return the milliseconds until the whole order is stored; a jump to a row far down waits for it."""
     tab.until("x.wait(0)", "True", timeout=120)
     return float(page.evaluate("performance.now() - window.t0"))
 
 
-def _measured(page: Any, tab: Any) -> tuple[dict[str, list[float]], list[float]]:
-    found: dict[str, list[float]] = {name: [] for name in (*GOALS, *BESIDE)}
+def _measure(page: Any, tab: Any) -> tuple[dict[str, list[float]], list[float]]:
+    """Return the times of each action, and those until the whole order is stored."""
+    times: dict[str, list[float]] = {name: [] for name in (*GOALS, *WITHOUT_GOAL)}
     ordered: list[float] = []
 
     def version() -> int:
@@ -98,29 +99,29 @@ def _measured(page: Any, tab: Any) -> tuple[dict[str, list[float]], list[float]]
         page.wait_for_timeout(PAUSE)
         v = version() + 1
         page.evaluate(script, argument)
-        # Whatever comes first is waited for first: a brush is answered with the counts.
+        # Wait in the order of the answers: after a brush, the counts come before the page.
         for what, name in (("page", first), ("settled", all_)) if first else (("settled", all_), ("page", first)):
             took = page.evaluate(WAIT, [what, v])
             if name:
-                found[name].append(took)
+                times[name].append(took)
 
     labels, texts = ["Association failed", "Expired", "Associated"], ["gmbh", "acct_77", "云", "mgr.chen", "zzzz"]
     for round_ in range(ROUNDS):
         label = labels[round_ % 3]
         shown(CLICK, label, "filter to first page", "filter to all counts")
         page.wait_for_timeout(PAUSE)
-        found["select all matching"].append(page.evaluate(CHOOSE))
+        times["select all matching"].append(page.evaluate(CHOOSE))
         page.evaluate(CHOOSE)
         page.wait_for_timeout(PAUSE)
-        found["hover to sums of all days"].append(page.evaluate(HOVER))
+        times["hover to sums of all days"].append(page.evaluate(HOVER))
         start = 0.2 + round_ / 50
         page.evaluate(DRAG, ["pointerdown", start])
         for step in (0.1, 0.2, 0.3):
             page.wait_for_timeout(PAUSE)
-            found["brush to the other counts"].append(page.evaluate(DRAG, ["pointermove", start + step]))
+            times["brush to the other counts"].append(page.evaluate(DRAG, ["pointermove", start + step]))
         shown(DRAG, ["pointerup", start + 0.3], None, "released to the kernel's counts")
         page.evaluate(DRAG, ["pointerdown", 0.5])
-        shown(DRAG, ["pointerup", 0.5], None)  # a click alone takes it off
+        shown(DRAG, ["pointerup", 0.5], None)  # a click removes the dates
         shown(CLICK, label, "filter to first page", "filter to all counts")
         shown(TYPE, texts[round_ % 5], "text to first page", "text to all counts")
         shown(TYPE, "", "text to first page", "text to all counts")
@@ -130,7 +131,7 @@ def _measured(page: Any, tab: Any) -> tuple[dict[str, list[float]], list[float]]
         total = int(page.evaluate("Number(document.querySelector('.ik-scroller').getAttribute('aria-rowcount')) - 1"))
         for part in (0.31, 0.87):
             page.wait_for_timeout(PAUSE)
-            found["jump to any row"].append(page.evaluate(JUMP, int(total * part) + round_))
-        shown(SORT, by, "sort to first page")  # from the largest
-        shown(SORT, by, "sort to first page")  # as they came
-    return found, ordered
+            times["jump to any row"].append(page.evaluate(JUMP, int(total * part) + round_))
+        shown(SORT, by, "sort to first page")  # descending
+        shown(SORT, by, "sort to first page")  # the original order
+    return times, ordered

@@ -1,4 +1,4 @@
-"""Annotate and plan in Spark on all cores of this machine, in wall seconds: for the sizing table."""
+"""Annotate and plan in Spark on all cores of this machine, in wall time: for the table of sizes in docs/spark.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEMORY = "6g"
 
 def spark(folder: Path, rows: int | None = None) -> None:
     """Annotate and plan a table of records, by default of 500,000 rows, and write both."""
-    from pyspark.sql import SparkSession  # noqa: PLC0415 - needs Java, and for this one only
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - needs Java, which the other benchmarks do not
 
     # The default of 200 partitions a shuffle costs more than these few rows.
     settings = {"spark.driver.memory": MEMORY, "spark.sql.shuffle.partitions": "8", "spark.ui.enabled": "false"}
@@ -27,12 +27,12 @@ def spark(folder: Path, rows: int | None = None) -> None:
     ik.load(sample(folder, rows or 500_000)).records.write_parquet(table)
     day = dt.date.fromisoformat(AS_OF)
 
-    began = time.monotonic()
+    started = time.monotonic()
     annotated = ik.annotate(session.read.parquet(str(table)), as_of=day)
     annotated.write.parquet(str(folder / "annotated"))
     planning = time.monotonic()
     ik.plan_resends(annotated, as_of=day).write.parquet(str(folder / "plan"))
     ended = time.monotonic()
-    print(f"{rows or 500_000:,} rows on {os.cpu_count()} cores: annotate {planning - began:.0f} s, "
+    print(f"{rows or 500_000:,} rows on {os.cpu_count()} cores: annotate {planning - started:.0f} s, "
           f"plan {ended - planning:.0f} s")  # fmt: skip
     session.stop()

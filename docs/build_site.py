@@ -28,7 +28,7 @@ LANGUAGES = ({"name": "English", "lang": "en"}, {"name": "中文", "lang": "zh"}
 
 
 def main() -> None:
-    """Build both languages, and exit with the dead links if there are any."""
+    """Build both languages; exit with an error if there are dead links."""
     site = Path(sys.argv[1] if sys.argv[1:] else DOCS.parent / "build" / "site").resolve()
     shutil.rmtree(site, ignore_errors=True)
     settings = tomllib.loads((DOCS / "zensical.toml").read_text("utf-8"))["project"]
@@ -55,7 +55,7 @@ def build(settings: dict[str, Any], language: str, site: Path) -> None:
             text = LINE_BREAK.sub("", page.read_text("utf-8"))
             page.write_text(ABOVE.sub(r"](\1.html", text), "utf-8")
         home = "../"
-    links = [one | {"link": home if one["lang"] == "en" else f"{home}{one['lang']}/"} for one in LANGUAGES]
+    links = [each | {"link": home if each["lang"] == "en" else f"{home}{each['lang']}/"} for each in LANGUAGES]
     project = settings | {
         "docs_dir": "docs",
         "site_dir": "site",

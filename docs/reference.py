@@ -52,10 +52,10 @@ def described(name: str, value: Any, level: int) -> Iterator[str]:
 def signature(name: str, value: Any) -> str:
     """Return the signature of a callable, one argument per line."""
     shown = inspect.signature(value)
-    parameters = [one for one in shown.parameters.values() if one.name != "self"]
-    rows = [f"    {one}," for one in parameters]
-    named = [at for at, one in enumerate(parameters) if one.kind is one.KEYWORD_ONLY]
-    if named and all(one.kind is not one.VAR_POSITIONAL for one in parameters):
+    parameters = [each for each in shown.parameters.values() if each.name != "self"]
+    rows = [f"    {each}," for each in parameters]
+    named = [index for index, each in enumerate(parameters) if each.kind is each.KEYWORD_ONLY]
+    if named and all(each.kind is not each.VAR_POSITIONAL for each in parameters):
         rows.insert(named[0], "    *,")
     _, arrow, returned = str(shown).rpartition(") -> ")
     result = f" -> {returned}" if arrow and returned != "'None'" else ""
@@ -93,7 +93,7 @@ def markdown(text: str) -> str:
 
 def commands() -> str:
     """List the help text of every command."""
-    parts = ["# Commands", "", "What `-h` prints for each command.", ""]
+    parts = ["# Commands", "", "The help text of each command (`-h`).", ""]
     for words, command in walk(get_command(cli.app), ("invitekit",)):
         context = typer.Context(
             command, info_name=" ".join(words), terminal_width=80, help_option_names=["-h", "--help"]
@@ -121,8 +121,8 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
 
 def columns() -> str:
     """List every column with its labels, kind, privacy class and the headers that files use for it."""
-    parts = ["# Columns", "", "Times are UTC without an offset. A header of a file means a column by any of its names,",
-             "whatever its case, spaces and punctuation.", ""]  # fmt: skip
+    parts = ["# Columns", "", "Times are UTC without an offset. A header of a file may be any of a column's names;",
+             "case, spaces and punctuation do not matter.", ""]  # fmt: skip
     for stage, where in STAGES.items():
         chosen = [column for column in schema.COLUMNS if column.stage == stage]
         parts += [f"## Columns {where}", "", *table(
@@ -142,7 +142,7 @@ def columns() -> str:
 
 def failures() -> str:
     """List every failure message with its cause, its advice and who acts."""
-    parts = ["# Failure messages", "", "The portal gives no failure code: the message is the key.", ""]
+    parts = ["# Failure messages", "", "The portal has no failure codes: a failure is identified by its message.", ""]
     for row in read_catalogue().failures:
         parts += [f"## {row.code}", "", *(f"> {text}  " for text in (row.message_en, row.message_zh) if text), "", *(
             table(("", "English", "中文"), (
@@ -157,7 +157,7 @@ def failures() -> str:
 def reasons() -> str:
     """List every reason of a plan with the decision it leads to."""
     rules, chinese = ResendRules(), read_reasons("zh")
-    return "\n".join(["# Reasons of a plan", "", "The first that holds for a customer decides.", "", *table(
+    return "\n".join(["# Reasons of a plan", "", "The first reason that is true for a customer decides.", "", *table(
         ("Reason", "Decision", "English", "中文"),
         ((f"`{code}`", f"`{one.decision}`", one.summary(rules), chinese[code].summary(rules))
          for code, one in read_reasons().items()),
@@ -166,7 +166,7 @@ def reasons() -> str:
 
 def policy() -> str:
     """List what happens to each column at each export level."""
-    return "\n".join(["# What leaves in an export", "", *table(
+    return "\n".join(["# What is exported at each level", "", *table(
         ("Column", "masked", "pseudonymised", "aggregated"), ((f"`{name}`", *actions) for name, *actions in TABLE),
     )])  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""Write what Python and the browser share as TypeScript: ``write_protocol.py FILE``.
+"""Write the definitions that Python and the browser share as TypeScript: ``write_protocol.py FILE``.
 
-The messages of ``invitekit.widgets.protocol``, the names of all words, the decisions of each list of customers, and
-the file types that are read.
+These are the messages of ``invitekit.widgets.protocol``, the names of all texts, the decisions of each list of
+customers, and the file types that are read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WORDS = {"Word": words("en"), "ExportWord": export_words("en")}
 
 
 def typescript() -> str:
-    """Return all of it as TypeScript."""
+    """Return all definitions as TypeScript."""
     parts = ["// Written by frontend/write_protocol.py from invitekit/widgets/protocol.py: change it there."]
     messages = {id(value): name for name, value in vars(protocol).items() if typing.is_typeddict(value)}
     for name, value in vars(protocol).items():
@@ -53,13 +53,12 @@ def _interface(name: str, message: Any, messages: dict[int, str]) -> str:
 
 
 def _written(kind: Any, messages: dict[int, str]) -> str:
-    """Return a Python type as TypeScript writes it."""
     if id(kind) in messages:
         return messages[id(kind)]
     if kind in PLAIN:
         return PLAIN[kind]
     origin, args = typing.get_origin(kind), typing.get_args(kind)
-    parts = args if origin is Literal else [_written(one, messages) for one in args]
+    parts = args if origin is Literal else [_written(arg, messages) for arg in args]
     match origin:
         case types.UnionType | typing.Union:
             text = " | ".join(parts)

@@ -34,7 +34,7 @@ if _typing.TYPE_CHECKING:
     __version__: str
 else:
 
-    def __getattr__(name):  # noqa: ANN001, ANN202 - a type checker that saw it would allow any name
+    def __getattr__(name):  # noqa: ANN001, ANN202 - hidden from type checkers, which would allow any name
         if name == "__version__":
             return _importlib.import_module("importlib.metadata").version("invitekit")
         if name not in _MODULES:
@@ -68,7 +68,7 @@ _MODULES = {
     "write_batches": "batches",
     "write_sample": "sample",
 }
-"""The module of each public name: imported at the name's first use, so "import invitekit" stays quick."""
+"""The module of each public name, imported at the first use of the name, so that "import invitekit" is quick."""
 __all__ = [*_MODULES]  # noqa: PLE0604 - the table's names
 
 
@@ -78,7 +78,7 @@ def __dir__() -> list[str]:
 
 class _Package(_types.ModuleType):
     def __setattr__(self, name: str, value: object) -> None:
-        """Ignore that Python binds an imported sub-package ``invitekit.export`` over the function ``ik.export``."""
+        """Keep the function ``ik.export`` when Python imports the sub-package ``invitekit.export`` of the same name."""
         if name not in _MODULES or not isinstance(value, _types.ModuleType):
             super().__setattr__(name, value)
 

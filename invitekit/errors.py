@@ -1,7 +1,7 @@
 """The errors that invitekit raises.
 
-Every message says what is wrong, what was found and what to do, in one line, and never
-quotes a person's data: file names, column names, counts and row numbers only.
+Every message states what is wrong and what to do, in one line. It never quotes a person's data: it names files,
+columns, counts and row numbers only.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from invitekit.i18n import Message, _, languages, ngettext
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A choice that lets a file be read after all: the content of a form.
+    """A choice that makes an unreadable file readable: the content of a form.
 
     Attributes:
         kind: ``column`` (which header is it), ``encoding``, or ``snapshot`` (the day of the export).
         source: The file's name.
-        options: The headers or encodings to choose from; none for a day, and none where no row looks like headers.
+        options: The headers or encodings to choose from; empty for a day, and if no row looks like headers.
         columns: The missing columns; one of them is needed.
     """
 
@@ -35,9 +35,9 @@ class InvitekitError(Exception):
     """The base of all errors of invitekit; the message ends with what to do.
 
     Args:
-        problem: What is wrong and what was found, one sentence.
-        hint: What the reader can do about it, one sentence.
-        choice: What can be chosen instead, where a form can ask for it.
+        problem: What is wrong, in one sentence.
+        hint: What the reader can do about it, in one sentence.
+        choice: The choice that a form can offer, if there is one.
     """
 
     def __init__(self, problem: Message, *, hint: Message, choice: Choice | None = None) -> None:
@@ -52,7 +52,7 @@ class SourceError(InvitekitError):
 
 
 class SchemaError(InvitekitError):
-    """The columns do not fit: no status, two columns of one name, a mapping to nothing."""
+    """The columns do not fit: no status, two columns of one name, or a mapping to a missing header."""
 
 
 class CatalogueError(InvitekitError):
@@ -64,11 +64,11 @@ class ArgumentError(InvitekitError):
 
 
 class OutputError(InvitekitError):
-    """The result cannot be written where it was asked for; nothing was left half written."""
+    """The result cannot be written; nothing is left half written."""
 
 
 class WorkspaceError(InvitekitError):
-    """A workspace cannot be opened or used: locked by another process, no workspace, too new, read-only, closed."""
+    """A workspace cannot be used: locked by another process, not a workspace, too new, read-only or closed."""
 
 
 class PolicyError(InvitekitError):
@@ -76,12 +76,12 @@ class PolicyError(InvitekitError):
 
 
 class LeakError(InvitekitError):
-    """An export failed a privacy check; no file was left, and the message quotes no value.
+    """An export failed a privacy check; no file is left, and the message quotes no value.
 
     Args:
-        column: The released column, or ``file`` for the whole.
+        column: The released column, or ``file`` for the whole file.
         check: The check that failed, such as ``values``.
-        count: In how many cells or rows.
+        count: How many cells or rows failed it.
     """
 
     advice = _("no file was written; correct the records or the policy, and report it if neither is at fault.")
@@ -114,7 +114,7 @@ class ChangedError(LeakError):
 
 _REFUSED = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 _NO_COLUMNS = {"file": _("file"), "manifest": _("manifest")}
-"""What was checked, where it is no column."""
+"""What was checked, if not a column."""
 _CHECKS = {str(check).split("'")[1]: check for check in (
     _("check 'readable'"), _("check 'columns'"), _("check 'types'"), _("check 'metadata'"), _("check 'rows'"),
     _("check 'nulls'"), _("check 'declared'"), _("check 'values'"), _("check 'formulas'"), _("check 'cells'"),
@@ -127,9 +127,9 @@ def many(number: int, noun: str, more: str = "") -> str:
     """Return a number with its noun: "1 customer", "2,000 customers".
 
     Args:
-        number: How many.
-        noun: Its singular.
-        more: Its plural, if that is not the singular with an "s".
+        number: The number.
+        noun: The singular of the noun.
+        more: Its plural, unless that is the singular with an "s".
     """
     return f"{number:,} {noun if number == 1 else more or noun + 's'}"
 
@@ -149,7 +149,7 @@ def own_error(error: BaseException) -> InvitekitError | None:
 
 
 def _disk_error(error: BaseException) -> InvitekitError | None:
-    """Return our error for a disk that is full or read-only, where no output is named."""
+    """Return the error for a disk that is full or read-only, for which no output is named."""
     is_refused = getattr(error, "errno", None) in _REFUSED or type(error).__name__ == "IOException"
     if is_refused or re.search(r"\(os error \d+\)", str(error)):
         return OutputError(
@@ -159,7 +159,7 @@ def _disk_error(error: BaseException) -> InvitekitError | None:
 
 
 def _out_of_memory(error: BaseException) -> InvitekitError | None:
-    """Return the error for memory that ran out, which Python, DuckDB and the system raise in their own ways."""
+    """Return the error for exhausted memory, which Python, DuckDB and the system report in different ways."""
     is_out = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
     # The second is the text for threads that cannot be started.
     texts = ("Cannot allocate memory", "Resource temporarily unavailable")
@@ -172,7 +172,7 @@ def _out_of_memory(error: BaseException) -> InvitekitError | None:
 
 
 def database_error(error: BaseException) -> WorkspaceError | None:
-    """Return the error for what only DuckDB detects: changed bytes, by their checksums, and a closed connection.
+    """Return the error for what only DuckDB detects: a wrong checksum, and a closed connection.
 
     Args:
         error: What was raised.

@@ -1,4 +1,4 @@
-"""Check that the extra of the installation that a feature needs is installed."""
+"""Check that the extra that a feature needs is installed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def require_extra(extra: str, what: Message, *modules: str) -> None:
 
     Args:
         extra: The extra, as in ``pip install "invitekit[report]"``.
-        what: The sentence that says what needs it.
-        modules: Its top-level modules; none is imported.
+        what: The sentence that says what needs the extra.
+        modules: The top-level modules of the extra, which are not imported.
 
     Raises:
-        MissingExtraError: One is missing.
+        MissingExtraError: A module is missing.
     """
     if any(find_spec(module) is None for module in modules):
         raise MissingExtraError(what, hint=_('pip install "invitekit[{extra}]".', extra=extra))

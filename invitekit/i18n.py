@@ -1,7 +1,7 @@
-"""Texts that are written in English and shown in any language that has a catalogue in ``locale/``.
+"""Texts that are written in English and translated into any language that has a catalogue in ``locale/``.
 
-A message is an English text that also holds its template, which is its key in the catalogues, and its parameters. It
-is used like any other text; ``translate`` returns it in another language. For English no catalogue is read.
+A message is an English text that also has its template, which is its key in the catalogues, and its parameters. It is
+used like any other text; ``translate`` returns it in another language. English needs no catalogue.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Language = str
 """The code of a language: en, or the name of a folder of ``LOCALE``."""
 LOCALE = Path(__file__).parent / "locale"
 """One folder for each language: LC_MESSAGES/invitekit.po is edited, and `make words` compiles the .mo from it."""
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, ends of lines, characters that reorder text, and lone surrogates."""
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line ends, characters that change the direction of text, and lone surrogates."""
 
 
 def printable(text: str) -> str:
-    r"""Return a text on one line, with control and invisible characters escaped: names of files come from other people.
+    r"""Return a text on one line, with control and invisible characters escaped, as file names may be hostile.
 
     >>> printable("a\x1b[31m.csv")
     'a\\x1b[31m.csv'
     """
-    return text if text.isprintable() else _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+    return text if text.isprintable() else _INVISIBLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def languages() -> tuple[str, ...]:
@@ -42,9 +42,9 @@ class Message(str):
 
     Args:
         template: The text, with named placeholders: ``'{name}' is empty.``
-        parameters: Their values: texts, numbers, messages, or tuples of them, which are listed with commas.
-        plural: The template for any number but one.
-        number: The number that chooses between the two, the parameter ``n``.
+        parameters: The values of the placeholders: texts, numbers, messages, or tuples of them, listed with commas.
+        plural: The template for any number except 1.
+        number: The parameter ``n``, which chooses between the two templates.
     """
 
     __slots__ = ("number", "parameters", "plural", "template")
@@ -85,7 +85,7 @@ class Label(str):
 
 
 def _(template: str, **parameters: Any) -> Message:
-    """Return a message. ``make words`` collects the template, so it has to be a plain string.
+    """Return a message. ``make words`` collects the template, which therefore must be a plain string.
 
     Args:
         template: The English text, with named placeholders.
@@ -107,7 +107,7 @@ def ngettext(one: str, several: str, n: int, **parameters: Any) -> Message:
 
 
 def translate(text: str, language: str) -> str:
-    """Return a text in a language; one that is not a message, or not in the catalogue, stays as it is.
+    """Return a text in a language; a text that is not a message, or not in the catalogue, is returned unchanged.
 
     Args:
         text: A message, or any other text.
@@ -147,8 +147,8 @@ def read_texts(package: str, name: str, language: str, *, codes: Collection[str]
     """Return the texts of an English TOML file in a language; placeholders stay as they are.
 
     Args:
-        package: Where the file is.
-        name: The file. A text that needs a context for its translators is a table of ``text`` and ``context``.
+        package: The package of the file.
+        name: The file. A text that needs a context for translators is a table of ``text`` and ``context``.
         language: The code of the language.
         codes: Keys whose values are codes, which are not translated.
     """
@@ -157,20 +157,20 @@ def read_texts(package: str, name: str, language: str, *, codes: Collection[str]
     def translated(text: str, context: str | None) -> str:
         return catalogue.pgettext(context, text) if context else catalogue.gettext(text)
 
-    texts = tomllib.loads(files(package).joinpath(name).read_text("utf-8"))
-    found: dict[str, Any] = _each_text(texts, translated, codes)
-    return found
+    source = tomllib.loads(files(package).joinpath(name).read_text("utf-8"))
+    texts: dict[str, Any] = _each_text(source, translated, codes)
+    return texts
 
 
 def extract_texts(file: IO[bytes], _keywords: Any, _tags: Any, options: Mapping[str, str]) -> list[tuple[Any, ...]]:
     """Return the texts of a TOML file: the extractor of Babel for ``make words``."""
-    found: list[tuple[Any, ...]] = []
+    messages: list[tuple[Any, ...]] = []
 
-    def note(text: str, context: str | None) -> None:
-        found.append((1, "pgettext", (context, text), []) if context else (1, None, text, []))
+    def collect(text: str, context: str | None) -> None:
+        messages.append((1, "pgettext", (context, text), []) if context else (1, None, text, []))
 
-    _each_text(tomllib.load(file), note, options.get("codes", "").split())
-    return found
+    _each_text(tomllib.load(file), collect, options.get("codes", "").split())
+    return messages
 
 
 def _each_text(texts: Any, change: Callable[[str, str | None], Any], codes: Collection[str]) -> Any:

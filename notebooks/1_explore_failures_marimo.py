@@ -8,7 +8,7 @@ def _(mo):
     mo.md("""
     # Explore failures, in marimo
 
-    Why do invitations fail, and who has to act? The first notebook once more, where every cell follows what you choose
+    Why do invitations fail, and who has to act? This is the first notebook, but every cell follows what you choose
     above it. It shows counts; names of managers and tags are for you, not for sharing.
     """)
 
@@ -30,7 +30,7 @@ def _():
 @app.cell(hide_code=True)
 def _(dt, mo):
     folder = mo.ui.text(str(mo.notebook_dir().parent / "data"), label="Folder with the exports", full_width=True)
-    day = mo.ui.date(dt.date(2026, 3, 30), label="Ages and expiry are measured on")
+    day = mo.ui.date(dt.date(2026, 3, 30), label="Date for ages and expiry")
     period = mo.ui.dropdown(["day", "week", "month"], "week", label="Periods of the trend")
     mo.vstack([folder, mo.hstack([day, period], justify="start")])
     return day, folder, period
@@ -38,7 +38,7 @@ def _(dt, mo):
 
 @app.cell(hide_code=True)
 def _(mo):
-    mo.md("What was read: rows read are always records plus rejects, and each rejected row keeps its reason.")
+    mo.md("What was read: rows read always equal records plus rejects, and each rejected row has its reason.")
 
 
 @app.cell
@@ -51,7 +51,7 @@ def _(folder, ik, mo):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md("""
-    The findings in words, as the report says them. A group or a week is named only if it differs from all others by
+    The findings in words, as in the report. A group or a week is named only if it differs from all others by
     more than chance, after a correction for all comparisons.
     """)
 
@@ -80,7 +80,7 @@ def _(charts, look, plan):
 def _(mo):
     mo.md("""
     The invitations, each once by its newest state. Search, filter, drag over the days, open a customer to see every
-    attempt: the figures below are drawn again from what is shown here.
+    attempt. The figures below follow the invitations shown here.
     """)
 
 

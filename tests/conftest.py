@@ -1,4 +1,4 @@
-"""What the tests share: parts of the machine that may be missing, and three engines behind one fixture."""
+"""Shared fixtures: optional parts of the machine, and three engines behind one fixture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Explorer, picker, plan, progress, trend and report tell of the same invitations and customers: every count agrees."""
+"""Explorer, picker, plan, progress, trend and report count the same invitations and customers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import invitekit as ik
 from invitekit.model.vocabularies import LISTS
 from invitekit.planning.summary import count_decisions
 from tests.conftest import DATA, often
-from tests.test_widgets import Heard
+from tests.test_widgets import FakeBrowser
 
 DAY = dt.date(2026, 3, 30)
 STAGES = {"associated": "associated", "failed": "association_failed", "expired": "expired", "open": "invited",
@@ -44,10 +44,10 @@ def check(records: pl.DataFrame, folder: Path) -> dict[str, int]:
     """Check that all tell the same of some records, and give the counts."""
     annotated = ik.annotate(records, as_of=DAY)
     progress, plan = ik.progress(annotated, as_of=DAY), ik.plan_resends(annotated, as_of=DAY)
-    explorer, picker = Heard(ik.Explorer(records, as_of=DAY)), Heard(ik.ResendPicker(records, as_of=DAY))
+    explorer, picker = FakeBrowser(ik.Explorer(records, as_of=DAY)), FakeBrowser(ik.ResendPicker(records, as_of=DAY))
     for screen in (explorer, picker):
         assert screen.widget.wait(60)
-    explored, picked = explorer.says(type="connect"), picker.says(type="connect")
+    explored, picked = explorer.request(type="connect"), picker.request(type="connect")
     stages = dict(progress.funnel.select("stage", "n").iter_rows())
 
     assert explored["counts"]["matched"] == explorer.widget.count == progress.counts["invitations"] == stages["all"]
@@ -71,7 +71,7 @@ def check(records: pl.DataFrame, folder: Path) -> dict[str, int]:
     assert tabs == {code: n for code, n in decided.by_decision.items() if n and code != "superseded"}
     for screen in (explorer, picker):
         screen.widget.every_row = True
-        assert screen.says(type="connect")["counts"]["total"] == records.height == progress.counts["rows"]
+        assert screen.request(type="connect")["counts"]["total"] == records.height == progress.counts["rows"]
         screen.widget.stop()
 
     if stages["all"] >= REPORTED:
@@ -95,13 +95,13 @@ def _check_report(annotated: pl.DataFrame, stages: dict[str, int], lists: dict[s
         assert sum(int(size.replace(",", "")) for size in sizes) == lists[one.code], one.code
 
 
-def test_all_tell_the_same_of_the_sample(tmp_path: Path) -> None:
+def test_all_counts_of_the_sample_agree(tmp_path: Path) -> None:
     assert check(as_polars(ik.load(str(DATA)).records), tmp_path) == {
         "invitations": 705, "customers": 569, "failed": 263, "associated": 191, "expired": 74, "resend": 115,
     }  # fmt: skip
 
 
-def test_all_tell_the_same_of_masked_files_in_which_no_key_tells_whose_a_row_is(tmp_path: Path) -> None:
+def test_all_counts_of_masked_files_without_ids_agree(tmp_path: Path) -> None:
     ik.write_sample(tmp_path / "files", rows=600, seed=5, masked=True)
     records = as_polars(ik.load(str(tmp_path / "files")).records)
     check(records.with_columns(account_name=pl.lit(None, pl.String)), tmp_path)
@@ -134,6 +134,6 @@ ONE: dict[str, Any] = {"Account Name": "anna", "Email": None, "Customer Full Nam
 @example(rows=[ONE, ONE])  # twice in one file
 @example(rows=[ONE | {"Account Name": "T***m", "Snapshot Time": day} for day in ("2026-03-09", "2026-03-16")])
 @example(rows=[ONE, ONE | {"Status": "Pre-registered", "Invitation Time": None, "Snapshot Time": "2026-03-16"}])
-def test_all_tell_the_same_of_any_history(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+def test_all_counts_of_any_history_agree(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     frame = pl.DataFrame(rows, schema=dict.fromkeys(rows[0], pl.String))
     check(as_polars(ik.load(frame).records), tmp_path)

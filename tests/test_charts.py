@@ -1,4 +1,4 @@
-"""Figures: one description that a notebook and a report draw, with the numbers that it was given."""
+"""Figures: notebooks and reports draw the same figure, with the numbers of its table."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def drawn(name: str, look: charts.Look | None = None, *, empty: bool = False) ->
 
 
 def in_svg(figure: charts.Figure) -> list[str]:
-    """Return every text of a figure as SVG, those that show on hovering too."""
+    """Return every text of a figure as SVG, also the tooltips."""
     return [
         "".join(node.itertext()) for node in ET.fromstring(figure.svg()).iter() if node.tag[-4:] in ("text", "itle")
     ]
@@ -121,7 +121,7 @@ def test_a_notebook_shows_the_figure_of_a_report_with_its_title_and_the_colours_
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_words_come_in_both_languages_and_fit_on_the_paper(name: str) -> None:
+def test_texts_are_in_both_languages_and_fit_on_the_page(name: str) -> None:
     english, chinese = (drawn(name, charts.Look(language=language)) for language in ("en", "zh"))
     assert (english.title.isascii(), chinese.title.isascii()) == (True, False)
     assert chinese.subtitle.startswith("全部记录")
@@ -134,40 +134,40 @@ def test_words_come_in_both_languages_and_fit_on_the_paper(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_without_data_a_figure_says_so_and_of_what(name: str) -> None:
+def test_an_empty_figure_states_which_data_is_missing(name: str) -> None:
     figure = drawn(name, charts.Look(CHOICE), empty=True)
     assert "Nothing to show. Chosen: Country/Region is Germany" in texts(figure)
 
 
 @pytest.mark.parametrize("by", BY)
-def test_a_trend_by_anything_has_a_panel_for_each_group(by: Any) -> None:
+def test_a_grouped_trend_has_a_panel_for_each_group(by: Any) -> None:
     colours = {"partner": "partner", "customer": "customer"} if by == "who_acts" else {}
     figure = charts.trend(trend(("customer", "partner")), by)
     assert len(figure.panels) == 2
     assert {panel.lines[-1].colour for panel in figure.panels} == set(colours.values() or ["accent"])
 
 
-def test_groups_that_were_merged_have_a_panel_too() -> None:
+def test_merged_groups_have_a_panel_too() -> None:
     figure = charts.trend(trend(("customer", "(other)", "(empty)")), "who_acts")
     assert [text for text in in_svg(figure) if text in ("Customer", "All others", "Not given")] == [
         "Customer", "All others", "Not given",
     ]  # fmt: skip
 
 
-def test_a_bar_is_as_long_as_its_count_and_says_count_and_share() -> None:
+def test_a_bar_is_as_long_as_its_count_and_shows_count_and_share() -> None:
     bars = re.findall(r'<rect [^>]*width="([\d.]+)"', drawn("funnel").svg())
     assert [float(bar) / float(bars[0]) for bar in bars] == pytest.approx([1, 0.75, 0.3], abs=1e-3)
     assert "60 · 40 %" in texts(drawn("funnel"))
     assert "Associated – part of the invited" in texts(drawn("funnel"))
 
 
-def test_hovering_gives_counts_rates_and_interval() -> None:
+def test_hovering_shows_counts_rates_and_interval() -> None:
     assert "12 of 40 = 30 %\n95 % interval: 20–40 %" in texts(drawn("groups"))
     week = "Week from 2026-01-05\n10 of 50 = 20 %\n95 % interval: 10–30 %\nusual: 10–40 %"
     assert week in texts(drawn("trend"))
 
 
-def test_numbers_at_risk_stand_below_a_curve_and_its_name_at_its_end() -> None:
+def test_numbers_at_risk_are_below_a_curve_and_its_name_at_its_end() -> None:
     figure = drawn("survival")
     at_risk = {curve.label: curve.at_risk for curve in figure.curves}
     days = [int(day) for day, _ in figure.ticks]
@@ -196,7 +196,7 @@ def test_other_causes_are_one_bar_with_a_part_for_each_who_acts() -> None:
     assert last.text.startswith("47 · 78")
 
 
-def test_what_is_not_shown_is_counted() -> None:
+def test_hidden_rows_are_counted() -> None:
     figure = charts.groups(groups(*map(str, range(10_000))), "custom_tag")
     assert len(figure.rows) == 10
     assert "9,990 more are not shown" in figure.subtitle
@@ -211,7 +211,7 @@ def test_what_is_not_shown_is_counted() -> None:
         ({"small": True}, "uncertain"),
     ],
 )
-def test_a_period_that_differs_has_a_sign_that_the_legend_explains(last: Any, key: str) -> None:
+def test_an_unusual_period_has_a_marker_that_the_legend_explains(last: Any, key: str) -> None:
     figure, plain = charts.trend(trend(**last)), charts.trend(trend())
     assert any(key in one.hover for one in figure.keys)
     assert not any(key in one.hover for one in plain.keys)
@@ -219,7 +219,7 @@ def test_a_period_that_differs_has_a_sign_that_the_legend_explains(last: Any, ke
     assert (mark.symbol, mark.hollow, mark.size, mark.colour) != ("circle", False, 7, "accent")
 
 
-def test_hidden_periods_interrupt_the_line_and_have_no_sign() -> None:
+def test_hidden_periods_interrupt_the_line_and_have_no_marker() -> None:
     hidden = trend().with_columns(
         pl.when(pl.col("n") == 14).then(None).otherwise(pl.col(name)).alias(name) for name in ("rate", "low", "high")
     )
@@ -228,14 +228,14 @@ def test_hidden_periods_interrupt_the_line_and_have_no_sign() -> None:
     assert len(panel.marks) == 9
 
 
-def test_the_axis_of_a_trend_names_first_days_of_its_periods() -> None:
+def test_the_axis_of_a_trend_names_the_first_day_of_each_period() -> None:
     ticks = charts.trend(trend()).ticks
     days = [day.toordinal() for day in trend()["period_start"].unique().sort()]
     assert [day for day, _ in ticks] == days[::2]
     assert [text for _, text in ticks] == ["01-05\n2026", "01-19", "02-02", "02-16", "03-02"]
 
 
-def test_ten_years_by_day_stay_readable_and_say_what_is_left_out() -> None:
+def test_ten_years_by_day_stay_readable_and_state_what_is_omitted() -> None:
     days = [dt.date(2016, 1, 1) + dt.timedelta(days=number) for number in range(3650)]
     row = rate(4, 10) | {"centre": 0.4, "lower_limit": 0.0, "upper_limit": 0.9, "signal": None, "incomplete": False}
     names = [*(f"mgr {number}" for number in range(12)), "(other)"]
@@ -246,7 +246,7 @@ def test_ten_years_by_day_stay_readable_and_say_what_is_left_out() -> None:
     assert [panel.label for panel in figure.panels][-1] == "All others"
 
 
-def test_names_are_shown_as_the_text_that_they_are() -> None:
+def test_markup_in_names_is_shown_as_text() -> None:
     figure = charts.groups(groups(SCRIPT, "<a href='https://x'>y</a>"), "account_manager")
     for written in (figure.svg(), figure._repr_html_()):
         assert "<script" not in written
@@ -254,7 +254,7 @@ def test_names_are_shown_as_the_text_that_they_are() -> None:
     assert SCRIPT in texts(figure)
 
 
-def test_characters_of_a_filter_that_a_page_cannot_show_are_left_out() -> None:
+def test_unprintable_characters_of_a_filter_are_left_out() -> None:
     shown = drawn("pareto", charts.Look(Filter(text="a\x01\u202eb")))._repr_html_()
     assert ET.fromstring(shown)[1][1].tail == "Text holds 'ab'"
     assert "\u202e" not in shown
@@ -268,20 +268,20 @@ def test_long_labels_fit(text: str) -> None:
     assert "".join(lines)[:30].replace(" ", "") == text.replace(" ", "")[: len("".join(lines)[:30].replace(" ", ""))]
 
 
-def test_a_line_begins_with_no_full_stop_and_ends_with_no_bracket_and_hides_nothing() -> None:
+def test_line_breaks_follow_punctuation_rules_and_hide_nothing() -> None:
     assert wrap("贵司与华为的签约关系不支持以顾问销售模式关联该客户。", 50)[1] == "户。"
     assert wrap(CHINESE, 50)[0].endswith("团队")
     assert wrap("a\u202eb\u200b\x00 c\n d") == ["ab c d"]
 
 
-def test_shares_are_no_more_precise_than_their_counts() -> None:
+def test_shares_are_only_as_precise_as_their_counts() -> None:
     assert [share(n, of, "{n} of {of}") for n, of in ((7, 12), (70, 120))] == ["7 of 12", "58\u00a0%"]
     assert [percent(one) for one in (None, 0, 0.001, 0.5, 0.999, 1)] == [
         "–", "0\u00a0%", "<1\u00a0%", "50\u00a0%", ">99\u00a0%", "100\u00a0%",
     ]  # fmt: skip
 
 
-def test_the_tables_of_progress_are_drawn_as_they_come() -> None:
+def test_the_tables_of_progress_are_drawn_without_preparation() -> None:
     found = progress(rows(2, effective_status=["association_failed", "invited"]), as_of=dt.date(2026, 3, 30))
     figures = [
         charts.to_do({"again": 2, "blocked": 0}), charts.funnel(found.funnel), charts.ageing(found.ageing),
@@ -328,7 +328,7 @@ def lab(colour: str, matrix: list[tuple[float, float, float]]) -> list[float]:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("sight", SEEN_WITH)
-def test_colour_blind_people_can_tell_who_acts_and_every_status(dark: bool, sight: str) -> None:
+def test_colour_blind_people_can_distinguish_all_colours(dark: bool, sight: str) -> None:
     for values in (ORDER, status_order()):
         colours = [COLOURS[of_code(value.code)][dark] for value in values]
         for one, other in itertools.combinations(colours, 2):
@@ -337,14 +337,14 @@ def test_colour_blind_people_can_tell_who_acts_and_every_status(dark: bool, sigh
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_text_and_data_stand_out_from_the_background(dark: bool) -> None:
+def test_text_and_data_contrast_with_the_background(dark: bool) -> None:
     colours = {name: pair[dark] for name, pair in COLOURS.items()}
     assert all(contrast(colours[name], colours["paper"]) >= 4.5 for name in ("ink", "muted"))
     data = [*(of_code(value.code) for value in ORDER), "accent", "alarm", "relief"]
     assert all(contrast(colours[name], colours["paper"]) >= 2.7 for name in data)
 
 
-def test_each_colour_on_light_has_one_on_dark() -> None:
+def test_each_light_colour_has_a_dark_one() -> None:
     assert len(set(COLOURS.values())) == len({light for light, _ in COLOURS.values()})
     used = set(re.findall(r'(?:fill|stroke)="(#\w+)"', "".join(drawn(name).svg() for name in TABLES)))
     assert len(used) >= 10

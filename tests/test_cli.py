@@ -47,7 +47,7 @@ def test_the_installed_command_answers(export: Path) -> None:
     assert json.loads(start("check", export, "--json").stdout)["rows_read"] == 4
 
 
-def test_check_says_what_was_read_and_what_was_refused(run: Callable[..., Run], export: Path) -> None:
+def test_check_prints_what_was_read_and_refused(run: Callable[..., Run], export: Path) -> None:
     found = run("check", export)
     assert found.returncode == 0
     assert "4 rows read = 3 records + 1 rejects" in found.stdout
@@ -90,9 +90,7 @@ def test_annotate_writes_every_record_and_reads_it_back(
 
 
 @pytest.mark.parametrize("extension", [".csv", ".xlsx"])
-def test_a_header_that_a_spreadsheet_would_run_is_disarmed(
-    run: Callable[..., Run], tmp_path: Path, extension: str
-) -> None:
+def test_a_header_that_is_a_formula_is_escaped(run: Callable[..., Run], tmp_path: Path, extension: str) -> None:
     link = '"=HYPERLINK(""http://x.example"",""see"")"'
     source = tmp_path / "formulas.csv"
     source.write_text(f"Account,Status,{link},@sum,'@sum,+49\nann,Invited,a,b,c,d\n")
@@ -110,23 +108,23 @@ def test_a_header_that_a_spreadsheet_would_run_is_disarmed(
     assert (again["records"], again["files"][0]["headers"]["account_name"]) == (1, "account_name")
 
 
-def test_several_snapshots_are_said_to_be_counted_together(run: Callable[..., Run], export: Path) -> None:
+def test_counts_over_several_snapshots_get_a_note(run: Callable[..., Run], export: Path) -> None:
     (export.parent / "history_2026-04-06.csv").write_bytes(export.read_bytes())
     assert "Records: of 2 snapshots together." in run("annotate", export.parent, "--as-of", "2026-04-06").stdout
     assert "snapshots" not in run("annotate", export, "--as-of", "2026-04-06").stdout
 
 
-def test_annotate_speaks_chinese(run: Callable[..., Run], export: Path) -> None:
+def test_annotate_writes_chinese(run: Callable[..., Run], export: Path) -> None:
     assert "伙伴" in run("annotate", export, "--as-of", "2026-03-30", "--language", "zh").stdout
 
 
-def test_annotate_measures_expiry_at_the_moment_it_is_told(run: Callable[..., Run], export: Path) -> None:
+def test_annotate_measures_expiry_at_as_of(run: Callable[..., Run], export: Path) -> None:
     early = json.loads(run("annotate", export, "--as-of", "2026-03-08T08:59:59", "--json").stdout)
     late = json.loads(run("annotate", export, "--as-of", "2026-03-08T09:00:00", "--json").stdout)
     assert (early["by_status"].get("expired"), late["by_status"].get("expired")) == (None, 1)
 
 
-def test_an_existing_file_is_kept_unless_told_otherwise(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+def test_an_existing_file_is_kept_without_overwrite(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
     target = tmp_path / "there.csv"
     target.write_text("mine")
     refused = run("annotate", export, "-o", target)
@@ -136,7 +134,7 @@ def test_an_existing_file_is_kept_unless_told_otherwise(run: Callable[..., Run],
     assert target.read_text() != "mine"
 
 
-def test_a_source_is_never_written_over(run: Callable[..., Run], export: Path) -> None:
+def test_a_source_is_never_overwritten(run: Callable[..., Run], export: Path) -> None:
     before = export.read_bytes()
     found = run("annotate", export, "-o", export, "--overwrite")
     assert found.returncode == 1
@@ -148,7 +146,7 @@ def test_a_source_is_never_written_over(run: Callable[..., Run], export: Path) -
     ("verb", "option"),
     [*itertools.product(["check", "annotate", "plan"], ["--messages", "--catalogue"]), ("plan", "--rules")],
 )
-def test_no_other_input_is_written_over_either(
+def test_other_inputs_are_never_overwritten(
     run: Callable[..., Run], export: Path, tmp_path: Path, verb: str, option: str
 ) -> None:
     texts = {
@@ -207,7 +205,7 @@ def test_a_signal_stops_a_load_on_disk_and_leaves_no_scratch(tmp_path: Path) -> 
     assert list(scratch.iterdir()) == []
 
 
-def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+def test_an_ignored_hangup_stays_ignored() -> None:
     ignores = (
         "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
     )
@@ -218,13 +216,13 @@ def test_a_hangup_that_is_ignored_stays_ignored() -> None:
     assert found.stdout == "SIG_IGN\n"
 
 
-def test_signals_are_given_back(run: Callable[..., Run], export: Path) -> None:
+def test_signal_handlers_are_restored(run: Callable[..., Run], export: Path) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     run("check", export)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
-def test_a_name_may_be_as_long_as_names_can_be(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+def test_the_longest_possible_file_name_works(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
     assert run("check", export, "-o", tmp_path / ("n" * 251 + ".csv")).returncode == 0
 
 
@@ -298,7 +296,7 @@ def test_wrong_usage_is_exit_2(run: Callable[..., Run], words: list[str], tmp_pa
 
 
 @pytest.mark.parametrize("header", ["No.", "Record No.", "序号", "编号"])
-def test_a_number_of_rows_is_no_identity(run: Callable[..., Run], tmp_path: Path, header: str) -> None:
+def test_a_row_number_is_not_an_id(run: Callable[..., Run], tmp_path: Path, header: str) -> None:
     for week, mail in (("2026-03-02", "ann"), ("2026-03-09", "bea")):
         (tmp_path / f"{week}.csv").write_text(f"{header},Email,Status\n1,{mail}@example.com,Invited\n")
     found = json.loads(run("check", tmp_path, "--json").stdout)
@@ -310,7 +308,7 @@ def test_a_number_of_rows_is_no_identity(run: Callable[..., Run], tmp_path: Path
 
 
 @pytest.mark.parametrize("header", ["ID", "Record ID", "Invitation ID", "邀请编号", "记录编号"])
-def test_an_id_of_the_portal_is_the_records_own(run: Callable[..., Run], tmp_path: Path, header: str) -> None:
+def test_a_portal_id_identifies_a_record(run: Callable[..., Run], tmp_path: Path, header: str) -> None:
     (tmp_path / "a.csv").write_text(f"{header},Status\n7,Invited\n")
     assert json.loads(run("check", tmp_path / "a.csv", "--json").stdout)["files"][0]["headers"] == {
         header: "record_id",
@@ -326,7 +324,7 @@ def test_a_file_that_cannot_be_read_is_one_line(run: Callable[..., Run], export:
     assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
 
 
-def test_a_reader_that_leaves_early_is_no_error(export: Path) -> None:
+def test_a_closed_pipe_is_no_error(export: Path) -> None:
     found = subprocess.run(
         ["bash", "-c", f"set -o pipefail; '{COMMAND}' check '{export}' | head -n 1"],
         capture_output=True, text=True, check=False,
@@ -335,9 +333,7 @@ def test_a_reader_that_leaves_early_is_no_error(export: Path) -> None:
     assert found.stderr == ""
 
 
-def test_check_writes_a_page_that_says_what_was_understood(
-    run: Callable[..., Run], export: Path, tmp_path: Path
-) -> None:
+def test_check_writes_a_page_of_what_was_understood(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
     with export.open("a", encoding="utf-8") as file:
         file.write("<b>Eve</b>,eve,eve@example.com,Email,Frozen & co,,2026-03-04 09:00:00\n")
     found = run("check", export, "-o", tmp_path / "check.html")
@@ -363,14 +359,14 @@ def test_check_writes_a_page_that_says_what_was_understood(
     assert (tmp_path / "check.html").stat().st_mode & 0o777 == 0o600
 
 
-def test_plan_says_what_was_decided_and_why(run: Callable[..., Run], export: Path) -> None:
+def test_plan_prints_decisions_and_reasons(run: Callable[..., Run], export: Path) -> None:
     said = run("plan", export, "--as-of", "2026-03-30").stdout
     assert "The invitation has expired." in said
     assert "2 of 3 customers to invite again, in 1 batch." in said
     assert "too few earlier resends" in said
 
 
-def test_plan_takes_rules_and_says_them(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+def test_plan_takes_rules_and_prints_them(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text("cool_down_days = 60\nbatch_size = 1\n")
     found = json.loads(
         run("plan", export, "--as-of", "2026-03-30", "--rules", tmp_path / "rules.toml", "--json").stdout
@@ -389,7 +385,7 @@ def test_plan_writes_every_record_with_its_decision(run: Callable[..., Run], exp
     assert target.stat().st_mode & 0o777 == 0o600
 
 
-def test_plan_writes_batches_and_says_first_that_they_name_customers(
+def test_plan_writes_batches_and_first_warns_that_they_name_customers(
     run: Callable[..., Run], export: Path, tmp_path: Path
 ) -> None:
     said = run("plan", export, "--as-of", "2026-03-30", "--batch-dir", tmp_path / "batches").stdout
@@ -409,7 +405,7 @@ def test_plan_writes_batches_and_says_first_that_they_name_customers(
     assert json.loads(found.stdout)["batch_files"] == {"batch_01_resend_now.csv": 2, "batch_01_resend_now.xlsx": 2}
 
 
-def test_sample_takes_its_encoding_its_dirt_and_its_day(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_sample_has_options_for_encoding_errors_and_day(run: Callable[..., Run], tmp_path: Path) -> None:
     wishes = ["--encoding", "gb18030", "--dirty", "0", "--as-of", "2026-05-04", "--weeks", "1"]
     made = json.loads(run("sample", "--rows", "1500", *wishes, "-o", tmp_path, "--json").stdout)
     assert [Path(name).name for name in made["files"]] == ["history_records_2026-05-04.csv"]
@@ -417,9 +413,7 @@ def test_sample_takes_its_encoding_its_dirt_and_its_day(run: Callable[..., Run],
     assert "GB18030" in run("check", tmp_path).stdout.upper()
 
 
-def test_export_says_how_it_was_proved_and_how_far_records_can_be_told_apart(
-    run: Callable[..., Run], export: Path
-) -> None:
+def test_export_prints_its_checks_and_how_many_records_are_unique(run: Callable[..., Run], export: Path) -> None:
     out = export.with_name("out.csv")
     done = run("export", export, "-o", out, "--as-of", "2026-03-30", "--purpose", "spring")
     assert done.returncode == 0, done.stderr
@@ -433,7 +427,7 @@ def test_export_says_how_it_was_proved_and_how_far_records_can_be_told_apart(
     assert (changed.returncode, "sha256" in changed.stderr) == (1, True)
 
 
-def test_verify_says_who_signed_an_export(run: Callable[..., Run], export: Path) -> None:
+def test_verify_prints_who_signed_an_export(run: Callable[..., Run], export: Path) -> None:
     out, key = export.with_name("out.csv"), export.with_name("key")
     run("export", export, "-o", out)
     assert "It is not signed" in run("verify", out).stdout
@@ -443,7 +437,7 @@ def test_verify_says_who_signed_an_export(run: Callable[..., Run], export: Path)
     assert "was not checked" in json.loads(run("verify", out, "--json").stdout)["signature"]
 
 
-def test_an_export_of_counts_says_what_two_of_them_tell(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_an_export_of_counts_warns_of_comparing_two_exports(run: Callable[..., Run], tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("Account Name,Status\n" + "".join(f"a{n},Invited\n" for n in range(12)))
     done = run("export", tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--level", "aggregated")
     assert "publish only one" in done.stdout
@@ -470,7 +464,7 @@ def test_export_prints_one_json_object(run: Callable[..., Run], export: Path) ->
         (["-o", "out.csv", "--key-file", "nowhere"], 1, "nowhere"),
     ],
 )
-def test_an_export_that_cannot_be_is_refused_in_one_line(
+def test_an_impossible_export_is_refused_in_one_line(
     run: Callable[..., Run], export: Path, words: list[str], code: int, told: str
 ) -> None:
     done = run("export", export, *(word.format(export=export) for word in words), cwd=export.parent)
@@ -478,7 +472,7 @@ def test_an_export_that_cannot_be_is_refused_in_one_line(
     assert [path.name for path in export.parent.iterdir()] == [export.name]
 
 
-def test_a_key_is_made_shown_by_its_id_and_rotated(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_a_key_is_created_shown_by_its_id_and_rotated(run: Callable[..., Run], tmp_path: Path) -> None:
     file = tmp_path / "key"
     made = run("key", "new", "--key-file", file)
     number = run("key", "show-id", "--key-file", file).stdout.strip()

@@ -1,4 +1,4 @@
-"""Help of the command line: every command explains itself in plain words, and shows its choices."""
+"""Help of the command line: every command has a help text in plain words, and shows its choices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ Words = tuple[str, ...]
 
 
 def walk(command: Any, words: Words = ()) -> Iterator[tuple[Words, Any]]:
-    """Return every command and sub-command with the words that call it."""
     yield words, command
     for name, inner in getattr(command, "commands", {}).items():
         yield from walk(inner, (*words, name))
@@ -42,7 +41,7 @@ def type_words(shown: str) -> list[str]:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "invitekit")
-def test_every_command_explains_itself(words: Words, run: Callable[..., Run]) -> None:
+def test_every_command_has_a_help_text(words: Words, run: Callable[..., Run]) -> None:
     short = run(*words, "-h")
     assert (short.returncode, "-h, --help" in short.stdout) == (0, True)
     assert ("completion" in short.stdout) == (words == ()), "only the first page tells of the completion of a shell"
@@ -63,7 +62,7 @@ def test_every_option_and_argument_has_a_help_text(words: Words) -> None:
 
 
 def closed(words: Words) -> Iterator[tuple[str, Any]]:
-    """Return the options with closed choices of a command."""
+    """Return the options of a command that have fixed choices."""
     for param in COMMANDS[words].params:
         for option in param.opts:
             # A workspace command takes a person's name with --by; files may have any encoding.
@@ -77,7 +76,7 @@ CLOSED = [(words, option, choices) for words in COMMANDS for option, choices in 
 
 
 @pytest.mark.parametrize(("words", "option", "choices"), CLOSED, ids=lambda value: str(value)[:40])
-def test_closed_choices_are_shown_and_anything_else_is_wrong_usage(
+def test_choices_are_shown_and_other_values_are_wrong_usage(
     words: Words, option: str, choices: Any, run: Callable[..., Run]
 ) -> None:
     assert "|".join(choices) in "".join(run(*words, "-h").stdout.split())
@@ -87,7 +86,7 @@ def test_closed_choices_are_shown_and_anything_else_is_wrong_usage(
     assert "'nothing'" in refused.stderr
 
 
-def test_the_choices_of_the_options_are_those_of_the_functions() -> None:
+def test_options_have_the_choices_of_the_functions() -> None:
     assert {(words, option) for words, option, _ in CLOSED} >= {
         (("trend",), "--by"), (("trend",), "--period"), (("report",), "--period"), (("export",), "--level"),
         (("export",), "--remarks"), (("sample",), "--format"), (("sample",), "--encoding"), (("plan",), "--language"),
@@ -99,7 +98,7 @@ def test_the_choices_of_the_options_are_those_of_the_functions() -> None:
     assert get_args(options.SampleEncoding) == sample.ENCODINGS
 
 
-def test_filters_stand_in_a_panel_of_their_own(run: Callable[..., Run]) -> None:
+def test_filters_have_their_own_help_panel(run: Callable[..., Run]) -> None:
     for command in ("annotate", "plan", "trend", "report", "export"):
         options, filters = run(command, "-h").stdout.split("\nFilter:\n")
         listed = re.findall("^  (--[a-z-]+)", filters, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The workspace on the command line: from files to batches, to what was sent, to what became of it."""
+"""The workspace on the command line: files, batches, marks and outcomes."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def exports(_filled: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def memory(_filled: Path, tmp_path: Path) -> Path:
-    """A workspace of its own that holds the export."""
+    """A new workspace with the export."""
     return Path(shutil.copy(_filled / "memory.duckdb", tmp_path))
 
 
-def asked(run: Run, *words: str | Path) -> dict[str, Any]:
+def run_json(run: Run, *words: str | Path) -> dict[str, Any]:
     done = run(*words, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     found: dict[str, Any] = json.loads(done.stdout)
@@ -71,13 +71,13 @@ def asked(run: Run, *words: str | Path) -> dict[str, Any]:
 
 
 def decisions(run: Run, memory: Path, day: str = "2026-03-20") -> dict[str, int]:
-    found: dict[str, int] = asked(run, "plan", "-w", memory, "--as-of", day)["decisions"]
+    found: dict[str, int] = run_json(run, "plan", "-w", memory, "--as-of", day)["decisions"]
     return {decision: n for decision, n in found.items() if n}
 
 
-def written(run: Run, memory: Path, folder: Path, day: str = "2026-03-20") -> str:
-    """Write batches, and give the only one's ID."""
-    found = asked(run, "plan", "-w", memory, "--as-of", day, "--batch-dir", folder, "--overwrite")
+def write_batches(run: Run, memory: Path, folder: Path, day: str = "2026-03-20") -> str:
+    """Write batches, and return the ID of the only one."""
+    found = run_json(run, "plan", "-w", memory, "--as-of", day, "--batch-dir", folder, "--overwrite")
     (batch_id,) = found["batch_ids"].values()
     return str(batch_id)
 
@@ -86,17 +86,17 @@ def test_files_are_added_once_and_counted(run: Run, memory: Path, exports: Path)
     made = exports.parent / "made.duckdb"
     assert run("workspace", "add", exports, "-w", made).returncode == 0
     assert stat.S_IMODE(made.stat().st_mode) == 0o600
-    again = asked(run, "workspace", "add", exports, "-w", memory)
+    again = run_json(run, "workspace", "add", exports, "-w", memory)
     assert (again["rows_read"], again["rejects"], again["workspace"]["files"]) == (4, 1, 1)
     assert [file["already_stored"] for file in again["added"]] == [True]
     assert "already stored: skipped" in run("workspace", "add", exports, "-w", memory).stdout
-    anew = asked(run, "workspace", "add", exports, "-w", memory, "--replace")
+    anew = run_json(run, "workspace", "add", exports, "-w", memory, "--replace")
     assert [file["already_stored"] for file in anew["added"]] == [False]
 
 
-def test_a_batch_goes_from_the_plan_to_the_log_to_its_outcome(run: Run, memory: Path, exports: Path) -> None:
+def test_a_batch_is_planned_marked_as_sent_and_measured(run: Run, memory: Path, exports: Path) -> None:
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
-    batch_id = written(run, memory, exports.parent / "out")
+    batch_id = write_batches(run, memory, exports.parent / "out")
     page = (exports.parent / "out" / "00_read_me_first.txt").read_text("utf-8-sig")
     assert f"invitekit workspace mark-sent {batch_id}" in page
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}, "written is not sent"
@@ -111,7 +111,7 @@ def test_a_batch_goes_from_the_plan_to_the_log_to_its_outcome(run: Run, memory: 
 
     (exports / "history_2026-03-23.csv").write_text(HEADER + SECOND, encoding="utf-8")
     assert run("workspace", "add", exports, "-w", memory).returncode == 0
-    answer = asked(run, "workspace", "outcomes", "-w", memory)
+    answer = run_json(run, "workspace", "outcomes", "-w", memory)
     (outcome,), (batch,) = answer["outcomes"], answer["batches"]
     assert (batch["sent"], batch["associated"], batch["rate"], batch["others"]) == (2, 1, 0.5, 0)
     assert (outcome["cause"], outcome["resent"], outcome["associated"]) == ("link_expired", 2, 1)
@@ -121,19 +121,19 @@ def test_a_batch_goes_from_the_plan_to_the_log_to_its_outcome(run: Run, memory: 
     assert "too few" in told
 
 
-def test_who_was_left_out_stays_a_candidate(run: Run, memory: Path, tmp_path: Path) -> None:
-    batch_id = written(run, memory, tmp_path / "out")
+def test_an_excluded_customer_stays_a_candidate(run: Run, memory: Path, tmp_path: Path) -> None:
+    batch_id = write_batches(run, memory, tmp_path / "out")
     at = ("--at", "2026-03-20 10:00")
-    logged = asked(run, "workspace", "mark-sent", batch_id, "--by", "anna", *at, "--exclude", "Ann", "-w", memory)
+    logged = run_json(run, "workspace", "mark-sent", batch_id, "--by", "anna", *at, "--exclude", "Ann", "-w", memory)
     assert logged["sent"] == {batch_id: 1}
     assert decisions(run, memory, "2026-03-22") == {
         "resend_now": 1, "wait_for_cooldown": 1, "wait_for_customer": 1,
     }  # fmt: skip
 
 
-def test_what_a_customer_did_is_marked_and_taken_back(run: Run, memory: Path) -> None:
+def test_a_resolved_customer_is_marked_and_unmarked(run: Run, memory: Path) -> None:
     words = ("--by", "anna", "--on", "2026-03-18", "--note", "paid", "-w", memory)
-    assert asked(run, "workspace", "mark-resolved", "cem@example.com", *words)["marks"] == [1]
+    assert run_json(run, "workspace", "mark-resolved", "cem@example.com", *words)["marks"] == [1]
     assert decisions(run, memory) == {"resend_now": 3}
     assert "Taken back: 1." in run("workspace", "unmark", "1", "1", "--by", "bob", "-w", memory).stdout
     (mark,) = [line for line in run("workspace", "show", "-w", memory).stdout.splitlines() if "2026-03-18" in line]
@@ -141,9 +141,9 @@ def test_what_a_customer_did_is_marked_and_taken_back(run: Run, memory: Path) ->
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
 
 
-def test_the_own_account_is_marked_by_itself(run: Run, memory: Path) -> None:
+def test_your_own_account_is_marked_separately(run: Run, memory: Path) -> None:
     words = ("--by", "anna", "--on", "2026-03-18", "-w", memory)
-    assert asked(run, "workspace", "mark-resolved", "--own-account", *words)["marks"] == [1]
+    assert run_json(run, "workspace", "mark-resolved", "--own-account", *words)["marks"] == [1]
     assert "Taken back: 1." in run("workspace", "unmark", "1", "--by", "bob", "-w", memory).stdout
     for customers in ([], ["ann@example.com", "--own-account"]):
         wrong = run("workspace", "mark-resolved", *customers, *words)
@@ -156,9 +156,11 @@ def test_two_snapshots_are_compared_from_files_and_from_a_workspace(run: Run, me
     assert run("workspace", "add", exports, "-w", memory).returncode == 0
     expected = {"became_associated": 1, "newly_failed": 0, "cause_changed": 1, "vanished": 1, "appeared": 0, "same": 0}
     for sources in ((exports,), ("-w", memory)):
-        found = asked(run, "compare", *sources)
+        found = run_json(run, "compare", *sources)
         assert found["counts"] == expected
-        assert asked(run, "compare", *sources, "--before", "2026-03-16", "--after", "2026-03-23")["counts"] == expected
+        assert (
+            run_json(run, "compare", *sources, "--before", "2026-03-16", "--after", "2026-03-23")["counts"] == expected
+        )
     told = run("compare", exports).stdout
     assert "From 2026-03-16 to 2026-03-23:" in told
     assert not any(name in told for name in NAMES)
@@ -169,7 +171,7 @@ def test_two_snapshots_are_compared_from_files_and_from_a_workspace(run: Run, me
 
 
 def test_outcomes_are_written_as_counts(run: Run, memory: Path, tmp_path: Path) -> None:
-    batch_id = written(run, memory, tmp_path / "out")
+    batch_id = write_batches(run, memory, tmp_path / "out")
     run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)
     target = tmp_path / "outcomes.parquet"
     assert run("workspace", "outcomes", "-w", memory, "-o", target).returncode == 0
@@ -177,7 +179,7 @@ def test_outcomes_are_written_as_counts(run: Run, memory: Path, tmp_path: Path) 
     assert run("workspace", "outcomes", "-w", memory, "-o", target).returncode == 1
 
 
-def test_planning_and_asking_change_nothing_and_batches_leave_no_table(run: Run, memory: Path, tmp_path: Path) -> None:
+def test_planning_and_queries_change_nothing_and_batches_leave_no_table(run: Run, memory: Path, tmp_path: Path) -> None:
     def tables() -> list[Any]:
         with duckdb.connect(str(memory), read_only=True) as con:
             return sorted(con.execute("show tables").fetchall())
@@ -186,11 +188,11 @@ def test_planning_and_asking_change_nothing_and_batches_leave_no_table(run: Run,
     for words in (["plan", "-o", tmp_path / "plan.parquet"], ["workspace", "show"], ["workspace", "outcomes"]):
         assert run(*words, "-w", memory).returncode == 0
     assert (memory.read_bytes() == content, pl.read_parquet(tmp_path / "plan.parquet").height) == (True, 3)
-    written(run, memory, tmp_path / "out")
+    write_batches(run, memory, tmp_path / "out")
     assert tables() == before
 
 
-def test_batches_that_a_full_disk_breaks_off_are_forgotten_and_earlier_ones_are_not(
+def test_a_full_disk_discards_new_batches_and_keeps_earlier_ones(
     run: Run, memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_given: Any, **_how: Any) -> None:
@@ -199,27 +201,27 @@ def test_batches_that_a_full_disk_breaks_off_are_forgotten_and_earlier_ones_are_
     with monkeypatch.context() as broken:
         broken.setattr("invitekit.batches.write_batches", full)
         assert run("plan", "-w", memory, "--batch-dir", tmp_path / "out").returncode == 1
-        assert asked(run, "workspace", "show", "-w", memory)["batches"] == []
-    kept = asked(run, "plan", "-w", memory, "--batch-dir", tmp_path / "out")["batch_ids"]
+        assert run_json(run, "workspace", "show", "-w", memory)["batches"] == []
+    kept = run_json(run, "plan", "-w", memory, "--batch-dir", tmp_path / "out")["batch_ids"]
     monkeypatch.setattr("invitekit.batches.write_batches", full)
     assert run("plan", "-w", memory, "--batch-dir", tmp_path / "again").returncode == 1
-    found = asked(run, "workspace", "show", "-w", memory)["batches"]
+    found = run_json(run, "workspace", "show", "-w", memory)["batches"]
     assert [row["batch_id"] for row in found] == list(kept.values())
 
 
-def test_a_misspelt_workspace_makes_no_new_one(run: Run, tmp_path: Path) -> None:
+def test_a_misspelt_workspace_is_not_created(run: Run, tmp_path: Path) -> None:
     done = run("plan", "-w", tmp_path / "typo.duckdb", "--batch-dir", tmp_path / "out")
     assert (done.returncode, "'typo.duckdb' does not exist" in done.stderr) == (1, True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_workspace_that_can_be_none_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
+def test_an_invalid_workspace_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
     for words in (["plan"], ["plan", "--batch-dir", tmp_path / "out"], ["workspace", "discard", "b"]):
         done = run(*words, "-w", "x" * 300)
         assert (done.returncode, "cannot be opened" in done.stderr) == (1, True)
 
 
-def test_nothing_is_remembered_of_batches_that_could_not_be_written(run: Run, memory: Path, tmp_path: Path) -> None:
+def test_batches_that_cannot_be_written_are_not_stored(run: Run, memory: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way")
     done = run("plan", "-w", memory, "--batch-dir", tmp_path / "out")
     assert (done.returncode, "is not a folder" in done.stderr) == (1, True)
@@ -227,22 +229,22 @@ def test_nothing_is_remembered_of_batches_that_could_not_be_written(run: Run, me
         assert ws.batches().fetchall() == []
 
 
-def test_a_day_that_has_begun_in_the_east_is_logged_as_now(run: Run, memory: Path, tmp_path: Path) -> None:
-    """Nobody can have sent tomorrow, but in the east it is tomorrow already."""
-    batch_id = written(run, memory, tmp_path / "out")
+def test_a_day_that_has_begun_in_the_east_is_stored_as_now(run: Run, memory: Path, tmp_path: Path) -> None:
+    """A sending date in the future is refused, but in the east the next day has begun."""
+    batch_id = write_batches(run, memory, tmp_path / "out")
     today = dt.datetime.now(dt.timezone(dt.timedelta(hours=14))).date()
     assert run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", str(today), "-w", memory).returncode == 0
 
 
 def test_a_day_of_sending_means_its_end(run: Run, memory: Path, tmp_path: Path) -> None:
-    batch_id = written(run, memory, tmp_path / "out")
+    batch_id = write_batches(run, memory, tmp_path / "out")
     assert run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory).returncode == 0
     assert "resend_now" not in decisions(run, memory, "2026-03-27 00:01")
     assert decisions(run, memory, "2026-03-28")["resend_now"] == 2
 
 
-def test_customers_of_two_batches_are_logged_once(run: Run, memory: Path, tmp_path: Path) -> None:
-    one = written(run, memory, tmp_path / "out")
+def test_customers_of_two_batches_are_marked_once(run: Run, memory: Path, tmp_path: Path) -> None:
+    one = write_batches(run, memory, tmp_path / "out")
     words = ("-w", memory, "--batch-dir", tmp_path / "two", "--as-of", "2026-03-20")
     with Workspace(memory) as ws:
         plan = ws.plan(as_of=dt.date(2026, 3, 20)).pl()
@@ -255,13 +257,13 @@ def test_customers_of_two_batches_are_logged_once(run: Run, memory: Path, tmp_pa
     assert run("plan", *words).returncode == 0
 
 
-def test_batches_are_logged_all_or_none_and_discarded(run: Run, memory: Path, tmp_path: Path) -> None:
-    batch_id = written(run, memory, tmp_path / "out")
+def test_batches_are_marked_all_or_none_and_discarded(run: Run, memory: Path, tmp_path: Path) -> None:
+    batch_id = write_batches(run, memory, tmp_path / "out")
     for wrong in ([batch_id, "b9"], [batch_id, batch_id]):
         assert run("workspace", "mark-sent", *wrong, "--by", "anna", "-w", memory).returncode == 1
     assert "not yet" in run("workspace", "show", "-w", memory).stdout
     assert run("workspace", "discard", batch_id, "-w", memory).stdout == f"Discarded: {batch_id}.\n"
-    assert asked(run, "workspace", "show", "-w", memory)["batches"] == []
+    assert run_json(run, "workspace", "show", "-w", memory)["batches"] == []
     assert "not marked as sent" not in run("plan", "-w", memory).stdout
 
 
@@ -303,7 +305,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
 
 
 @pytest.mark.usefixtures("memory")
-def test_a_refusal_is_one_line_that_names_nobody(run: Run, exports: Path) -> None:
+def test_an_error_is_one_line_without_names(run: Run, exports: Path) -> None:
     (exports.parent / "undated.csv").write_text(HEADER + SECOND, encoding="utf-8")
     for case, (words, code, said) in REFUSALS.items():
         done = run(*words, cwd=exports.parent)
@@ -313,10 +315,10 @@ def test_a_refusal_is_one_line_that_names_nobody(run: Run, exports: Path) -> Non
         assert not any(name in done.stderr for name in NAMES), case
 
 
-def test_what_is_shown_names_no_customer(run: Run, memory: Path, tmp_path: Path) -> None:
+def test_output_names_no_customer(run: Run, memory: Path, tmp_path: Path) -> None:
     assert "No batches yet" in run("workspace", "show", "-w", memory).stdout
     assert "No batch was marked as sent" in run("workspace", "outcomes", "-w", memory).stdout
-    batch_id = written(run, memory, tmp_path / "out")
+    batch_id = write_batches(run, memory, tmp_path / "out")
     run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)
     for words in (["workspace", "show"], ["workspace", "outcomes"], ["plan"]):
         for more in ([], ["--json"]):

@@ -1,4 +1,4 @@
-"""Questions on the command line: filters, customers found by words, and one customer's history."""
+"""Queries on the command line: filters, search by words, and the history of a customer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def asked(run: Run, *words: object) -> dict[str, Any]:
+def run_json(run: Run, *words: object) -> dict[str, Any]:
     done = run(*words, "--json")
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
@@ -67,16 +67,16 @@ MATCHED: dict[str, tuple[list[str], int, str]] = {
 }  # fmt: skip
 
 
-def test_a_filter_says_what_it_matches_and_how_many_of_all(run: Run, exports: Path, tmp_path: Path) -> None:
+def test_a_filter_prints_what_it_matches_and_how_many_of_all(run: Run, exports: Path, tmp_path: Path) -> None:
     for words, n, text in MATCHED.values():
-        found = asked(run, "annotate", exports, *DAY, *words)
+        found = run_json(run, "annotate", exports, *DAY, *words)
         assert (found["filter"]["words"], found["filter"]["matched"], found["filter"]["of"]) == (text, n, 7)
         assert (sum(found["by_status"].values()), found["records"]) == (n, 7)
     printed = run("annotate", exports, *DAY, "--country", "peru", "-o", tmp_path / "none.csv")
     assert "Filter: Country/Region is peru. Matches 0 of 7 records.\n" in printed.stdout
     assert "No record has Country/Region 'peru'." in printed.stdout
     assert pl.read_csv(tmp_path / "none.csv").height == printed.returncode == 0
-    assert "filter" not in asked(run, "annotate", exports, *DAY)
+    assert "filter" not in run_json(run, "annotate", exports, *DAY)
 
 
 @pytest.mark.parametrize(
@@ -89,17 +89,17 @@ def test_a_filter_says_what_it_matches_and_how_many_of_all(run: Run, exports: Pa
         (["--decision", "resend"], "No such option"),
     ],
 )
-def test_a_value_that_means_nothing_is_wrong_usage(run: Run, exports: Path, words: list[str], problem: str) -> None:
+def test_an_unknown_value_is_wrong_usage(run: Run, exports: Path, words: list[str], problem: str) -> None:
     done = run("annotate", exports, *words)
     assert done.returncode == 2
     assert problem in " ".join(done.stderr.split())
 
 
 def test_a_plan_is_made_of_the_whole_history_and_filtered_afterwards(run: Run, exports: Path, tmp_path: Path) -> None:
-    """On its failed record alone, a customer who is associated by now would be invited again."""
+    """If only the failed record counted, an associated customer would be invited again."""
     failed = ("plan", exports, *DAY, "--status", "failed")
-    assert {d: n for d, n in asked(run, *failed)["decisions"].items() if n} == {"resend_now": 1, "superseded": 1}
-    one = asked(
+    assert {d: n for d, n in run_json(run, *failed)["decisions"].items() if n} == {"resend_now": 1, "superseded": 1}
+    one = run_json(
         run, *failed, "--decision", "立即重发", "--batch-dir", tmp_path / "out", "-o", tmp_path / "plan.parquet"
     )
     assert (one["filter"]["matched"], one["filter"]["of"], one["customers"]) == (1, 7, 1)
@@ -109,7 +109,7 @@ def test_a_plan_is_made_of_the_whole_history_and_filtered_afterwards(run: Run, e
     assert (nobody.returncode, "0 of 0 customers to invite again" in nobody.stdout) == (0, True)
 
 
-def test_those_of_a_filter_are_ranked_and_batched_anew(run: Run, tmp_path: Path) -> None:
+def test_filtered_customers_are_ranked_and_batched_again(run: Run, tmp_path: Path) -> None:
     rows = (
         "Account,Country,Method,Status,Invited At\na,Chile,Email,Expired,2026-01-01\nb,Peru,Email,Expired,2026-02-01\n"
     )
@@ -124,7 +124,7 @@ def test_those_of_a_filter_are_ranked_and_batched_anew(run: Run, tmp_path: Path)
 
 def test_a_read_me_of_a_filter_warns_about_the_whole_plan(run: Run, exports: Path, tmp_path: Path) -> None:
     words = ("--as-of", "2026-04-20", "--text", "acme", "--status", "failed", "--batch-dir", tmp_path / "out")
-    asked(run, "plan", exports, *words)
+    run_json(run, "plan", exports, *words)
     page = (tmp_path / "out" / "00_read_me_first.txt").read_text("utf-8-sig")
     assert "The newest export is of 2026-03-16, 35 days before 2026-04-20" in page
 
@@ -132,14 +132,14 @@ def test_a_read_me_of_a_filter_warns_about_the_whole_plan(run: Run, exports: Pat
 def test_a_filtered_report_keeps_what_changed_and_the_invitation_before_a_resend(
     run: Run, exports: Path, tmp_path: Path
 ) -> None:
-    asked(run, "report", exports, *DAY, "--method", "link", "--follow-up-days", "10", "-o", tmp_path / "links.md")
+    run_json(run, "report", exports, *DAY, "--method", "link", "--follow-up-days", "10", "-o", tmp_path / "links.md")
     page = (tmp_path / "links.md").read_text(encoding="utf-8")
     changed = page[page.index("## What changed") :].splitlines()
     assert [line.split("|")[2].strip() for line in changed[6:12]] == ["0", "1", "0", "0", "0", "1"]
     assert "| Email " in page[page.index("## Results of resent invitations") :]
 
 
-def test_a_report_compares_snapshots_by_the_causes_of_ones_own_catalogue(run: Run, tmp_path: Path) -> None:
+def test_a_report_compares_snapshots_by_the_causes_of_a_custom_catalogue(run: Run, tmp_path: Path) -> None:
     row = "Bolt AG,bolt,b@bolt.example,,mgr.chen,Chile,Email,Failed,{message},2026-02-20\n"
     for day, message in (("02-23", "On holiday."), ("03-16", "Out of office.")):
         content = HEADER + row.format(message=message)
@@ -152,14 +152,14 @@ def test_a_report_compares_snapshots_by_the_causes_of_ones_own_catalogue(run: Ru
     (tmp_path / "mine.toml").write_text(causes, encoding="utf-8")
     memory, page = tmp_path / "w.duckdb", tmp_path / "report.md"
     files: list[object] = list(tmp_path.glob("*.csv"))
-    asked(run, "workspace", "add", *files, "-w", memory)
+    run_json(run, "workspace", "add", *files, "-w", memory)
     for source in (files, ["-w", memory]):
-        asked(run, "report", *source, *DAY, "--catalogue", tmp_path / "mine.toml", "-o", page, "--overwrite")
+        run_json(run, "report", *source, *DAY, "--catalogue", tmp_path / "mine.toml", "-o", page, "--overwrite")
         assert re.search(r"^\| Failed for another cause +\| +1 \|$", page.read_text("utf-8"), re.MULTILINE)
 
 
 def test_annotated_records_are_counted_as_records_invitations_and_customers(run: Run, exports: Path) -> None:
-    found = asked(run, "annotate", exports, *DAY)
+    found = run_json(run, "annotate", exports, *DAY)
     units = (found["by_status"], found["invitations"]["by_status"], found["customers"]["by_status"])
     assert [sum(counts.values()) for counts in units] == [7, 4, 3]
     printed = run("annotate", exports, *DAY).stdout
@@ -168,7 +168,7 @@ def test_annotated_records_are_counted_as_records_invitations_and_customers(run:
 
 def test_customers_are_found_by_words_and_filters_together(run: Run, exports: Path) -> None:
     def found(*words: str) -> list[str]:
-        return [row["account_name"] for row in asked(run, "find", *words, exports, *DAY)["customers"]]
+        return [row["account_name"] for row in run_json(run, "find", *words, exports, *DAY)["customers"]]
 
     assert found("", "--manager", "MGR.CHEN") == ["bolt", "acme"]
     assert found("ag", "--manager", "mgr.chen", "--decision", "resend_now") == ["bolt"]
@@ -177,7 +177,7 @@ def test_customers_are_found_by_words_and_filters_together(run: Run, exports: Pa
 
 
 def test_a_trend_counts_invitations_whose_newest_state_matches(run: Run, exports: Path) -> None:
-    by_email = asked(run, "trend", exports, *DAY, "--method", "email")
+    by_email = run_json(run, "trend", exports, *DAY, "--method", "email")
     assert (by_email["filter"]["matched"], by_email["filter"]["of"], by_email["filter"]["unit"]) == (
         2,
         4,
@@ -186,9 +186,9 @@ def test_a_trend_counts_invitations_whose_newest_state_matches(run: Run, exports
     assert [(row["n"], row["of"]) for row in by_email["trend"]] == [(0, 2)], "it failed once and is associated now"
 
 
-def test_a_shared_file_states_its_filter_without_naming_anybody(run: Run, exports: Path, tmp_path: Path) -> None:
+def test_a_shared_file_states_its_filter_without_names(run: Run, exports: Path, tmp_path: Path) -> None:
     words = ("--text", "müller", "--manager", "mgr.chen", "--country", "germany", "--status", "associated")
-    done = asked(run, "export", exports, *DAY, *words, "-o", tmp_path / "out.csv")
+    done = run_json(run, "export", exports, *DAY, *words, "-o", tmp_path / "out.csv")
     assert done["rows"] == 1
     manifest = (tmp_path / "out.csv.manifest.json").read_text("utf-8")
     assert json.loads(manifest)["filter"] == (
@@ -213,9 +213,9 @@ def test_customers_are_found_by_words_of_their_whole_history(run: Run, exports: 
         "深圳": ["account:yunke"],
         "y@yunke": ["account:yunke"],
     }.items():
-        found = asked(run, "find", words, exports, *DAY)["customers"]
+        found = run_json(run, "find", words, exports, *DAY)["customers"]
         assert [row["customer_id"] for row in found] == keys, words
-    (bolt,) = asked(run, "find", "bolt", exports, *DAY)["customers"]
+    (bolt,) = run_json(run, "find", "bolt", exports, *DAY)["customers"]
     assert (bolt["effective_status"], bolt["attempts"], bolt["decision"]) == ("association_failed", 2, "resend_now")
     printed = run("find", "chen", exports, *DAY, "-o", tmp_path / "found.csv").stdout
     assert "Filter: Text holds 'chen'. Matches 2 of 3 customers.\n" in printed
@@ -229,9 +229,9 @@ def test_customers_are_found_by_words_of_their_whole_history(run: Run, exports: 
 def test_a_masked_record_is_found_and_shown_by_its_id(run: Run, tmp_path: Path) -> None:
     rows = "ID,Account,Status,Remarks\nx1,a***e,Expired,call back\nx2,a***e,Expired,\n"
     (tmp_path / "masked_2026-03-16.csv").write_text(rows, encoding="utf-8")
-    (found,) = asked(run, "find", "call", tmp_path, *DAY)["customers"]
+    (found,) = run_json(run, "find", "call", tmp_path, *DAY)["customers"]
     assert found["customer_id"] == "id:x1"
-    assert asked(run, "show", "x2", tmp_path, *DAY)["customer"]["newest"]["record_id"] == "x2"
+    assert run_json(run, "show", "x2", tmp_path, *DAY)["customer"]["newest"]["record_id"] == "x2"
 
 
 def test_addresses_and_numbers_are_hidden_until_asked_for(run: Run, exports: Path) -> None:
@@ -246,7 +246,7 @@ def test_addresses_and_numbers_are_hidden_until_asked_for(run: Run, exports: Pat
 
 @pytest.mark.parametrize("name", ["account:bolt", "BOLT", " b@Bolt.example"])
 def test_a_customer_is_shown_by_each_of_its_names(run: Run, exports: Path, name: str) -> None:
-    shown = asked(run, "show", name, exports, *DAY)["customer"]
+    shown = run_json(run, "show", name, exports, *DAY)["customer"]
     assert (shown["customer_id"], shown["newest"]["decision"]) == ("account:bolt", "resend_now")
     assert [(each["attempt_no"], each["method"], each["effective_status"]) for each in shown["invitations"]] == [
         (2, "link", "association_failed"), (1, "email", "expired"),
@@ -255,7 +255,7 @@ def test_a_customer_is_shown_by_each_of_its_names(run: Run, exports: Path, name:
     assert states == [("2026-02-23", "invited")], "two snapshots that state the same are one line"
 
 
-def test_a_shown_customer_has_its_decision_the_reason_and_what_each_snapshot_stated(run: Run, exports: Path) -> None:
+def test_show_prints_the_decision_the_reason_and_each_snapshot(run: Run, exports: Path) -> None:
     printed = run("show", "acme", exports, *DAY).stdout
     assert "Decision: Associated. The customer is associated with you." in printed
     failed, associated = (next(line for line in printed.splitlines() if day in line) for day in ("02-23", "03-16"))
@@ -264,7 +264,7 @@ def test_a_shown_customer_has_its_decision_the_reason_and_what_each_snapshot_sta
     assert ("Associated" in associated, "Associated" in failed) == (True, False)
 
 
-def test_a_name_of_several_customers_or_of_none_says_how_to_go_on(run: Run, tmp_path: Path) -> None:
+def test_an_ambiguous_or_unknown_name_gets_a_hint(run: Run, tmp_path: Path) -> None:
     rows = "Account,Email,Status\nacme,x@x.example,Expired\nbolt,x@x.example,Expired\n"
     (tmp_path / "history_2026-03-16.csv").write_text(rows, encoding="utf-8")
     several = run("show", "x@x.example", tmp_path, *DAY)
@@ -280,7 +280,7 @@ def test_a_workspace_shows_what_was_sent_and_resolved(run: Run, exports: Path, t
     memory = tmp_path / "memory.duckdb"
     assert run("workspace", "add", exports, "-w", memory).returncode == 0
     day = ("--as-of", "2026-03-17")
-    batch = asked(run, "plan", "-w", memory, *day, "--text", "bolt", "--batch-dir", tmp_path / "out")
+    batch = run_json(run, "plan", "-w", memory, *day, "--text", "bolt", "--batch-dir", tmp_path / "out")
     (batch_id,) = batch["batch_ids"].values()
     run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-18", "-w", memory)
     run("workspace", "mark-resolved", "bolt", "--by", "ben", "--on", "2026-03-18", "-w", memory)

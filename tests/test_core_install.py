@@ -54,7 +54,7 @@ def test_the_commands_of_the_core_run_one_after_the_other(folder: Path) -> None:
         ("reconcile --from-huawei -w w.duckdb", "huawei"),
     ],
 )
-def test_a_command_of_an_extra_names_it_in_one_line(folder: Path, command: str, extra: str) -> None:
+def test_a_command_of_a_missing_extra_names_it_in_one_line(folder: Path, command: str, extra: str) -> None:
     done = run(folder, *command.split())
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""What a brush is answered with in the browser: counts by day, added up from the first day on."""
+"""Counts by day for the brush in the browser, added up from the first day on."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def added(answers: Answers, choice: Filter, names: list[str]) -> tuple[list[dt.d
 
 @settings(max_examples=often(40), deadline=None)
 @given(choice=CHOICES, start=st.integers(-30, 120), long=st.integers(0, 90))
-def test_any_days_are_one_subtraction(answers: Answers, choice: Filter, start: int, long: int) -> None:
+def test_the_counts_of_any_days_are_one_subtraction(answers: Answers, choice: Filter, start: int, long: int) -> None:
     days, up, values = added(answers, choice, NAMES)
     begin = FIRST + dt.timedelta(start)
     end = begin + dt.timedelta(long)
@@ -71,7 +71,7 @@ def test_any_days_are_one_subtraction(answers: Answers, choice: Filter, start: i
         assert {value: each for value, each in mine.items() if each} == {value: n for value, n in listed if n}, name
 
 
-def test_a_choice_of_more_values_than_are_listed_waits_for_the_kernel(answers: Answers) -> None:
+def test_a_choice_beyond_the_listed_values_waits_for_the_kernel(answers: Answers) -> None:
     con, found = answers
     choices = [{"name": "status", "full": False, "values": [["expired", "", 1]]}, {"name": "tag", "full": True}]
     told, (sums,) = crossfilter.payload(con, found, Filter(method="email"), choices)
@@ -85,7 +85,7 @@ def test_a_choice_of_more_values_than_are_listed_waits_for_the_kernel(answers: A
 def test_too_many_sums_are_not_sent(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     con, found = answers
     days, _, _ = added(answers, Filter(), ["status"])
-    monkeypatch.setattr(crossfilter, "MOST", len(days))
+    monkeypatch.setattr(crossfilter, "MAX_SUMS", len(days))
     assert crossfilter.prefix_sums(con, found, Filter(), {}) is not None
     assert crossfilter.prefix_sums(con, found, Filter(), {"status": ["expired"]}) is None
     choices = [{"name": "status", "full": False, "values": [["expired", "", 1]]}]

@@ -33,7 +33,7 @@ def name_of(page: Path) -> str:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-def test_every_example_in_a_docstring_gives_what_it_says(example: doctest.DocTest) -> None:
+def test_every_docstring_example_is_correct(example: doctest.DocTest) -> None:
     said: list[str] = []
     doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=said.append, clear_globs=False)
     assert said == []
@@ -66,7 +66,7 @@ def runs(page: Path) -> set[str]:
 
 
 def shown_in_english(page: Path) -> set[str]:
-    """Return the blocks that the English page of a Chinese one shows too: there they run."""
+    """Return the blocks of a Chinese page that run on its English page."""
     english = ROOT / "docs" / page.name
     return runs(english) if page.parent.name == "zh" and english.exists() else set()
 
@@ -82,7 +82,7 @@ def marks(page: Path) -> list[pytest.MarkDecorator]:
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page), marks=marks(page)) for page in WITH_EXAMPLES])
-def test_what_a_page_shows_runs(
+def test_the_examples_of_every_page_run(
     page: Path, folder: Path, run: Callable[..., Run], request: pytest.FixtureRequest
 ) -> None:
     """Run the blocks from top to bottom; a block with a title is a file that the reader writes."""
@@ -142,7 +142,7 @@ def test_the_readme_fits_on_two_screens_and_names_both_commands_on_the_first() -
     assert {"$ make demo", "$ make test"} <= {line.partition("  ")[0] for line in lines[:30]}
 
 
-def test_every_public_name_and_every_extra_stands_in_a_table() -> None:
+def test_every_public_name_and_every_extra_is_in_a_table() -> None:
     table, install = ((ROOT / "docs" / name).read_text("utf-8") for name in ("python.md", "install.md"))
     assert [name for name in invitekit.__all__ if f"`ik.{name}" not in table] == []
     assert [extra for extra in extras() if f"[{extra}]" not in install] == []
@@ -159,7 +159,7 @@ def test_every_page_is_in_the_contents_and_every_picture_on_a_page() -> None:
     assert [one.name for one in pictures if one.stat().st_size > 300_000] == []
 
 
-def test_every_defence_of_the_threat_model_has_a_test() -> None:
+def test_every_protection_of_the_threat_model_has_a_test() -> None:
     rows = re.findall(r"^\| .* \| .* \| (.*) \|$", (ROOT / "docs/threat-model.md").read_text("utf-8"), re.MULTILINE)
     tests = [row.strip("`").split("::") for row in rows if row != "test"]
     assert len(tests) > 40
@@ -173,7 +173,7 @@ def test_links_of_the_readme_lead_to_files() -> None:
         assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
 
 
-def test_files_that_contributors_are_sent_to_are_there() -> None:
+def test_files_named_for_contributors_exist() -> None:
     to_write = {"docs/NAME.md", "invitekit/locale/fr/LC_MESSAGES/invitekit.po"}
     paths = {*re.findall(r"`([\w./]+/[\w.]+\.\w+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))} - to_write
     assert len(paths) > 20
@@ -182,7 +182,7 @@ def test_files_that_contributors_are_sent_to_are_there() -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built documentation; a dead link, or a page that loads something from another host, ends the build."""
+    """The built documentation; the build fails at a dead link or a file of another host."""
     folder = tmp_path_factory.mktemp("docs") / "site"
     command = [sys.executable, str(ROOT / "docs" / "build_site.py"), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -211,9 +211,7 @@ def test_the_citation_names_the_version_of_the_package() -> None:
     assert f"\nversion: {invitekit.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
 
 
-def test_a_dead_link_and_what_another_host_would_load_are_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dead_links_and_files_of_other_hosts_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     dead_links = import_module("build_site").dead_links
     (tmp_path / "folder").mkdir()

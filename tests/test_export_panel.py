@@ -41,21 +41,21 @@ KEY = Key(bytes(range(32)))
 class Screen:
     """A panel, and all messages to its screen."""
 
-    def __init__(self, records: Any, *given: Any, **how: Any) -> None:
-        self.panel = cast("Any", ExportPanel(records, *given, **how))
-        self.told: list[dict[str, Any]] = []
-        self.panel.send = lambda message: self.told.append(check_response("ExportPanel", message))
+    def __init__(self, records: Any, *arguments: Any, **how: Any) -> None:
+        self.panel = cast("Any", ExportPanel(records, *arguments, **how))
+        self.messages: list[dict[str, Any]] = []
+        self.panel.send = lambda message: self.messages.append(check_response("ExportPanel", message))
 
     def say(self, kind: str, **content: Any) -> list[dict[str, Any]]:
-        """Send one message of the screen, wait for its work, and give what was answered."""
-        before = len(self.told)
+        """Send one message of the screen, wait for its work, and return the answers."""
+        before = len(self.messages)
         more = {"overwrite": False} if kind == "export" else {}
         self.panel._handle_custom_msg({"type": kind, **more, **content}, [])
         assert self.panel.wait(30)
-        return self.told[before:]
+        return self.messages[before:]
 
     def last(self, kind: str) -> dict[str, Any]:
-        return [message for message in self.told if message["type"] == kind][-1]
+        return [message for message in self.messages if message["type"] == kind][-1]
 
 
 @pytest.fixture(autouse=True)
@@ -81,24 +81,24 @@ def test_one_message_exports_a_file_that_verifies(tmp_path: Path) -> None:
     result = screen.panel.result
     assert result is not None
     assert (manifest.purpose, manifest.rows, result.sha256) == ("spring", COUNT, manifest.sha256)
-    told = screen.last("result")
-    assert told["facts"][:2] == ["Pseudonymised", f"{COUNT} rows"]
-    assert told["checks"] == [CHECKS[name] for name in manifest.checks]
-    assert told["said"][0] == result.uniqueness[0].sentence()
-    assert (tmp_path / "out.csv").as_posix() in told["paths"]
+    answer = screen.last("result")
+    assert answer["facts"][:2] == ["Pseudonymised", f"{COUNT} rows"]
+    assert answer["checks"] == [CHECKS[name] for name in manifest.checks]
+    assert answer["notes"][0] == result.uniqueness[0].sentence()
+    assert (tmp_path / "out.csv").as_posix() in answer["paths"]
 
 
-def test_nobody_is_told_to_the_screen_nor_kept_in_its_state(tmp_path: Path, workspace: ik.Workspace) -> None:
+def test_the_screen_and_its_state_contain_no_person(tmp_path: Path, workspace: ik.Workspace) -> None:
     screen = Screen(FRAME, workspace, folder=tmp_path)
     for level in LEVELS[:2]:
         screen.say("export", level=level, file=f"{level}.xlsx", purpose="typed-here", remarks="scrub")
     screen.say("connect")
-    assert "secret" not in json.dumps(screen.told)
+    assert "secret" not in json.dumps(screen.messages)
     state = json.dumps(screen.panel.get_state(), default=str)
     assert not [word for word in ("secret", "typed-here", ".xlsx", tmp_path.name) if word in state]
 
 
-def test_what_a_saved_notebook_keeps_names_nothing_but_the_level() -> None:
+def test_a_saved_notebook_keeps_only_the_level() -> None:
     shown = ExportPanel(FRAME).saved_html()
     assert "<p>ExportPanel: pseudonymised. Names and addresses are hidden here. Run the cell" in shown
 
@@ -110,35 +110,35 @@ def test_cancelling_leaves_nothing_behind(tmp_path: Path, workspace: ik.Workspac
     screen = Screen(FRAME, workspace, folder=folder)
 
     def send(message: dict[str, Any]) -> None:
-        screen.told.append(message)
+        screen.messages.append(message)
         if message["type"] == "progress" and message["step"] == step:
             screen.panel._handle_custom_msg({"type": "cancel"}, [])
 
     screen.panel.send = send
     screen.say("export", file="out.parquet")
-    assert "cancelled" in kinds(screen.told)
+    assert "cancelled" in kinds(screen.messages)
     assert list(folder.iterdir()) == []
     begun = {"preparing": [], "writing": ["failed"]}
     assert [row["status"] for row in screen.last("history")["rows"]] == begun[step]
     assert screen.panel.result is None
-    screen.panel.send = screen.told.append
+    screen.panel.send = screen.messages.append
     screen.say("export", file="out.parquet")
     assert verify(folder / "out.parquet").rows == COUNT
 
 
-def test_an_export_that_asks_nothing_just_now_ends_at_its_next_step() -> None:
-    told: list[Any] = []
-    reporter = ProgressReporter(lambda *step: told.append(step))
+def test_an_export_between_queries_is_cancelled_at_its_next_step() -> None:
+    steps: list[Any] = []
+    reporter = ProgressReporter(lambda *step: steps.append(step))
     reporter("writing", 0, 9)
     reporter.stop()
     with pytest.raises(CancelledError):
         reporter("writing", 9, 9)
     with pytest.raises(CancelledError):
         reporter.stoppable(reporter.stop)
-    assert told == [("writing", 0, 9, None)]
+    assert steps == [("writing", 0, 9, None)]
 
 
-def test_an_error_of_an_export_that_was_not_cancelled_stays_itself() -> None:
+def test_an_error_without_a_cancellation_stays_itself() -> None:
     with pytest.raises(SchemaError), ProgressReporter(lambda *_step: None).stopped():
         raise SchemaError(_("It is wrong."), hint=_("correct it."))
 
@@ -146,13 +146,13 @@ def test_an_error_of_an_export_that_was_not_cancelled_stays_itself() -> None:
 def test_the_time_left_follows_from_the_rows_done(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 10.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
-    told: list[tuple[str, int, int, float | None]] = []
-    ProgressReporter(lambda *step: told.append(step))("writing", 25, 100)
-    assert told == [("writing", 25, 100, 30.0)]
-    assert export_payloads.progress_payload(*told[0], language="en")["left"] == ", about 30 s left"
+    steps: list[tuple[str, int, int, float | None]] = []
+    ProgressReporter(lambda *step: steps.append(step))("writing", 25, 100)
+    assert steps == [("writing", 25, 100, 30.0)]
+    assert export_payloads.progress_payload(*steps[0], language="en")["left"] == ", about 30 s left"
 
 
-def test_cancelling_interrupts_a_long_question_to_the_records(tmp_path: Path) -> None:
+def test_cancelling_interrupts_a_long_query(tmp_path: Path) -> None:
     con = duckdb.connect()
     slow = "select sum(hash(a.range, b.range)) from range(1000000) a, range(1000000) b"
     screen = Screen(
@@ -161,17 +161,17 @@ def test_cancelling_interrupts_a_long_question_to_the_records(tmp_path: Path) ->
     screen.panel._folder = tmp_path
 
     def send(message: dict[str, Any]) -> None:
-        screen.told.append(message)
+        screen.messages.append(message)
         if message["type"] == "progress":
             threading.Timer(0.5, screen.panel._handle_custom_msg, [{"type": "cancel"}, []]).start()
 
     screen.panel.send = send
     screen.say("export", file="out.parquet")
-    assert "cancelled" in kinds(screen.told)
+    assert "cancelled" in kinds(screen.messages)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_file_is_asked_about_and_kept_until_somebody_says_replace(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_only_after_a_confirmation(tmp_path: Path) -> None:
     (tmp_path / "out.csv").write_text("mine")
     screen = Screen(FRAME, folder=tmp_path)
     assert kinds(screen.say("export", file="out.csv")) == {"form", "file_exists"}
@@ -180,19 +180,21 @@ def test_an_existing_file_is_asked_about_and_kept_until_somebody_says_replace(tm
     assert verify(tmp_path / "out.csv").rows == COUNT
 
 
-def test_a_manifest_without_its_file_is_asked_about_too(tmp_path: Path) -> None:
+def test_replacing_a_manifest_without_its_file_is_confirmed_too(tmp_path: Path) -> None:
     path_of(tmp_path / "out.csv").write_text("mine")
     assert "file_exists" in kinds(Screen(FRAME, folder=tmp_path).say("export", file="out.csv"))
 
 
-def test_a_leak_is_told_by_column_and_check_without_the_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_a_check_names_the_column_without_the_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(ACTIONS, "pseudonymise", lambda values, _row, _secret: values)
     screen = Screen(FRAME, folder=tmp_path)
     screen.say("export", file="out.parquet")
-    told = screen.last("problem")
-    assert told["problem"].startswith(f"The export was refused: account_name, check 'declared', {COUNT}")
-    assert told["hint"] == LeakError.advice
-    assert "secret" not in json.dumps(screen.told)
+    answer = screen.last("problem")
+    assert answer["problem"].startswith(f"The export was refused: account_name, check 'declared', {COUNT}")
+    assert answer["hint"] == LeakError.advice
+    assert "secret" not in json.dumps(screen.messages)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -205,14 +207,14 @@ def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["inner"]
 
 
-def test_an_error_that_is_not_ours_is_told_by_its_kind_only(tmp_path: Path) -> None:
+def test_an_unexpected_error_shows_only_its_type(tmp_path: Path) -> None:
     screen = Screen(FRAME, folder=tmp_path)
     screen.panel._fail(ValueError("secret0@hidden.example"))
     assert screen.last("problem")["problem"] == "The export failed (ValueError)."
-    assert "secret" not in json.dumps(screen.told)
+    assert "secret" not in json.dumps(screen.messages)
 
 
-def test_a_column_without_a_rule_stands_first_and_a_policy_file_helps(tmp_path: Path) -> None:
+def test_a_column_without_a_rule_is_first_and_a_policy_file_adds_it(tmp_path: Path) -> None:
     frame = FRAME.with_columns(shoe_size=pl.lit(40))
     lines = Screen(frame, folder=tmp_path).say("connect")[1]["columns"]
     assert (lines[0]["label"], lines[0]["kind"]) == ("shoe_size", "refused")
@@ -226,7 +228,7 @@ def test_a_column_without_a_rule_stands_first_and_a_policy_file_helps(tmp_path: 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("level", LEVELS)
-def test_what_is_shown_to_leave_is_what_leaves(tmp_path: Path, level: Level, language: str) -> None:
+def test_the_shown_columns_are_the_exported_ones(tmp_path: Path, level: Level, language: str) -> None:
     frame = pl.DataFrame({c.name: pl.Series([None] * COUNT, dtype=_kind(c)) for c in schema.COLUMNS})
     frame = frame.with_columns(FRAME["account_name"], FRAME["status"], FRAME["effective_status"])
     panel = Screen(frame, folder=tmp_path, language=language)
@@ -242,7 +244,7 @@ def _kind(column: schema.Column) -> Any:
 
 
 @pytest.mark.parametrize("level", LEVELS[:2])
-def test_each_example_is_of_the_form_that_its_column_is_proved_to_have(level: str) -> None:
+def test_each_example_passes_the_check_of_its_column(level: str) -> None:
     for row in standard(level).rows:
         if row.action == "pseudonymise":
             made_up, shown = export_columns.example(row)
@@ -254,32 +256,32 @@ def test_each_example_is_of_the_form_that_its_column_is_proved_to_have(level: st
             assert export_columns.example(row)[1] not in (None, "")
 
 
-def test_the_example_of_scrubbed_remarks_went_through_the_scrubber() -> None:
+def test_the_example_of_scrubbed_remarks_is_scrubbed() -> None:
     made_up, shown = export_columns.example(scrubbed_remarks())
     assert (made_up, shown) == ("Call li.wei@example.com after lunch", "Call [email] after lunch")
 
 
-def test_only_the_level_that_may_be_published_is_called_so() -> None:
+def test_only_the_publishable_level_is_called_so() -> None:
     levels = Screen(FRAME).say("connect")[0]["levels"]
     assert [one["mark"] for one in levels] == ["still personal data", "still personal data", "may be published"]
     assert "anonym" not in json.dumps(export_payloads.words("en")).lower()
 
 
-def test_the_key_is_named_by_its_id_and_said_to_be_thrown_away_without_one() -> None:
+def test_the_key_is_named_by_its_id_or_called_temporary() -> None:
     assert f"Kept key {KEY.id}" in Screen(FRAME, key=KEY).say("connect")[1]["key"]
     thrown = Screen(FRAME).say("connect")[1]["key"]
     assert "thrown away" in thrown
     assert "not signed" in thrown
 
 
-def test_what_is_set_in_python_is_shown_on_the_screen() -> None:
+def test_settings_from_python_are_shown() -> None:
     screen = Screen(FRAME)
     screen.panel.level, screen.panel.purpose = "aggregated", "spring"
     assert (screen.last("form")["level"], screen.last("form")["purpose"]) == ("aggregated", "spring")
     assert [line["into"] for line in screen.last("form")["columns"]][-5:-3] == ["customers", None]
 
 
-def test_the_history_tells_each_export_and_verifies_it(tmp_path: Path, workspace: ik.Workspace) -> None:
+def test_the_history_lists_each_export_and_verifies_it(tmp_path: Path, workspace: ik.Workspace) -> None:
     screen = Screen(FRAME, workspace, folder=tmp_path)
     screen.say("connect")
     assert screen.last("history") == {"type": "history", "rows": [], "note": "no_history"}
@@ -299,9 +301,7 @@ def test_the_history_tells_each_export_and_verifies_it(tmp_path: Path, workspace
     assert found["words"].startswith("The file does not match its manifest")
 
 
-def test_a_file_that_a_later_export_replaced_is_not_taken_for_the_older_one(
-    tmp_path: Path, workspace: ik.Workspace
-) -> None:
+def test_a_replaced_file_is_not_verified_as_the_older_export(tmp_path: Path, workspace: ik.Workspace) -> None:
     screen = Screen(FRAME, workspace, folder=tmp_path)
     screen.say("export", file="one.csv")
     (row,) = screen.last("history")["rows"]
@@ -317,17 +317,17 @@ def test_a_cell_may_use_the_workspace_while_the_panel_does(tmp_path: Path, works
         assert [row["status"] for row in screen.last("history")["rows"]] == ["completed"]
 
 
-def test_a_closed_workspace_is_said_and_does_not_hide_the_form(tmp_path: Path, workspace: ik.Workspace) -> None:
+def test_a_closed_workspace_is_reported_and_the_form_stays(tmp_path: Path, workspace: ik.Workspace) -> None:
     screen = Screen(FRAME, workspace, folder=tmp_path)
     workspace.close()
     assert {"init", "form", "history"} <= kinds(screen.say("connect"))
     assert screen.last("history")["note"] == "no_reading"
 
 
-def test_without_a_workspace_or_records_the_screen_says_so() -> None:
-    told = {message["type"]: message for message in Screen(FRAME.clear()).say("connect")}
-    assert told["history"]["note"] == "no_workspace"
-    assert (told["count"]["total"], told["count"]["words"]) == (0, "There are no records to export.")
+def test_the_screen_reports_a_missing_workspace_or_missing_records() -> None:
+    answer = {message["type"]: message for message in Screen(FRAME.clear()).say("connect")}
+    assert answer["history"]["note"] == "no_workspace"
+    assert (answer["count"]["total"], answer["count"]["words"]) == (0, "There are no records to export.")
 
 
 def test_run_refuses_while_an_export_runs(tmp_path: Path) -> None:

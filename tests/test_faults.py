@@ -172,9 +172,7 @@ def check_whole(folder: Path, promised: set[tuple[str, str]]) -> None:
         assert [book.name for book in written if book.suffix == ".xlsx" and zipfile.ZipFile(book).testzip()] == []
 
 
-def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kills_at_any_moment_damage_nothing_and_lose_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     dice, worked = random.Random(20260330), 0
@@ -207,7 +205,7 @@ def stored(path: Path, *, read_only: bool = False) -> int:
         return workspace.history().count("*").fetchall()[0][0]  # type: ignore[no-any-return]
 
 
-def test_nothing_is_written_to_what_a_file_holds(tmp_path: Path, memory: Path) -> None:
+def test_existing_bytes_of_a_workspace_are_not_overwritten(tmp_path: Path, memory: Path) -> None:
     (old := tmp_path / "old.duckdb").hardlink_to(memory)
     before, content = stored(memory, read_only=True), memory.read_bytes()
     with ik.Workspace(memory) as workspace:
@@ -220,7 +218,7 @@ def test_nothing_is_written_to_what_a_file_holds(tmp_path: Path, memory: Path) -
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_a_log_that_is_in_the_file_already_is_removed(tmp_path: Path, memory: Path, *, read_only: bool) -> None:
+def test_a_log_already_applied_to_the_file_is_removed(tmp_path: Path, memory: Path, *, read_only: bool) -> None:
     before, log = stored(memory), Path(f"{memory}.wal")
     with ik.Workspace(memory) as workspace:
         workspace.add(week(tmp_path, "a"))
@@ -232,7 +230,7 @@ def test_a_log_that_is_in_the_file_already_is_removed(tmp_path: Path, memory: Pa
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
-    """Let another process change the files just after DuckDB has opened them, or has refused to."""
+    """Change the files just after DuckDB has opened or refused them."""
     connect = duckdb.connect
 
     def interrupted(*words: object, **options: object) -> duckdb.DuckDBPyConnection:
@@ -313,9 +311,7 @@ def test_a_full_disk_keeps_the_log_and_says_so(tmp_path: Path, memory: Path, cap
     assert not log.exists()
 
 
-def test_a_result_that_is_not_read_to_its_end_keeps_nothing_from_the_next_workspace(
-    tmp_path: Path, memory: Path
-) -> None:
+def test_an_unfinished_result_does_not_block_the_next_workspace(tmp_path: Path, memory: Path) -> None:
     before, workspace = stored(memory), ik.Workspace(memory)
     workspace.add(week(tmp_path, "a"))
     reader = workspace._shared.con.cursor().sql("from generate_series(1, 1_000_000)").to_arrow_reader(100)  # type: ignore[union-attr]
@@ -442,7 +438,7 @@ def start_no_thread() -> None:
 
 
 @pytest.mark.parametrize("fill", [lambda: bytearray(sys.maxsize), fill_duckdb, start_no_thread])
-def test_memory_that_runs_out_is_no_defect(
+def test_running_out_of_memory_is_not_reported_as_a_bug(
     fill: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("invitekit.cli.app", fill)
@@ -466,7 +462,7 @@ def is_at_work(process: subprocess.Popen[str]) -> bool:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGTERM is a signal of POSIX")
-def test_every_command_ends_by_a_signal_with_one_line_and_nothing_left(tmp_path: Path) -> None:
+def test_a_signal_ends_every_command_with_one_line_and_no_remaining_files(tmp_path: Path) -> None:
     source = tmp_path / "history_2026-03-16.csv"
     cause = "The invitation link has expired."
     rows = (f"ann{n},ann{n}@x.example,Failed,Email,{cause},2026-03-{n % 28 + 1:02}\n" for n in range(600_000))
@@ -497,7 +493,7 @@ def test_every_command_ends_by_a_signal_with_one_line_and_nothing_left(tmp_path:
         assert [*(tmp_path / name).rglob("*")] == [tmp_path / name / "temporary"], name
 
 
-def test_an_error_of_ours_is_itself_whatever_its_text_quotes() -> None:
+def test_an_error_of_ours_keeps_its_type_whatever_its_text_quotes() -> None:
     error = OutputError(
         message("'{name}' is a folder.", name="Corrupt database file"), hint=message("name a file in it.")
     )

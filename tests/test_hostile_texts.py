@@ -216,7 +216,7 @@ MISTAKES: list[tuple[str, ...]] = [
 POLICY = f"[[column]]\nname = {json.dumps(HEADERS[-1])}\naction = 'drop'\n"
 
 
-def test_hostile_texts_stay_texts_in_every_output(
+def test_hostile_texts_stay_plain_text_in_every_output(
     run: Run, source: Path, names: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = {"IN": source, "NAMES": names, "COLUMNS": names / "columns.csv"}
@@ -238,7 +238,7 @@ def test_hostile_texts_stay_texts_in_every_output(
     assert tomllib.loads((out / "recipe.toml").read_text("utf-8"))["step"][0]["command"] == "check"
 
 
-def test_a_notebook_shows_hostile_texts_as_texts(source: Path, tmp_path: Path) -> None:
+def test_a_notebook_shows_hostile_texts_as_plain_text(source: Path, tmp_path: Path) -> None:
     with ik.Workspace(tmp_path / "\x1b[31m<b>w.duckdb") as workspace:
         loaded, added = ik.load(source), workspace.add(source)
         shown = [repr(loaded), str(loaded.summary), repr(workspace), *map(str, added)]

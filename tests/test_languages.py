@@ -1,4 +1,4 @@
-"""Texts in other languages: the catalogue has all that the code says, and what fails on a Chinese screen is Chinese."""
+"""Texts in other languages: the catalogue has every text of the code, and errors on a Chinese screen are Chinese."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from invitekit.widgets import worker
 from invitekit.widgets.picker import ADJUSTABLE
 from invitekit.widgets.session import Session
 from tests.conftest import DATA
-from tests.test_widgets import Heard
+from tests.test_widgets import FakeBrowser
 
 FRAME = pl.DataFrame({"Account": ["a1"], "Status": ["Expired"]})
 CATALOGUES = sorted(i18n.LOCALE.glob("*/LC_MESSAGES/invitekit.po"))
@@ -38,7 +38,7 @@ def places(template: str) -> set[str]:
 
 
 def texts_of_the_code() -> set[str]:
-    """Read the texts from the code, also one inside of another, which `make words` overlooks."""
+    """Read the texts from the code, also nested ones, which `make words` overlooks."""
     trees = [ast.parse(path.read_text("utf-8")) for path in i18n.LOCALE.parent.rglob("*.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     named = {"_": 1, "ngettext": 2}
@@ -51,19 +51,19 @@ def texts_of_the_code() -> set[str]:
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
-def test_a_catalogue_has_every_text_and_fills_in_only_what_the_text_holds(path: Path) -> None:
+def test_a_catalogue_has_every_text_with_its_placeholders(path: Path) -> None:
     with path.open(encoding="utf-8") as file:
         messages = [message for message in read_po(file, abort_invalid=True) if message.id]
     written = [((m.id,), (m.string,)) if isinstance(m.id, str) else (m.id, m.string) for m in messages]
     assert texts_of_the_code() <= {text for english, _told in written for text in english}
-    for english, told in written:
-        for text in map(str, told or ("",)):
+    for english, shown in written:
+        for text in map(str, shown or ("",)):
             assert text, english
             assert places(text) <= places(english[-1]), english
     assert not [message.id for message in messages if message.fuzzy]
 
 
-def test_a_message_is_english_and_its_parts_are_translated_with_it() -> None:
+def test_a_message_and_its_parts_are_translated_together() -> None:
     inner = _("process {number}", number=7)
     message = _("'{name}' is open in {who}.", name="{x}.csv", who=inner)
     assert message == "'{x}.csv' is open in process 7."
@@ -73,7 +73,7 @@ def test_a_message_is_english_and_its_parts_are_translated_with_it() -> None:
     assert translate("a plain text", "zh") == "a plain text"
 
 
-def test_a_list_is_joined_and_a_number_chooses_words_as_the_language_does() -> None:
+def test_lists_and_plurals_follow_the_language() -> None:
     names = tuple(_("'{name}'", name=name) for name in "ab")
     assert _("[{names}]", names=names) == "['a', 'b']"
     assert translate(_("[{names}]", names=names), "zh") == "“a”、“b”"
@@ -85,7 +85,7 @@ def test_a_list_is_joined_and_a_number_chooses_words_as_the_language_does() -> N
 
 @pytest.fixture
 def esperanto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Add a language as its writer does: one file of texts, compiled."""
+    """Add a language as a translator does: one file of texts, compiled."""
     with (i18n.LOCALE / "zh" / "LC_MESSAGES" / "invitekit.po").open(encoding="utf-8") as file:
         known = read_po(file)
     written = Catalog(locale="eo")
@@ -104,15 +104,15 @@ def esperanto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_language_is_one_file(esperanto: str, tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("")
     page = Session(tmp_path, language=esperanto)
-    heard: list[dict[str, Any]] = []
-    page.listen(lambda _name, message, _buffers: heard.append(message))
+    messages: list[dict[str, Any]] = []
+    page.listen(lambda _name, message, _buffers: messages.append(message))
     with pytest.raises(ik.InvitekitError) as opening:
         page.open([str(tmp_path / "s.csv")], None)
     assert page.error_payload(opening.value) == {
         "problem": "«'s.csv' is empty.»", "hint": "«export it again from the portal.»",
     }  # fmt: skip
     page.receive("page", {"type": "connect"})
-    state = next(message for message in heard if message["type"] == "state")
+    state = next(message for message in messages if message["type"] == "state")
     assert state["languages"] == {"en": "English", "eo": "Esperanto"}
     assert state["words"]["open_files"] == "«Open»"
     plan = ik.plan_resends(ik.annotate(ik.load(FRAME).records, language=esperanto), language=esperanto)
@@ -136,36 +136,36 @@ KEPT = (
 """What a Chinese sentence may keep: names of programs, formats and files, and what is written in a policy file."""
 
 
-def english(told: str, *names: str) -> list[str]:
-    """Return the English that is left in a text, but names."""
-    return re.findall("[A-Za-z]+", re.sub("|".join([*map(re.escape, names), *KEPT]), "", told))
+def english(shown: str, *names: str) -> list[str]:
+    """Return the English words of a text, except names."""
+    return re.findall("[A-Za-z]+", re.sub("|".join([*map(re.escape, names), *KEPT]), "", shown))
 
 
-def test_columns_are_called_as_their_headers_may_be_called_in_the_language_of_the_message() -> None:
+def test_a_message_calls_columns_by_headers_of_its_language() -> None:
     message = _("give one of these: {columns}.", columns=tuple(map(schema.label_in_message, IDENTIFYING)))
     assert message.startswith("give one of these: Record ID, ")
-    told = translate(pickle.loads(pickle.dumps(message)), "zh")
-    assert told == f"请至少提供以下一列：{'、'.join(schema.label(name, 'zh') for name in IDENTIFYING)}。"
+    shown = translate(pickle.loads(pickle.dumps(message)), "zh")
+    assert shown == f"请至少提供以下一列：{'、'.join(schema.label(name, 'zh') for name in IDENTIFYING)}。"
     assert schema.canonical_name("状态") == "status"
 
 
 # ---- real failures
 
 
-def said(error: BaseException, *names: str) -> list[str]:
+def chinese_error(error: BaseException, *names: str) -> list[str]:
     """Return how a Chinese screen shows an error, without a word of English."""
-    told = list(worker.error_payload(error, "zh").values())
-    assert not english(" ".join(told), *names)
-    return told
+    shown = list(worker.error_payload(error, "zh").values())
+    assert not english(" ".join(shown), *names)
+    return shown
 
 
 def alert(sources: list[str] | None = None, workspace: str | None = None) -> str:
-    """Open files or a workspace on a Chinese page, and return what it says of the error."""
+    """Open files or a workspace on a Chinese page, and return its error."""
     with pytest.raises(Exception) as opening:  # noqa: PT011 - of any kind, as the page takes it
         Session(Path(), language="zh").open(sources or (), workspace)
-    told = " ".join(worker.error_payload(opening.value, "zh").values())
-    assert not english(told, "w.duckdb", "s.csv", "Customer", "Email", "Status", "Notes", "Serialization", "IO")
-    return told
+    shown = " ".join(worker.error_payload(opening.value, "zh").values())
+    assert not english(shown, "w.duckdb", "s.csv", "Customer", "Email", "Status", "Notes", "Serialization", "IO")
+    return shown
 
 
 @pytest.fixture
@@ -181,15 +181,15 @@ def test_a_workspace_that_another_process_holds(memory: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLDS, memory], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as held:
         assert held.stdout is not None
         assert held.stdout.readline()
-        told = alert(workspace=str(memory))
+        shown = alert(workspace=str(memory))
         with pytest.raises(ik.InvitekitError) as reading:
             ik.Workspace(memory, read_only=True)
         held.communicate()
-    assert told.startswith(f"“w.duckdb”正被另一个程序（进程 {held.pid}）打开。 请在那个程序中关闭它")
-    assert said(reading.value, "w.duckdb")[0] == f"“w.duckdb”正被另一个程序（进程 {held.pid}）写入。"
+    assert shown.startswith(f"“w.duckdb”正被另一个程序（进程 {held.pid}）打开。 请在那个程序中关闭它")
+    assert chinese_error(reading.value, "w.duckdb")[0] == f"“w.duckdb”正被另一个程序（进程 {held.pid}）写入。"
 
 
-def test_a_workspace_that_is_none_or_damaged(memory: Path) -> None:
+def test_a_workspace_that_is_invalid_or_damaged(memory: Path) -> None:
     whole = memory.read_bytes()
     memory.write_bytes(whole[: len(whole) // 2])
     damaged = r"“w.duckdb”可能已损坏：DuckDB 无法打开它（\w+）。 请重试；若仍不行，请用备份恢复。"
@@ -230,11 +230,11 @@ def test_a_target_that_cannot_be_written(name: str, tmp_path: Path) -> None:
     (tmp_path / "there.csv").write_text("")
     (tmp_path / "folder.csv").mkdir()
     panel = ik.ExportPanel(ik.load(FRAME).records, folder=tmp_path, language="zh", file=name)
-    heard = Heard(panel)
+    browser = FakeBrowser(panel)
     with pytest.raises(ik.InvitekitError):
         panel.run()
-    (told,) = (one for one in heard.told if one["type"] == "problem")
-    assert (told["problem"], told["hint"]) == TARGETS[name]
+    (shown,) = (one for one in browser.messages if one["type"] == "problem")
+    assert (shown["problem"], shown["hint"]) == TARGETS[name]
 
 
 WRONG = {
@@ -245,23 +245,23 @@ WRONG = {
 
 
 @pytest.mark.parametrize("content", WRONG)
-def test_a_policy_that_is_wrong(content: str, tmp_path: Path) -> None:
+def test_an_invalid_policy(content: str, tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text(content)
     panel = ik.ExportPanel(ik.load(FRAME).records, folder=tmp_path, language="zh", policy=tmp_path / "p.toml")
-    assert Heard(panel).says(type="connect")["form"]["problem"]["problem"] == WRONG[content]
+    assert FakeBrowser(panel).request(type="connect")["form"]["problem"]["problem"] == WRONG[content]
 
 
-def test_a_key_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVITEKIT_KEY", "none")
     panel = ik.ExportPanel(ik.load(FRAME).records, folder=tmp_path, language="zh")
-    told = Heard(panel).says(type="connect")["form"]["problem"]
-    assert list(told.values()) == ["密钥无效：应为 64 位十六进制数。", "请重新生成密钥（invitekit key new）。"]
+    shown = FakeBrowser(panel).request(type="connect")["form"]["problem"]
+    assert list(shown.values()) == ["密钥无效：应为 64 位十六进制数。", "请重新生成密钥（invitekit key new）。"]
 
 
-def test_a_picker_that_may_not_do_what_it_is_asked_for(memory: Path, tmp_path: Path) -> None:
+def test_requests_that_a_picker_refuses(memory: Path, tmp_path: Path) -> None:
     picker = ik.ResendPicker(ik.load(FRAME).records, workspace=memory, folder=tmp_path, language="zh")
     assert picker.wait(60)
-    heard = Heard(picker)
+    browser = FakeBrowser(picker)
     given = {name: getattr(picker.rules, name) for name in ADJUSTABLE}
     asked: list[tuple[dict[str, Any], str, str]] = [
         ({"type": "preview_rules", "rules": given | {"cool_down_days": None}},
@@ -278,32 +278,32 @@ def test_a_picker_that_may_not_do_what_it_is_asked_for(memory: Path, tmp_path: P
          "没有做任何标记；请先将这些记录所在的文件添加到工作区。"),
     ]  # fmt: skip
     for message, problem, hint in asked:
-        told = heard.says(**message)["error"]
-        assert (told["problem"], told["hint"]) == (problem, hint)
+        shown = browser.request(**message)["error"]
+        assert (shown["problem"], shown["hint"]) == (problem, hint)
     assert picker.workspace is not None
     picker.workspace.close()
-    told = heard.says(type="discard_batch", batch_id="b")["error"]
-    assert (told["problem"], told["hint"]) == ("工作区“w.duckdb”已关闭。", "请重新打开该工作区。")
+    shown = browser.request(type="discard_batch", batch_id="b")["error"]
+    assert (shown["problem"], shown["hint"]) == ("工作区“w.duckdb”已关闭。", "请重新打开该工作区。")
 
 
-def test_batches_where_no_folder_can_be(memory: Path, tmp_path: Path) -> None:
+def test_batches_in_an_impossible_folder(memory: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     how: dict[str, Any] = {"workspace": memory, "folder": tmp_path / "file", "as_of": dt.date(2026, 3, 30)}
-    heard = Heard(ik.ResendPicker(ik.load(DATA).records, **how, language="zh"))
-    assert heard.widget.wait(60)
-    heard.says(type="select", action="add_all")
-    digest = heard.says(type="confirm")["confirmation"]["digest"]
-    told = heard.says(type="write_batches", digest=digest)["error"]
-    assert told["problem"] == "无法将批次写入“file”：已有同名文件。"
-    assert told["hint"] == "没有留下任何文件；请检查磁盘空间和访问权限，并在其他程序中关闭它。"
+    browser = FakeBrowser(ik.ResendPicker(ik.load(DATA).records, **how, language="zh"))
+    assert browser.widget.wait(60)
+    browser.request(type="select", action="add_all")
+    digest = browser.request(type="confirm")["confirmation"]["digest"]
+    shown = browser.request(type="write_batches", digest=digest)["error"]
+    assert shown["problem"] == "无法将批次写入“file”：已有同名文件。"
+    assert shown["hint"] == "没有留下任何文件；请检查磁盘空间和访问权限，并在其他程序中关闭它。"
     with ik.Workspace(memory) as kept:
         assert kept.batches().aggregate("count(*)").fetchall() == [(0,)]
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder in which nobody may write, not even root")
 def test_a_view_that_cannot_be_saved() -> None:
-    explorer = Heard(ik.Explorer(ik.load(FRAME).records, views="/proc/views.json", language="zh"))
+    explorer = FakeBrowser(ik.Explorer(ik.load(FRAME).records, views="/proc/views.json", language="zh"))
     assert explorer.widget.wait(60)
-    told = explorer.says(type="save_view", name="mine")["error"]
-    assert told["problem"].startswith("无法写入“views.json”：")
-    assert told["hint"] == "没有留下任何文件；请检查磁盘空间和访问权限，并在其他程序中关闭它。"
+    shown = explorer.request(type="save_view", name="mine")["error"]
+    assert shown["problem"].startswith("无法写入“views.json”：")
+    assert shown["hint"] == "没有留下任何文件；请检查磁盘空间和访问权限，并在其他程序中关闭它。"

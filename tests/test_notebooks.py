@@ -1,4 +1,4 @@
-"""A notebook in the repository holds questions, not answers: an answer names customers."""
+"""Notebooks in the repository have no outputs: an output may name customers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ANSWER = {"output_type": "stream", "name": "stdout", "text": "a customer"}
 STATE = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2, "version_minor": 0}}
 
 
-def test_the_hook_before_a_commit_takes_every_answer_away(tmp_path: Path) -> None:
+def test_the_commit_hook_removes_every_output(tmp_path: Path) -> None:
     dirty = _written(tmp_path / "n.ipynb", _code(outputs=[ANSWER]), _code(execution_count=3), widgets=STATE)
     reported = ["n.ipynb, cell 1: outputs", "n.ipynb, cell 2: execution_count", "n.ipynb: metadata.widgets"]
     assert stored_answers(dirty) == reported

@@ -1,4 +1,4 @@
-"""What travels in the wheel, what a missing extra says, and what "invitekit lab" does with the notebooks."""
+"""The files of the wheel, the error for a missing extra, and how "invitekit lab" copies the notebooks."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
         yield opened
 
 
-def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_contains_exactly_the_files_of_the_package(wheel: zipfile.ZipFile) -> None:
     own = {name for name in wheel.namelist() if ".dist-info/" not in name and "/example_files/" not in name}
     assert own == {*tracked("invitekit")}
 
 
-def test_the_notebooks_and_the_made_up_data_are_in_the_wheel_and_a_partners_files_are_not(
+def test_notebooks_and_made_up_data_are_in_the_wheel_and_user_files_are_not(
     wheel: zipfile.ZipFile,
 ) -> None:
     start = "invitekit/example_files/"
@@ -94,7 +94,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_notebook_that_was_changed_stays_and_one_that_is_missing_comes_again(tmp_path: Path) -> None:
+def test_a_changed_notebook_stays_and_a_missing_one_is_copied_again(tmp_path: Path) -> None:
     first = copy_examples(tmp_path / "my notebooks")
     assert len(first.written) == 12
     assert first.changed == ()
@@ -106,7 +106,7 @@ def test_a_notebook_that_was_changed_stays_and_one_that_is_missing_comes_again(t
     assert (tmp_path / "my notebooks" / name).read_text() == "mine"
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(OutputError, match=r"The notebooks cannot be copied to 'taken': .+ Hint: name another folder"):
         copy_examples(tmp_path / "taken")
@@ -145,7 +145,7 @@ def run_without(missing: str, script: str, *words: str) -> subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_name_whose_extra_is_missing_says_which() -> None:
+def test_a_name_without_its_extra_is_an_error_that_names_it() -> None:
     done = run_without(LAB, FROM_PYTHON)
     needs = (("The report needs", "report"), *[("The screens need", "lab")] * 3)
     expected = [f'{who} more libraries. Hint: pip install "invitekit[{extra}]".' for who, extra in needs]
@@ -162,7 +162,7 @@ def test_a_name_whose_extra_is_missing_says_which() -> None:
         (["lab"], 'The notebooks need more libraries. Hint: pip install "invitekit[lab]".'),
     ],
 )
-def test_a_command_whose_extra_is_missing_says_which_in_one_line(words: list[str], message: str) -> None:
+def test_a_command_without_its_extra_is_one_line_that_names_it(words: list[str], message: str) -> None:
     done = run_without(LAB, "from invitekit.cli import main; main()", *words)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"invitekit: {message}\n")
 
@@ -183,7 +183,7 @@ def test_a_report_needs_neither_scipy_nor_numpy_nor_pandas(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_lab_opens_the_notebooks_in_a_folder_with_a_blank_and_a_signal_ends_it(tmp_path: Path) -> None:
+def test_lab_opens_a_folder_with_a_space_in_its_name_and_a_signal_ends_it(tmp_path: Path) -> None:
     port = free_port()
     command = [
         str(Path(sys.executable).with_name("invitekit")), "lab", "my notebooks", "--no-browser", "--port", str(port),
@@ -206,7 +206,7 @@ def test_lab_opens_the_notebooks_in_a_folder_with_a_blank_and_a_signal_ends_it(t
         urllib.request.urlopen(f"http://127.0.0.1:{port}/")
 
 
-def test_lab_passes_the_exit_code_of_jupyterlab_on(tmp_path: Path) -> None:
+def test_lab_returns_the_exit_code_of_jupyterlab(tmp_path: Path) -> None:
     (tmp_path / "jupyterlab").mkdir()
     (tmp_path / "jupyterlab" / "__init__.py").touch()
     (tmp_path / "jupyterlab" / "__main__.py").write_text("raise SystemExit(7)")  # "python -m" looks here first
@@ -243,7 +243,7 @@ def page_of(address: str) -> bytes:
             time.sleep(0.2)
 
 
-def test_the_image_is_built_from_the_wheel_and_the_lock_alone_and_starts_a_command_that_exists(
+def test_the_image_is_built_from_wheel_and_lock_and_starts_a_known_command(
     wheel: zipfile.ZipFile,
 ) -> None:
     lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""The page without a browser: what its session opens and keeps, and to whom its server answers."""
+"""The page without a browser: the files that its session opens and stores, and who may use its server."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ FIRST, SECOND = sorted(DATA.glob("*.csv"))[:2]
 
 
 class Tab:
-    """A browser tab without a browser: it keeps what it hears."""
+    """A browser tab without a browser: it stores its messages."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.heard: list[tuple[str, Any]] = []
-        session.listen(self._hear)
+        self.messages: list[tuple[str, Any]] = []
+        session.listen(self._receive)
 
-    def _hear(self, name: str, message: dict[str, Any], _buffers: Sequence[bytes]) -> None:
+    def _receive(self, name: str, message: dict[str, Any], _buffers: Sequence[bytes]) -> None:
         sender = {"pick": "ResendPicker", "explore": "Explorer", "export": "ExportPanel"}.get(name, name)
-        self.heard.append((name, check_response(sender, json.loads(json.dumps(message)))))
+        self.messages.append((name, check_response(sender, json.loads(json.dumps(message)))))
 
     def until(self, name: str, kind: str, check: Callable[[Any], Any] = bool, **values: Any) -> Any:
         """Wait for a message of a kind, and return the newest one."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
-            for heard, message in reversed(self.heard):
-                if heard == name and message["type"] == kind and values.items() <= message.items() and check(message):
+            for sender, message in reversed(self.messages):
+                if sender == name and message["type"] == kind and values.items() <= message.items() and check(message):
                     return message
             time.sleep(0.02)
-        heard = [(n, m["type"], m.get("problem")) for n, m in self.heard]
-        raise AssertionError(f"no {kind} of {name} was heard, only {heard}")
+        received = [(n, m["type"], m.get("problem")) for n, m in self.messages]
+        raise AssertionError(f"no {kind} of {name} arrived, only {received}")
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
     one.close()
 
 
-def test_files_that_are_opened_with_a_workspace_are_added_to_it_once(session: Session, tmp_path: Path) -> None:
+def test_files_opened_with_a_workspace_are_added_once(session: Session, tmp_path: Path) -> None:
     memory = tmp_path / "memory.duckdb"
     assert [one.already_stored for one in session.open([str(FIRST)], memory)] == [False]
     assert [one.already_stored for one in session.open([str(FIRST), str(SECOND)], memory)] == [True, False]
@@ -85,7 +85,7 @@ def test_files_that_are_opened_with_a_workspace_are_added_to_it_once(session: Se
         assert len(workspace.files()) == 2
 
 
-def test_a_filter_and_a_selection_are_there_for_a_tab_that_comes_later(session: Session) -> None:
+def test_a_later_tab_shows_the_filter_and_the_selection(session: Session) -> None:
     session.open([str(FIRST)])
     tab = Tab(session)
     session.receive("explore", {"type": "connect"})
@@ -108,7 +108,7 @@ def test_the_language_is_changed_while_rows_are_selected(session: Session, tmp_p
     tab.until("pick", "counts")
     session.receive("pick", {"type": "select", "action": "add_all", "version": 0})
     chosen = tab.until("pick", "selected")["selected"]
-    tab.heard.clear()
+    tab.messages.clear()
     session.receive("page", {"type": "set_language", "language": "zh"})
     state = tab.until("page", "state", language="zh")
     assert state["words"]["title"] == "邀请"
@@ -119,7 +119,7 @@ def test_the_language_is_changed_while_rows_are_selected(session: Session, tmp_p
     assert tab.until("explore", "init")["language"] == "zh"
 
 
-def test_another_choice_lets_go_of_the_workspace_and_of_its_threads(session: Session, tmp_path: Path) -> None:
+def test_another_choice_closes_the_workspace_and_its_threads(session: Session, tmp_path: Path) -> None:
     memory = tmp_path / "memory.duckdb"
     tab = Tab(session)
     before = threading.active_count()
@@ -151,7 +151,7 @@ def test_only_files_that_the_page_offered_are_opened(session: Session, tmp_path:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\1\2PK garbage"])
-def test_a_file_that_cannot_be_read_leads_back_to_the_choice(session: Session, tmp_path: Path, content: bytes) -> None:
+def test_an_unreadable_file_returns_to_the_choice(session: Session, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "empty.csv").write_bytes(content)
     shutil.copy(FIRST, tmp_path / "good.csv")
     tab = Tab(session)
@@ -166,7 +166,7 @@ def test_a_file_that_cannot_be_read_leads_back_to_the_choice(session: Session, t
 
 
 def upload(session: Session, path: Path) -> str:
-    """Send a file as the page's server does; return its ID."""
+    """Receive a file as the page's server does; return its ID."""
     content = path.read_bytes()
     incoming = session.transfers.begin(path.name, len(content))
     incoming.write(content)
@@ -174,16 +174,14 @@ def upload(session: Session, path: Path) -> str:
 
 
 def opened(session: Session, *paths: Path, workspace: str = "", day: str | None = None) -> Tab:
-    """Upload and open files; return a tab that hears the answer."""
+    """Upload and open files; return a tab that gets the answer."""
     tab = Tab(session)
     uploads = [[upload(session, path), day] for path in paths]
     session.receive("page", {"type": "open", "files": [], "uploads": uploads, "workspace": workspace})
     return tab
 
 
-def test_uploads_go_into_a_new_workspace_and_one_that_cannot_be_read_keeps_none_of_the_others_out(
-    session: Session, tmp_path: Path
-) -> None:
+def test_uploads_go_into_a_new_workspace_even_if_one_is_unreadable(session: Session, tmp_path: Path) -> None:
     bad = tmp_path / "away" / "history_2026-03-01.csv"
     bad.parent.mkdir()
     bad.write_text("Account,Colour\nacme,red\n")
@@ -209,7 +207,7 @@ def test_a_new_workspace_has_a_plain_name_in_the_folder(session: Session, tmp_pa
 
 
 def is_only(name: str) -> Callable[[Any], bool]:
-    """Return whether a page is the first one of a view of rows that have a name."""
+    """Return whether a page is the first of a view and its rows have names."""
     return lambda page: "state" in page and page["state"]["only"] == name
 
 
@@ -222,7 +220,7 @@ def test_masked_files_are_not_said_to_be_unchanged(session: Session, tmp_path: P
     assert (sum(n for _, n in state["changes"]["counts"]), state["changes"]["unmatched"]) == (0, 2)
 
 
-def test_what_changed_since_the_last_file_is_counted_shown_and_downloaded(session: Session) -> None:
+def test_changes_since_the_last_file_are_counted_shown_and_downloaded(session: Session) -> None:
     tab = opened(session, FIRST, SECOND, workspace="week")
     state = tab.until("page", "state", status="open", check=lambda state: state.get("changes"))
     counts = dict(state["changes"]["counts"])
@@ -269,7 +267,7 @@ def fetched(session: Session, browser_tab: Tab, what: str, name: str, **more: st
     return path
 
 
-def test_the_rows_shown_and_the_rows_selected_are_downloaded_as_they_are_shown(session: Session) -> None:
+def test_shown_and_selected_rows_are_downloaded_as_shown(session: Session) -> None:
     session.open([str(FIRST)])
     tab = Tab(session)
     session.receive("pick", {"type": "connect"})
@@ -293,7 +291,7 @@ def test_the_rows_shown_and_the_rows_selected_are_downloaded_as_they_are_shown(s
         tab.until("page", "problem", problem=problem)
 
 
-def test_a_batch_and_an_export_are_downloaded_with_what_belongs_to_them(session: Session) -> None:
+def test_a_batch_and_an_export_are_downloaded_with_all_their_files(session: Session) -> None:
     tab = Tab(session)
     session.receive("page", {"type": "try_sample"})
     tab.until("pick", "counts")
@@ -312,7 +310,7 @@ def test_a_batch_and_an_export_are_downloaded_with_what_belongs_to_them(session:
     for wrong in ("../../week.duckdb", "batch_01_invite.csv.gz"):
         session.receive("page", download_request("w", "batch", wrong, batch_id=batch_id))
         assert "gone" in tab.until("page", "problem")["problem"]
-        tab.heard.clear()
+        tab.messages.clear()
     session.receive("export", {"type": "connect"})
     tab.until("export", "count")  # the screen lets nobody export before
     session.receive("export", {"type": "export", "overwrite": False})
@@ -325,7 +323,6 @@ ROWS = "Account Name,Status,Invitation Method,Invitation Time\nacme,Expired,Emai
 
 
 def exported(tmp_path: Path, name: str, content: str | bytes) -> Path:
-    """Write an export elsewhere than in the folder of the page."""
     path = tmp_path / "downloads" / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -343,7 +340,7 @@ CYRILLIC = ROWS.replace("acme", "Общество Ромашка Северна�
         (CYRILLIC, "encoding", {"encoding": "cp1251"}),
     ],
 )
-def test_what_was_chosen_for_a_file_is_not_asked_again_next_week(
+def test_answers_for_a_file_are_reused_next_week(
     session: Session, tmp_path: Path, content: str | bytes, kind: str, answer: dict[str, Any]
 ) -> None:
     tab = opened(session, exported(tmp_path, "a_2026-04-06.csv", content), workspace="week")
@@ -357,13 +354,13 @@ def test_what_was_chosen_for_a_file_is_not_asked_again_next_week(
     later = Session(tmp_path, as_of=DAY)
     next_week = exported(tmp_path, "b_2026-04-13.csv", content)
     assert opened(later, next_week, workspace="week.duckdb").until("page", "state", status="open")["records"] == 2
-    # A file that has the usual header and encoding is read as ever.
+    # A file with the usual header and encoding is read as usual.
     usual = exported(tmp_path, "c_2026-04-20.csv", ROWS)
     assert opened(later, usual, workspace="week.duckdb").until("page", "state", status="open", records=3)
     later.close()
 
 
-def test_a_file_without_a_date_in_its_name_is_asked_for_it(session: Session, tmp_path: Path) -> None:
+def test_the_page_asks_for_the_date_of_a_file_without_one(session: Session, tmp_path: Path) -> None:
     tab = opened(session, exported(tmp_path, "export.csv", ROWS), workspace="week")
     state = tab.until("page", "state", status="choose", check=lambda state: state.get("failed"))
     assert state["failed"][0]["question"]["kind"] == "snapshot"
@@ -373,9 +370,7 @@ def test_a_file_without_a_date_in_its_name_is_asked_for_it(session: Session, tmp
     assert known.until("page", "state", status="open", added=[["later_2026-04-13.csv", False]])
 
 
-def test_a_time_zone_and_the_order_of_day_and_month_are_kept_and_the_files_read_again(
-    session: Session, tmp_path: Path
-) -> None:
+def test_a_time_zone_and_a_date_order_are_saved_and_files_are_read_again(session: Session, tmp_path: Path) -> None:
     tab = opened(
         session,
         exported(tmp_path, "a_2026-04-06.csv", ROWS.replace("Status", "Farbe,Status").replace("acme", "acme,rot")),
@@ -406,7 +401,7 @@ def test_the_page_names_the_time_zone_that_an_option_set(session: Session, tmp_p
     assert (reading["time_zone"], reading["day_first"], reading["without_offset"]) == ("Asia/Shanghai", True, 1)
 
 
-def test_what_is_open_stays_open_when_another_file_cannot_be_read(session: Session, tmp_path: Path) -> None:
+def test_open_files_stay_open_if_another_is_unreadable(session: Session, tmp_path: Path) -> None:
     run = opened(session, FIRST, workspace="week").until("page", "state", status="open")["run"]
     (tmp_path / "empty.csv").write_text("")
     tab = Tab(session)
@@ -417,9 +412,7 @@ def test_what_is_open_stays_open_when_another_file_cannot_be_read(session: Sessi
     assert tab.until("pick", "state", ready=True)
 
 
-def test_the_sample_is_made_in_a_private_folder_and_leaves_nothing_in_the_persons_own(
-    session: Session, tmp_path: Path
-) -> None:
+def test_the_sample_is_made_in_a_private_folder_only(session: Session, tmp_path: Path) -> None:
     tab = Tab(session)
     session.receive("page", {"type": "try_sample"})
     state = tab.until("page", "state", status="open")
@@ -436,13 +429,11 @@ def test_the_sample_is_made_in_a_private_folder_and_leaves_nothing_in_the_person
         ("..", "file"),
     ],
 )  # fmt: skip
-def test_an_uploads_name_becomes_a_plain_file_name(name: str, expected: str) -> None:
+def test_an_upload_gets_a_plain_file_name(name: str, expected: str) -> None:
     assert safe_name(name) == expected
 
 
-def test_two_tabs_that_are_looked_at_at_once_are_both_made_once(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_tabs_that_open_together_are_computed_once_each(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     session.open([str(FIRST)])
     tab, make, made = Tab(session), session._make, list[str]()
 
@@ -456,10 +447,10 @@ def test_two_tabs_that_are_looked_at_at_once_are_both_made_once(
     tab.until("explore", "counts")
     tab.until("export", "count")
     assert sorted(made) == ["explore", "export"]
-    assert [message for _, message in tab.heard if message["type"] in {"problem", "error"}] == []
+    assert [message for _, message in tab.messages if message["type"] in {"problem", "error"}] == []
 
 
-def test_rows_leave_the_disk_when_other_files_are_chosen(session: Session) -> None:
+def test_rows_are_deleted_from_disk_when_other_files_are_chosen(session: Session) -> None:
     mine = f"invitekit.{os.getpid()}-*"  # other tests run beside this one
     before = {*Path(tempfile.gettempdir()).glob(mine)}
     session.open([str(FIRST)])
@@ -473,7 +464,7 @@ def test_rows_leave_the_disk_when_other_files_are_chosen(session: Session) -> No
     assert [path for path in left if (path / "rows.duckdb").exists()] == []
 
 
-def test_a_folder_that_is_gone_offers_nothing(tmp_path: Path) -> None:
+def test_a_deleted_folder_offers_nothing(tmp_path: Path) -> None:
     one = Session(tmp_path / "gone")
     tab = Tab(one)
     one.receive("page", {"type": "connect"})
@@ -481,7 +472,7 @@ def test_a_folder_that_is_gone_offers_nothing(tmp_path: Path) -> None:
     assert tab.until("page", "state")["offered"] == {"files": [], "workspaces": []}
 
 
-def test_a_problem_of_a_tab_is_told_without_quoting_data(session: Session) -> None:
+def test_an_error_of_a_tab_quotes_no_data(session: Session) -> None:
     session.open([str(FIRST)])
     tab = Tab(session)
 
@@ -489,9 +480,9 @@ def test_a_problem_of_a_tab_is_told_without_quoting_data(session: Session) -> No
         raise KeyError("13800138000")
 
     session._in_background("explore", fail)
-    told = tab.until("page", "problem", tab="explore")
-    assert "KeyError" in told["problem"]
-    assert "138" not in json.dumps(told)
+    message = tab.until("page", "problem", tab="explore")
+    assert "KeyError" in message["problem"]
+    assert "138" not in json.dumps(message)
 
 
 # ---- the command and its server
@@ -499,7 +490,6 @@ def test_a_problem_of_a_tab_is_told_without_quoting_data(session: Session) -> No
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a page that was given nothing to open."""
     with served(tmp_path_factory.mktemp("app")) as address:
         yield address
 
@@ -511,7 +501,7 @@ def answer(address: str, **headers: str) -> tuple[int, str, dict[str, str]]:
             "GET", f"{parts.path}?{parts.query}", headers={k.replace("_", "-"): v for k, v in headers.items()}
         )
         found = connection.getresponse()
-        # A connection that became a socket has no end to read to.
+        # A WebSocket connection has no end.
         return found.status, "" if found.status == 101 else found.read().decode(), dict(found.headers)
 
 
@@ -560,13 +550,13 @@ def test_a_page_of_another_site_gets_no_socket(page: str) -> None:
 
 
 def run_in_thread(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine where no browser of another test has its event loop."""
+    """Run a coroutine in its own thread: a browser of another test may have an event loop here."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"to": "page"}', '{"to": 1, "message": {}}', b"\xff"])
-def test_a_socket_that_sends_something_else_is_closed(page: str, text: str | bytes) -> None:
+def test_a_socket_that_sends_an_unknown_message_is_closed(page: str, text: str | bytes) -> None:
     async def talk() -> None:
         headers = {"Origin": page.partition("/?")[0], "Cookie": answer(page)[2]["Set-Cookie"].split(";")[0]}
         url = f"{page.partition('/?')[0].replace('http', 'ws')}/socket"
@@ -609,24 +599,24 @@ async def _talk(address: str, *messages: dict[str, Any]) -> list[Any]:
     base = address.partition("/?")[0]
     headers = {"Origin": base, "Cookie": answer(address)[2]["Set-Cookie"].split(";")[0]}
     request = HTTPRequest(f"{base.replace('http', 'ws')}/socket", headers=headers)
-    socket, heard = await websocket_connect(request), list[Any]()
+    socket, answers = await websocket_connect(request), list[Any]()
     for message in messages:
         wanted = message.pop("until")
         await socket.write_message(json.dumps({"to": "page", "message": message}))
-        while not heard or not wanted.items() <= heard[-1].items():
+        while not answers or not wanted.items() <= answers[-1].items():
             text = await asyncio.wait_for(socket.read_message(), 60)
-            if isinstance(text, str) and (said := json.loads(text))["from"] == "page":
-                heard.append(said["message"])
+            if isinstance(text, str) and (response := json.loads(text))["from"] == "page":
+                answers.append(response["message"])
     socket.close()
-    return heard
+    return answers
 
 
 def scratch(folder: Path) -> list[Path]:
-    """Return the files of uploads and downloads that the server holds."""
+    """Return the uploaded and downloadable files on the server."""
     return [path for path in folder.glob("invitekit*/*/*") if path.is_file()]
 
 
-def test_a_file_that_is_uploaded_is_opened_and_its_rejected_rows_are_fetched_once(
+def test_an_uploaded_file_is_opened_and_its_rejects_are_fetched_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tmp").mkdir()
@@ -700,7 +690,7 @@ def test_a_bad_source_fails_before_a_server_is_started(
     assert not (tmp_path / "missing.duckdb").exists()
 
 
-def test_the_command_says_which_files_it_added_to_the_workspace(tmp_path: Path) -> None:
+def test_the_command_lists_the_files_added_to_the_workspace(tmp_path: Path) -> None:
     words = [str(FIRST), str(SECOND), "-w", "memory.duckdb"]
     with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
         workspace.add([FIRST, SECOND])
@@ -719,7 +709,7 @@ def test_a_taken_port_is_refused_in_one_line(page: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="only there can a test send the signal of Ctrl-C to one process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_page_ends_by_a_signal_also_in_the_middle_of_a_request(tmp_path: Path, number: int) -> None:
+def test_a_signal_ends_the_page_even_during_a_request(tmp_path: Path, number: int) -> None:
     command = [sys.executable, "-c", ENDED_IN_A_REQUEST, str(int(number))]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""A plan contains its rules and its time, so that its batches can be written without other inputs."""
+"""A plan contains its rules and its time, so that its batches can be written from it alone."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_changed_or_stored_plan_keeps_its_settings(change: Any, tmp_path: Path
     assert "2026-03-30 09:30" in page(tmp_path / "set")
 
 
-def test_rows_that_a_join_filled_with_nulls_have_no_settings(tmp_path: Path) -> None:
+def test_null_rows_of_a_join_have_no_settings(tmp_path: Path) -> None:
     made = _joined(plan(), tmp_path).filter(pl.col("decision").is_not_null() | pl.col("planned_at").is_null())
     assert made["planned_at"].null_count() == 1
     with ik.Workspace(tmp_path / "w.duckdb") as workspace:
@@ -108,7 +108,7 @@ def test_a_plan_of_the_command_line_is_read_back_from_csv(tmp_path: Path) -> Non
     assert count_decisions(text.cast({"batch": pl.Int64})).settings == PlanSettings(RULES, DAY)
 
 
-def test_the_same_rules_and_time_may_be_given_once_more(tmp_path: Path) -> None:
+def test_the_rules_and_time_of_the_plan_may_be_repeated(tmp_path: Path) -> None:
     zoned = DAY.replace(tzinfo=dt.UTC).astimezone(dt.timezone(dt.timedelta(hours=8)))
     assert ik.write_batches(plan(), tmp_path / "set", rules=RULES, as_of=zoned).batches == 2
 
@@ -120,7 +120,7 @@ def test_the_same_rules_and_time_may_be_given_once_more(tmp_path: Path) -> None:
         ({"as_of": dt.date(2026, 3, 30)}, "as_of is 2026-03-30 00:00:00, but the plan was made for .* 09:30:00"),
     ],
 )
-def test_other_rules_or_another_time_than_the_plans_are_an_error(
+def test_rules_or_a_time_that_differ_from_the_plan_are_an_error(
     how: dict[str, Any], problem: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ArgumentError, match=problem):
@@ -144,7 +144,7 @@ def test_a_plan_without_its_settings_is_an_error(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_plan_takes_the_time_that_is_given_or_now(tmp_path: Path) -> None:
+def test_an_empty_plan_takes_the_given_time_or_now(tmp_path: Path) -> None:
     empty = plan().clear()
     assert count_decisions(empty).settings is None
     ik.write_batches(empty, tmp_path / "then", as_of=dt.date(2020, 1, 2))
@@ -163,7 +163,7 @@ def test_rules_are_read_from_their_own_json() -> None:
         ik.ResendRules.from_json('{"pause": 3}')
 
 
-def test_no_export_releases_the_settings() -> None:
+def test_no_export_contains_the_settings() -> None:
     names = [column.name for column in schema.PLAN][-2:]
     assert names == ["planned_at", "plan_rules"]
     assert {standard(level).actions(name) for level in LEVELS for name in names} == {("drop",)}

@@ -187,7 +187,7 @@ RECORDS = "\n".join(
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child process ended: the exit code of each command, what was said, and what was left."""
+    """The result of a child process: the exit code of each command, its output, and its remaining files."""
 
     codes: dict[str, int | None]
     out: str
@@ -203,7 +203,7 @@ class Ended:
 
 @cache
 def left_behind() -> str:
-    """Return the name of a folder that a process left which is dead now."""
+    """Return the name of a folder of a dead process."""
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
     return f"invitekit.{ended.pid}-77-{pid_namespace()}.x"
@@ -247,7 +247,7 @@ def test_every_command_runs_on(system: str, more: str, written: set[str], tmp_pa
     )
 
 
-def test_without_a_zone_database_only_utc_is_known_and_the_error_says_what_to_install(tmp_path: Path) -> None:
+def test_without_a_zone_database_only_utc_works_and_the_error_says_what_to_install(tmp_path: Path) -> None:
     ended = play(tmp_path, WINDOWS, ["check data --time-zone Europe/Berlin"])
     assert set(ended.codes.values()) == {1}
     assert ended.err.endswith("only UTC is known. Hint: install one: pip install tzdata.\n")
@@ -261,21 +261,21 @@ def test_json_in_a_pipe_of_another_encoding_loses_nothing(tmp_path: Path) -> Non
     assert json.loads(ended.stdout.decode("cp1252"))["files"][0]["extras"] == ["状态备注"]
 
 
-def test_files_of_one_name_are_told_apart_by_drive_and_folder_with_slashes() -> None:
+def test_files_of_one_name_are_named_with_drive_and_folder() -> None:
     paths = [
         PureWindowsPath(path) for path in (r"C:\Users\Jörg Müller\x.csv", r"D:\Users\Jörg Müller\x.csv", r"C:\y.csv")
     ]
     assert list(_names(paths).values()) == ["C:/Users/Jörg Müller/x.csv", "D:/Users/Jörg Müller/x.csv", "y.csv"]
 
 
-def test_a_path_in_a_command_to_be_copied_fits_the_shell_of_its_system() -> None:
+def test_a_path_in_a_printed_command_is_quoted_for_the_systems_shell() -> None:
     path = r"C:\Users\Jörg Müller\memory & co.duckdb"
     assert output.shell_quoted(path, windows=True) == f'"{path}"'
     assert output.shell_quoted(r"C:\memory.duckdb", windows=True) == r"C:\memory.duckdb"
     assert output.shell_quoted("my memory.duckdb", windows=False) == "'my memory.duckdb'"
 
 
-def test_a_workspace_that_another_process_holds_on_windows_is_said_to_be_open() -> None:
+def test_a_workspace_locked_on_windows_is_reported_as_open() -> None:
     said = (
         'IO Error: Cannot open file "c:\\memory.duckdb": The process cannot access the file because it is being used '
         "by another process.\n\nFile is already open in \nC:\\Python\\python.exe (PID 1234)"
@@ -291,7 +291,7 @@ def test_a_workspace_that_is_open_under_another_name_is_shared(tmp_path: Path) -
         assert first._shared is second._shared
 
 
-def test_a_user_whom_the_system_does_not_name_has_an_empty_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_unknown_to_the_system_has_an_empty_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown() -> str:
         raise KeyError
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROWS = pl.DataFrame({"Account": ["acme"], "Status": ["Expired"]})
 
 
-def test_the_types_of_the_browser_are_written_from_the_messages_of_python() -> None:
+def test_the_typescript_types_are_generated_from_the_python_messages() -> None:
     written = runpy.run_path(str(ROOT / "frontend" / "write_protocol.py"))["typescript"]()
     assert (ROOT / "frontend" / "src" / "protocol.ts").read_text("utf-8") == written, "Run: make frontend"
 
@@ -55,7 +55,7 @@ def test_the_page_answers_every_request_and_no_other(tmp_path: Any) -> None:
         {"type": "state", "version": 1, "unit": "people"},
     ],
 )
-def test_a_message_that_no_screen_knows_is_noticed(wrong: dict[str, Any]) -> None:
+def test_an_unknown_message_is_an_error(wrong: dict[str, Any]) -> None:
     assert check_response("Explorer", {"type": "customers", "version": 1, "customers": 569})
     with pytest.raises((AssertionError, KeyError)):
         check_response("Explorer", wrong)

@@ -33,13 +33,13 @@ def completions(client: Any, code: str) -> set[str]:
 
 
 @pytest.mark.filterwarnings("ignore")  # jupyter_client warns of a socket that it closes itself
-def test_the_tab_key_in_a_kernel_offers_every_public_name_and_no_other() -> None:
+def test_tab_completion_offers_exactly_the_public_names() -> None:
     manager, client = start_new_kernel(kernel_name="python3")
     try:
         client.execute_interactive("import invitekit as ik")
         assert completions(client, "ik.") == PUBLIC
         assert completions(client, "ik.pl") == {"plan_resends"}
-        # The modules are imported by now; a module named like a function must not take its place.
+        # The modules are imported now; a module must not replace the function of its name.
         client.execute_interactive("import invitekit.export, invitekit.report; ik.load, ik.errors")
         assert completions(client, "ik.") == PUBLIC
     finally:
@@ -66,8 +66,8 @@ def test_every_public_name_is_listed_and_can_be_loaded() -> None:
         assert getattr(ik, name).__name__ == name
 
 
-def test_a_function_is_not_replaced_by_the_module_of_its_name() -> None:
-    """Before and after its first use: ``import invitekit.export`` binds the module to the package."""
+def test_a_module_does_not_replace_the_function_of_its_name() -> None:
+    """``import invitekit.export`` binds the module to the package, before and after the first use of the function."""
     modules_first = "import invitekit.export, invitekit.report, invitekit as ik; print(callable(ik.export), callable("
     assert python(f"{modules_first}ik.report))") == "True True"
     names_first = "import invitekit as ik; ik.export, ik.report; import invitekit.export, invitekit.report; "
@@ -115,7 +115,7 @@ print([name for name in {idle!r} if name in sys.modules])"""
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_the_picker_loads_nothing_that_only_writing_or_drawing_needs() -> None:
+def test_the_picker_loads_no_module_for_writing_or_drawing() -> None:
     idle = ["icalendar", "xlsxwriter", "plotly", "invitekit.charts", "invitekit.export", "invitekit.report"]
     code = f"import sys, invitekit as ik; ik.ResendPicker; print([name for name in {idle} if name in sys.modules])"
     assert python(code) == "[]"

@@ -1,4 +1,4 @@
-"""Recipes: the commands of a week are repeated to the same bytes, or run on other files."""
+"""Recipes: the commands of a week are repeated byte for byte, or run on other files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DAY = ("--as-of", "2026-03-30")
 
 
 def snapshot(folder: Path, day: str, failed: int) -> Path:
-    """Write an export of a day, with so many failures in it."""
+    """Write an export of a day with a number of failures."""
     rows = [
         f"acct_{n},a{n}@a.example,mgr.{'ab'[n % 2]},{'Failed' if n < failed else 'Invited'},Email,"
         f"{'The invitation link has expired.' if n < failed else ''},2026-03-{n % 20 + 1:02}\n"
@@ -37,7 +37,7 @@ def snapshot(folder: Path, day: str, failed: int) -> Path:
 
 @pytest.fixture
 def week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own, with two exports in a folder, and rules."""
+    """A new folder with rules and a folder of two exports."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("INVITEKIT_KEY", KEY)
     (tmp_path / "exports").mkdir()
@@ -80,7 +80,7 @@ def test_every_command_is_repeated_to_the_same_bytes_from_anywhere(
     assert (week / "again" / "r.html").read_bytes() == (week / "r.html").read_bytes()
 
 
-def test_a_recipe_holds_hashes_absolute_times_and_neither_key_nor_person(run: Run, week: Path) -> None:
+def test_a_recipe_has_hashes_and_absolute_times_but_no_key_or_person(run: Run, week: Path) -> None:
     record(run, "plan", "exports", "--batch-dir", "batches", "--by", "account_manager")
     found = record(run, "export", "exports", "-o", "x.csv")
     plan, export = found["step"]
@@ -122,7 +122,7 @@ DIFFERENT: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("act", "problem"), DIFFERENT.values(), ids=DIFFERENT)
-def test_a_file_that_is_not_as_recorded_is_named_and_nothing_is_run(
+def test_a_changed_file_is_named_and_nothing_is_run(
     run: Run, week: Path, act: Callable[[Path], object], problem: str
 ) -> None:
     record(run, "plan", "exports", "--rules", "rules.toml", "-o", "plan.csv")
@@ -135,14 +135,14 @@ def test_a_file_that_is_not_as_recorded_is_named_and_nothing_is_run(
     assert ([one["as_recorded"] for one in found["outputs"]], found["repeat"]) == ([None], False)
 
 
-def test_strange_names_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_unusual_names_are_read_back_exactly(tmp_path: Path) -> None:
     step = Step("check", ['a"b\\\x7f\n\u2028é.csv', "''"], {"column": ["status=# \x00"], "as-of": ""})
     (tmp_path / "r.toml").write_text(as_toml(Recipe("1", [step])), encoding="utf-8")
     assert read_recipe(tmp_path / "r.toml").step == [step]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is text")
-def test_a_name_that_is_no_text_is_refused_before_the_command_runs(run: Run, week: Path) -> None:
+def test_a_name_that_is_not_utf_8_is_refused_before_the_command_runs(run: Run, week: Path) -> None:
     name = os.fsdecode(b"a\xff_2026-03-16.csv")
     (week / "exports" / "history_2026-03-16.csv").rename(week / name)
     done = run("check", name, "-o", "c.html", "--save-recipe", "weekly.toml")
@@ -150,7 +150,7 @@ def test_a_name_that_is_no_text_is_refused_before_the_command_runs(run: Run, wee
     assert not (week / "c.html").exists()
 
 
-def test_files_that_are_gone_are_all_named(run: Run, week: Path) -> None:
+def test_all_missing_files_are_named(run: Run, week: Path) -> None:
     record(run, "plan", "exports", "--rules", "rules.toml", "-o", "plan.csv")
     for path in (*week.glob("exports/*"), week / "rules.toml"):
         path.unlink()
@@ -181,7 +181,7 @@ def test_a_command_that_fails_ends_the_run(run: Run, week: Path) -> None:
     assert (done.returncode, (week / "again" / "t.csv").exists()) == (1, False)
 
 
-def test_what_exists_is_not_replaced_and_what_differs_is_named(run: Run, week: Path) -> None:
+def test_existing_files_stay_and_different_ones_are_named(run: Run, week: Path) -> None:
     record(run, "trend", "exports", *DAY, "-o", "a.csv")
     record(run, "trend", "exports", *DAY, "--by", "cause", "-o", "b.csv")
     (week / "a.csv").unlink()
@@ -196,7 +196,7 @@ def test_what_exists_is_not_replaced_and_what_differs_is_named(run: Run, week: P
     assert "  - b.csv differs." in done.stdout
 
 
-def test_a_folder_for_two_files_of_one_name_or_that_cannot_be_made_is_refused(run: Run, week: Path) -> None:
+def test_an_output_folder_is_refused_if_names_clash_or_it_cannot_be_created(run: Run, week: Path) -> None:
     for name in ("one", "two"):
         (week / name).mkdir()
         record(run, "trend", "exports", *DAY, "-o", f"{name}/t.csv")
@@ -216,7 +216,7 @@ def test_a_folder_of_batches_is_replaced_if_it_is_empty_or_with_overwrite(run: R
 
 
 @pytest.mark.usefixtures("week")
-def test_a_command_takes_the_place_of_the_one_that_wrote_the_same_file(run: Run) -> None:
+def test_a_command_replaces_the_one_that_wrote_the_same_file(run: Run) -> None:
     for words in (("annotate", "-o", "t.csv"), ("trend", "-o", "t.csv"), ("check",), ("check",),
                   ("trend", "--by", "cause", "-o", "t.csv")):  # fmt: skip
         found = record(run, *words, "exports", *(["--overwrite"] if "-o" in words else []))
@@ -228,7 +228,7 @@ def test_a_command_takes_the_place_of_the_one_that_wrote_the_same_file(run: Run)
     assert "'rules.toml' is a source of this very run" in done.stderr
 
 
-def test_a_workspace_is_used_as_it_is_and_its_results_are_not_compared(run: Run, week: Path) -> None:
+def test_a_workspace_is_used_in_its_current_state_and_results_are_not_compared(run: Run, week: Path) -> None:
     record(run, "workspace", "add", "exports", "-w", "w.duckdb")
     found = record(run, "report", *DAY, "-w", "w.duckdb", "-o", "r.html")
     assert found["step"][1]["output"] == [{"name": "r.html"}]
@@ -259,7 +259,7 @@ def test_a_customer_list_is_recorded_by_its_hash_and_repeated_or_replaced(run: R
     assert "customers_2026-03-24.csv has changed" in problem, "other exports do not replace the list"
 
 
-def test_what_the_portal_answers_is_not_recorded_nor_asked_for_by_a_recipe(run: Run, week: Path) -> None:
+def test_answers_of_the_portal_are_neither_recorded_nor_repeated(run: Run, week: Path) -> None:
     done = run("reconcile", "--from-huawei", "-w", "w.duckdb", "--save-recipe", "weekly.toml")
     assert (done.returncode, "What the portal answers cannot be repeated" in done.stderr) == (1, True), done.stderr
     options = "from-huawei = true\nendpoint = 'https://elsewhere.example'\n"
@@ -279,7 +279,7 @@ WRONG: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("text", "problem"), WRONG.values(), ids=WRONG)
-def test_a_file_that_is_no_recipe_is_refused(run: Run, week: Path, text: str, problem: str) -> None:
+def test_a_file_that_is_not_a_recipe_is_refused(run: Run, week: Path, text: str, problem: str) -> None:
     (week / "weekly.toml").write_text(text, encoding="utf-8")
     done = run("run", "weekly.toml")
     assert (done.returncode, problem in done.stderr) == (1, True), done.stderr
@@ -299,7 +299,7 @@ STRANGE: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize(("command", "option", "problem"), STRANGE.values(), ids=STRANGE)
-def test_a_recipe_of_somebody_else_writes_nothing_outside_of_its_folder_and_starts_no_program(
+def test_a_foreign_recipe_writes_only_in_its_folder_and_starts_no_program(
     run: Run, week: Path, command: str, option: str, problem: str
 ) -> None:
     sources = "sources = ['--output=../stolen.csv', 'exports']\n[step.options]\n"
@@ -312,13 +312,13 @@ def test_a_recipe_of_somebody_else_writes_nothing_outside_of_its_folder_and_star
 
 
 @pytest.mark.usefixtures("week")
-def test_a_date_of_the_recorded_files_is_not_given_to_others(run: Run) -> None:
+def test_a_date_of_the_recorded_files_does_not_apply_to_others(run: Run) -> None:
     record(run, "check", "exports/history_2026-03-16.csv", "--snapshot", "2026-03-17")
     done = run("run", "weekly.toml", "exports/history_2026-03-23.csv")
     assert (done.returncode, "would date the others too" in done.stderr) == (1, True)
 
 
-def test_a_recipe_is_written_as_it_was_read(tmp_path: Path) -> None:
+def test_a_recipe_is_written_back_unchanged(tmp_path: Path) -> None:
     files = [File("a", 1, ""), File("a"), File("b", 0, "00")]
     recipe = Recipe("0.1.0", [Step("plan", ["a"], {"as-of": "2026-03-30"}, files)])
     path = tmp_path / "recipe.toml"

@@ -242,7 +242,7 @@ def test_every_customer_of_the_portal_is_listed_once(
     assert began <= result.listed_at.date() <= dt.datetime.now(dt.UTC).date()
 
 
-def test_a_run_that_an_expired_token_ends_goes_on_with_a_new_one(
+def test_a_run_continues_with_a_new_token_after_the_old_one_expires(
     workspace: ik.Workspace, portal: Portal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -261,7 +261,7 @@ def test_a_run_that_an_expired_token_ends_goes_on_with_a_new_one(
     assert not any(secret in told for secret in ("the-secret-key", "the-token", "a-new-token", "the-access-key"))
 
 
-def test_a_portal_that_goes_on_throttling_is_an_error(
+def test_a_portal_that_keeps_throttling_is_an_error(
     workspace: ik.Workspace, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(huawei_api, "RETRIES", 1)

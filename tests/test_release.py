@@ -1,4 +1,4 @@
-"""A release: what stops it, and one from beginning to end, up to the upload."""
+"""A release: the checks that stop it, and a whole release up to the upload."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def git(folder: Path, *words: str) -> str:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A repository of the files of this one as they are now, ready for release."""
+    """A repository with the current files of this one, ready for release."""
     git(tmp_path, "init", "--quiet")
     for name in git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines():
         if (ROOT / name).is_file():
@@ -51,7 +51,7 @@ def release(clone: Path, version: str = VERSION) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
 
 
-def test_a_checkout_that_is_not_ready_is_not_released_and_every_reason_is_named(clone: Path) -> None:
+def test_an_unready_checkout_is_not_released_and_every_reason_is_named(clone: Path) -> None:
     (clone / "new.txt").touch()
     assert release(clone).stderr == "Files are changed or new: commit them, or remove them.\n"
     replace(clone / "CHANGELOG.md", f"{TODAY}", "2026-01-01")
@@ -73,7 +73,7 @@ def test_a_changelog_may_have_the_date_of_any_time_zone(hour: int, days: tuple[i
 
 
 @pytest.mark.slow
-def test_a_release_is_built_tried_and_tagged_and_the_upload_is_left_to_you(clone: Path) -> None:
+def test_a_release_is_built_tested_and_tagged_but_not_uploaded(clone: Path) -> None:
     done = release(clone)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("2,400 rows read = 2,397 records + 3 rejects from 4 sources.\n")

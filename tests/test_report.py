@@ -62,24 +62,23 @@ def annotated(loaded: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def found(annotated: Any) -> MetricsReport:
+def metrics(annotated: Any) -> MetricsReport:
     return progress(annotated, as_of=AS_OF)
 
 
 @pytest.fixture(scope="module")
-def shown(found: MetricsReport) -> MetricsReport:
-    return for_audience(found)
+def shown(metrics: MetricsReport) -> MetricsReport:
+    return for_audience(metrics)
 
 
 @pytest.fixture(scope="module")
-def made(found: MetricsReport, annotated: Any, loaded: Any) -> Page:
+def made(metrics: MetricsReport, annotated: Any, loaded: Any) -> Page:
     change = compare_snapshots(loaded.records)
-    return page(found, charts.Look(), planned(annotated, loaded.rejects), summary=loaded.summary, change=change)
+    return page(metrics, charts.Look(), planned(annotated, loaded.rejects), summary=loaded.summary, change=change)
 
 
 @pytest.fixture(scope="module")
 def pages(annotated: Any, loaded: Any) -> dict[str, Page]:
-    """The public report by language."""
     languages: tuple[Any, ...] = ("en", "zh")
     return {
         language: page(
@@ -98,7 +97,7 @@ def planned(records: Any, rejected: Any = None) -> PlanSummary:
 
 
 def rows(count: int, **columns: Any) -> pl.DataFrame:
-    """Make annotated records: so many that failed, unless columns say otherwise."""
+    """Return annotated records: failed ones, unless the given columns differ."""
     values: dict[str, Any] = {
         "record_id": [f"id{number}" for number in range(count)], "effective_status": "association_failed",
         "failure_code": "link_expired", "who_acts": "partner", "invited_at": dt.datetime(2026, 1, 5),
@@ -109,7 +108,7 @@ def rows(count: int, **columns: Any) -> pl.DataFrame:
         "account_manager": "mgr", "custom_tag": None, "country": "China", "account_name": None, "email": None,
         "customer_full_name": None, "mobile": None,
     } | columns  # fmt: skip
-    # Columns of nulls, and empty ones, have no type of their own.
+    # Columns without values have no type.
     kinds: dict[str, Any] = {name: pl.String for name, value in values.items() if value in (None, [])}
     kinds |= {
         "source_row": pl.Int64,
@@ -120,21 +119,21 @@ def rows(count: int, **columns: Any) -> pl.DataFrame:
     return pl.DataFrame(wide, schema_overrides=kinds | {"days_to_associate": pl.Int64})
 
 
-def texts(found: Any) -> Iterator[str]:
+def texts(metrics: Any) -> Iterator[str]:
     """Return every text of a page: its own, and those in its figures."""
-    if isinstance(found, str):
-        yield found
-    elif isinstance(found, dict):
-        yield from texts(list(found.values()))
-    elif isinstance(found, list | tuple):
-        for one in found:
+    if isinstance(metrics, str):
+        yield metrics
+    elif isinstance(metrics, dict):
+        yield from texts(list(metrics.values()))
+    elif isinstance(metrics, list | tuple):
+        for one in metrics:
             yield from texts(one)
-    elif hasattr(found, "__dataclass_fields__"):
-        yield from texts([getattr(found, field.name) for field in fields(found)])
+    elif hasattr(metrics, "__dataclass_fields__"):
+        yield from texts([getattr(metrics, field.name) for field in fields(metrics)])
 
 
 def persons(text: str, records: pl.DataFrame, columns: tuple[str, ...] = PERSONAL) -> list[str]:
-    """Return the values of personal columns that stand in the text as words of their own."""
+    """Return the values of personal columns that are whole words of the text."""
     values = {value for name in columns for value in records[name].drop_nulls().unique().to_list()}
     near = [value for value in values if value in text]  # a quick look first: few of thousands are left
     return sorted(value for value in near if re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", text))
@@ -148,8 +147,8 @@ def counts_of(rule: str) -> list[str]:
 
 
 @pytest.mark.parametrize("period", ["day", "week"])
-def test_every_count_in_public_is_a_multiple_of_ten_or_hidden_and_its_rate_with_it(annotated: Any, period: Any) -> None:
-    # By day there are so many small counts that four weeks of them show it.
+def test_public_counts_are_multiples_of_ten_or_hidden_with_their_rates(annotated: Any, period: Any) -> None:
+    # Four weeks by day have enough small counts.
     records = annotated.filter(pl.col("invited_at") >= dt.datetime(2026, 3, 1)) if period == "day" else annotated
     exact = progress(records, as_of=AS_OF, period=period)
     shown = public(exact)
@@ -170,7 +169,7 @@ def test_every_count_in_public_is_a_multiple_of_ten_or_hidden_and_its_rate_with_
 
 @settings(max_examples=often(50), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30)), min_size=1))
-def test_groups_below_ten_are_merged_and_the_others_are_rounded_one_by_one(cells: list[tuple[str, int]]) -> None:
+def test_groups_below_ten_are_merged_and_others_are_rounded_separately(cells: list[tuple[str, int]]) -> None:
     table = pl.DataFrame({"group": [name for name, _ in cells], "at": range(len(cells)), "n": [n for _, n in cells]})
     made = round_table(table, {"group": "group", "at": "key", "n": "size"}, small_rows=True)
     exact = {name: sum(n for one, n in cells if one == name) for name, _ in cells}
@@ -182,19 +181,19 @@ def test_groups_below_ten_are_merged_and_the_others_are_rounded_one_by_one(cells
         assert shown.get(key) == (round_count(n) if key in shown else None)
 
 
-def test_a_table_or_a_column_without_a_rule_is_an_error_and_not_published(found: MetricsReport) -> None:
+def test_a_table_or_column_without_a_rule_is_an_error(metrics: MetricsReport) -> None:
     for name in ("trend", "by_manager", "survival"):
-        more = getattr(found, name).with_columns(secret=pl.lit(3))
+        more = getattr(metrics, name).with_columns(secret=pl.lit(3))
         with pytest.raises(LookupError, match="secret"):
-            public(replace(found, **{name: more}))
-    by = {"cause": found.trends["cause"].with_columns(secret=pl.lit(3))}
+            public(replace(metrics, **{name: more}))
+    by = {"cause": metrics.trends["cause"].with_columns(secret=pl.lit(3))}
     with pytest.raises(LookupError, match="secret"):
-        public(replace(found, trends=by))
+        public(replace(metrics, trends=by))
     with pytest.raises(ArgumentError, match="use one of internal, public"):
-        for_audience(found, "everybody")  # type: ignore[arg-type]
+        for_audience(metrics, "everybody")  # type: ignore[arg-type]
 
 
-def test_a_period_below_ten_has_a_row_like_an_empty_one() -> None:
+def test_a_period_below_ten_looks_like_an_empty_one() -> None:
     weeks = [dt.datetime(2026, 1, 5)] * 40 + [dt.datetime(2026, 1, 12)] * 4 + [dt.datetime(2026, 2, 2)] * 40
     before = [dt.datetime(2025, 12, 1)] * 3
     trend = public(progress(rows(87, invited_at=weeks + before), as_of=AS_OF)).trend
@@ -202,7 +201,7 @@ def test_a_period_below_ten_has_a_row_like_an_empty_one() -> None:
     assert trend["period_start"].to_list()[0] == dt.date(2026, 1, 5)
 
 
-def test_a_curve_is_computed_from_the_rounded_counts_of_all_that_happened_so_far() -> None:
+def test_a_curve_is_computed_from_rounded_cumulative_counts() -> None:
     days = [2] * 18 + [4] * 4 + [5] * 2 + [9] * 12
     frame = rows(97, effective_status=["associated"] * 36 + ["expired"] * 61, days_to_associate=days + [None] * 61)
     curve = public(progress(frame, as_of=AS_OF)).survival.filter(pl.col("group").is_null())
@@ -212,7 +211,7 @@ def test_a_curve_is_computed_from_the_rounded_counts_of_all_that_happened_so_far
     assert public(progress(few, as_of=AS_OF)).survival.is_empty()
 
 
-def test_a_country_that_is_no_word_is_not_named() -> None:
+def test_a_country_that_is_not_a_word_is_not_named() -> None:
     odd = [*["China"] * 20, *["anna@example.com"] * 15, *["+49 30 1234"] * 15, *[SCRIPT] * 15]
     for audience, others in (("internal", 45), ("public", 50)):
         table = for_audience(progress(rows(65, country=odd), as_of=AS_OF), audience).by_country  # type: ignore[arg-type]
@@ -228,7 +227,7 @@ def test_managers_and_tags_are_numbered_by_size_and_never_by_name() -> None:
     shown = public(progress(frame, as_of=AS_OF))
     assert shown.by_manager["value"].to_list() == [f"Manager {n}" for n in range(1, 9)]
     assert shown.by_tag.select("value", "followed").rows() == [("Tag 1", 300), ("Tag 2", 20)]
-    # Of equal sizes the first in the alphabet is not always the first.
+    # Managers of equal size are not always in alphabetical order.
     firsts = set()
     for letter in "abcdefgh":
         pair = [f"{letter}1"] * 40 + [f"{letter}2"] * 40
@@ -238,7 +237,7 @@ def test_managers_and_tags_are_numbered_by_size_and_never_by_name() -> None:
     assert firsts == {40, None}
 
 
-def test_what_only_rounding_makes_a_difference_is_not_stated() -> None:
+def test_a_difference_caused_by_rounding_is_not_stated() -> None:
     weeks = [dt.datetime(2026, 1, 5) + dt.timedelta(weeks=week) for week in range(9)]
     at = [week for week in weeks for _ in range(40)]
     failed = [17, 17, 17, 17, 25, 17, 17, 17, 17]  # 25 is shown as 30, and 30 of 40 would stand out
@@ -251,7 +250,7 @@ def test_what_only_rounding_makes_a_difference_is_not_stated() -> None:
     assert public(exact).trend["signal"].to_list() == [None] * 4 + ["high"] + [None] * 4
 
 
-# Nobody in it
+# No person in it
 
 
 def test_an_internal_report_names_managers_and_tags_and_no_customer(made: Page, annotated: Any) -> None:
@@ -263,7 +262,7 @@ def test_an_internal_report_names_managers_and_tags_and_no_customer(made: Page, 
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_no_name_address_number_or_account_stands_in_a_report(
+def test_a_report_contains_no_name_address_number_or_account(
     annotated: Any, pages: dict[str, Page], language: str
 ) -> None:
     made = pages[language]
@@ -272,8 +271,8 @@ def test_no_name_address_number_or_account_stands_in_a_report(
 
 
 @pytest.fixture
-def on_paper(tmp_path: Path) -> Callable[[Page], str]:
-    """Return what can be read on the paper of a page: its texts, those in figures too."""
+def pdf_text(tmp_path: Path) -> Callable[[Page], str]:
+    """Return every text of a page as PDF, also of its figures."""
 
     def read(made: Page) -> str:
         path = tmp_path / "r.pdf"
@@ -286,30 +285,30 @@ def on_paper(tmp_path: Path) -> Callable[[Page], str]:
 
 @pytest.mark.paper
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_no_name_address_number_or_account_stands_on_paper(
-    annotated: Any, pages: dict[str, Page], language: Any, on_paper: Callable[[Page], str]
+def test_a_pdf_contains_no_name_address_number_or_account(
+    annotated: Any, pages: dict[str, Page], language: Any, pdf_text: Callable[[Page], str]
 ) -> None:
     made = pages[language]
-    text = on_paper(made)
+    text = pdf_text(made)
     assert persons(text, annotated) == []
     assert made.audience.replace(" ", "") in text.replace(" ", "")
-    # What was searched is what stands there: the words, and a label of a figure.
+    # The searched text contains the words of the page and the labels of figures.
     assert made.privacy.replace(" ", "") in text.replace(" ", "")
     assert charts.Look(language=language).words["limits"].replace(" ", "") in text.replace(" ", "")
     manager = annotated["account_manager"].drop_nulls()[0]
-    assert persons(on_paper(replace(made, summary=(manager,))), annotated) == [manager]
+    assert persons(pdf_text(replace(made, summary=(manager,))), annotated) == [manager]
 
 
 @pytest.mark.paper
-def test_a_group_is_named_once_in_its_table_on_paper(made: Page, on_paper: Callable[[Page], str]) -> None:
+def test_a_table_of_a_pdf_names_a_group_once(made: Page, pdf_text: Callable[[Page], str]) -> None:
     trend = next(one for one in made.sections if one.key == "trend_who_acts")
     assert [row[0] for row in trend.table.rows].count("Customer service") > 5
-    text = on_paper(replace(made, summary=(), sections=(replace(trend, figure=None, how=""),)))
+    text = pdf_text(replace(made, summary=(), sections=(replace(trend, figure=None, how=""),)))
     assert text.count("Customer service") == 1
 
 
 @pytest.mark.paper
-def test_a_heading_stands_on_the_page_of_its_figure(made: Page, tmp_path: Path) -> None:
+def test_a_heading_is_on_the_page_of_its_figure(made: Page, tmp_path: Path) -> None:
     trend = next(section for section in made.sections if section.key == "trend")
     label = charts.Look().words["incomplete"]
     sections = tuple(
@@ -325,7 +324,7 @@ def test_a_heading_stands_on_the_page_of_its_figure(made: Page, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_paper_is_refused_where_a_character_has_no_font(
+def test_a_pdf_is_refused_if_a_character_has_no_font(
     pages: dict[str, Page], language: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = pages[language]
@@ -340,12 +339,12 @@ def test_paper_is_refused_where_a_character_has_no_font(
 @pytest.mark.parametrize("audience", ["internal", "public"])
 def test_a_filter_that_may_name_a_customer_is_not_stated(audience: Any) -> None:
     choice = ik.Filter(text="Kowalski", manager="mgr.novak", tag="spring", country="China")
-    told = "\n".join(
+    text = "\n".join(
         texts(page(progress(rows(30), as_of=AS_OF), charts.Look(choice), planned(rows(30)), audience=audience))
     )
-    assert "may name people" in told
-    assert "Kowalski" not in told
-    shown = [value in told for value in ("mgr.novak", "spring", "Country/Region is China")]
+    assert "may name people" in text
+    assert "Kowalski" not in text
+    shown = [value in text for value in ("mgr.novak", "spring", "Country/Region is China")]
     assert shown == [audience == "internal"] * 3
 
 
@@ -370,15 +369,15 @@ def test_a_public_report_states_no_exact_count_of_a_warning() -> None:
 class Elements(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.metrics: list[tuple[str, dict[str, str | None]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.metrics.append((tag, dict(attrs)))
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
-    """Return a report of a catalogue whose words are scripts, by a filter that is one."""
+    """Return a report whose catalogue and filter contain scripts."""
     mine = tmp_path_factory.mktemp("mine") / "mine.toml"
     mine.write_text(
         f'[[failure]]\ncode = "mine"\nmessage_en = "x"\ncause_en = """</script>{SCRIPT}$1$ |a| #strong[x]"""\n'
@@ -386,25 +385,25 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
     )  # fmt: skip
     known = read_catalogue(mine)
     frame = rows(60, failure_code="mine", who_acts="customer", account_manager=SCRIPT, country=["A<b>x", "China"] * 30)
-    found = progress(frame, as_of=AS_OF, by=TRENDS, catalogue=known)
-    return page(found, charts.Look(ik.Filter(country=SCRIPT), catalogue=known), planned(frame))
+    metrics = progress(frame, as_of=AS_OF, by=TRENDS, catalogue=known)
+    return page(metrics, charts.Look(ik.Filter(country=SCRIPT), catalogue=known), planned(frame))
 
 
-def test_a_cause_of_ones_own_catalogue_stands_in_words_in_its_trend_too(hostile: Page) -> None:
+def test_a_trend_names_the_causes_of_a_custom_catalogue(hostile: Page) -> None:
     (trend,) = (one for one in hostile.sections if one.key == "trend_cause")
     assert trend.figure is not None
     assert ["alert(1)" in panel.label for panel in trend.figure.panels] == [True]
 
 
-def test_a_page_has_no_script_and_asks_nobody_for_anything(hostile: Page, made: Page) -> None:
+def test_a_page_has_no_script_and_makes_no_request(hostile: Page, made: Page) -> None:
     for one in (hostile, made):
         html = as_html(one).decode()
         parser = Elements()
         parser.feed(html)
-        assert {tag for tag, _ in parser.found} & {"script", "link", "img", "iframe", "a"} == set()
-        assert [(tag, name) for tag, attrs in parser.found for name in attrs if name.startswith("on")] == []
+        assert {tag for tag, _ in parser.metrics} & {"script", "link", "img", "iframe", "a"} == set()
+        assert [(tag, name) for tag, attrs in parser.metrics for name in attrs if name.startswith("on")] == []
         assert "url(" not in html
-        (policy,) = (attrs["content"] for _, attrs in parser.found if attrs.get("http-equiv"))
+        (policy,) = (attrs["content"] for _, attrs in parser.metrics if attrs.get("http-equiv"))
         assert policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     assert "&lt;/script&gt;&lt;script&gt;alert(1)" in as_html(hostile).decode()
 
@@ -420,8 +419,8 @@ def test_markdown_shows_a_script_as_text(hostile: Page) -> None:
 # True sentences
 
 
-def with_(found: MetricsReport, **tables: Any) -> MetricsReport:
-    return replace(found, **tables)
+def with_tables(metrics: MetricsReport, **tables: Any) -> MetricsReport:
+    return replace(metrics, **tables)
 
 
 def trend_of(signals: list[str | None], group: str | None = None) -> pl.DataFrame:
@@ -432,26 +431,28 @@ def trend_of(signals: list[str | None], group: str | None = None) -> pl.DataFram
     return pl.DataFrame(made, schema_overrides={"group": pl.String, "signal": pl.String})
 
 
-def told(found: MetricsReport) -> str:
-    return "\n".join(summarise(found, planned(rows(0)))).replace("\u00a0", " ")
+def summary_text(metrics: MetricsReport) -> str:
+    return "\n".join(summarise(metrics, planned(rows(0)))).replace("\u00a0", " ")
 
 
-def test_outcomes_are_said_where_their_counts_are_shown(found: MetricsReport, shown: MetricsReport) -> None:
-    followed, failed = (found.by_method[name].sum() for name in ("followed", "followed_failed"))
-    assert f"{100 * failed / followed:.0f} % failed; the others" in told(shown)
+def test_outcomes_are_stated_where_their_counts_are_shown(metrics: MetricsReport, shown: MetricsReport) -> None:
+    followed, failed = (metrics.by_method[name].sum() for name in ("followed", "followed_failed"))
+    assert f"{100 * failed / followed:.0f} % failed; the others" in summary_text(shown)
     hidden_one = shown.by_method.with_columns(
         followed_failed=pl.when(pl.col("value") != "email").then("followed_failed")
     )
-    assert "failed; the others" not in told(with_(shown, by_method=hidden_one))
+    assert "failed; the others" not in summary_text(with_tables(shown, by_method=hidden_one))
 
 
-def test_what_to_do_and_for_whom_others_wait_is_said(found: MetricsReport) -> None:
+def test_the_report_states_what_to_do_and_who_has_to_act(metrics: MetricsReport) -> None:
     sizes = {"resend_now": 23, "resend_as_reseller": 4, "review": 3, "wait_for_customer": 44, "blocked": 15}
     sizes["wait_for_expiry"] = 26
     plan = planned(rows(0))
     plan = replace(plan, by_decision=plan.by_decision | sizes)
     for audience, (again, check, customer, early, blocked) in AUDIENCE_SIZES.items():
-        said = summarise(for_audience(found, audience), plan_for_audience(plan, audience), rounded=audience == "public")
+        said = summarise(
+            for_audience(metrics, audience), plan_for_audience(plan, audience), rounded=audience == "public"
+        )
         assert f"To do: invite {again} customers again or for the first time{check}." in said
         early_and_blocked = f"for {early} it is too early, {blocked} cannot be invited in their condition"
         assert f"Not to be invited now: {customer} wait for the customer, {early_and_blocked}." in said
@@ -462,11 +463,11 @@ AUDIENCE_SIZES: dict[Any, tuple[int, str, int, int, int]] = {
 }  # fmt: skip
 
 
-def test_deadlines_are_counted_where_no_count_is_rounded() -> None:
+def test_deadlines_are_shown_only_with_exact_counts() -> None:
     for count, words_of in ((1, "1 invitation expires"), (14, "14 invitations expire")):
         frame = rows(count, effective_status="invited", invited_at=dt.datetime(2026, 3, 28))
         metrics = progress(frame, as_of=AS_OF)
-        assert f"Within the next 7 days: {words_of}." in told(for_audience(metrics))
+        assert f"Within the next 7 days: {words_of}." in summary_text(for_audience(metrics))
     assert "Within the next 7 days" not in "".join(summarise(public(metrics), planned(rows(0)), rounded=True))
 
 
@@ -478,97 +479,105 @@ def test_deadlines_are_those_of_the_next_seven_days() -> None:
     slots = rows(3, effective_status="pre_registered", invited_at=None).with_columns(
         pre_registered_at=pl.Series([dt.datetime(2026, 3, day) for day in (14, 16, 30)])
     )
-    found = [progress(table, as_of=AS_OF).deadlines.rows() for table in (emails, own, slots)]
-    assert found == [
+    metrics = [progress(table, as_of=AS_OF).deadlines.rows() for table in (emails, own, slots)]
+    assert metrics == [
         [(dt.date(2026, 3, 30), "invitation_expires", 1)],
         [(dt.date(2026, 4, 6), "invitation_expires", 1)],
         [(dt.date(2026, 3, 31), "pre_registration_lapses", 1)],
     ]
 
 
-def test_the_most_frequent_cause_is_said_unless_it_is_a_rest(shown: MetricsReport) -> None:
+def test_the_most_frequent_cause_is_named_unless_it_is_other(shown: MetricsReport) -> None:
     first = shown.pareto.row(0, named=True)
     share = share_in_words(first["n"], first["of"], words("en"))
-    assert f"The most frequent cause, with {share} of the failures".replace("\u00a0", " ") in told(shown)
+    assert f"The most frequent cause, with {share} of the failures".replace("\u00a0", " ") in summary_text(shown)
     rest = shown.pareto.with_columns(failure_code=pl.lit(OTHER))
-    assert "most frequent cause" not in told(with_(shown, pareto=rest))
+    assert "most frequent cause" not in summary_text(with_tables(shown, pareto=rest))
 
 
-def test_periods_that_stand_out_are_named_and_calm_is_said_only_where_it_is_calm(shown: MetricsReport) -> None:
-    high = told(with_(shown, trend=trend_of([None, "high", None, "low"])))
+def test_unusual_periods_are_named_and_stability_is_stated_only_if_true(shown: MetricsReport) -> None:
+    high = summary_text(with_tables(shown, trend=trend_of([None, "high", None, "low"])))
     assert "More failed than chance explains in the week from 2026-01-12." in high
     assert "Fewer failed than chance explains in the week from 2026-01-26." in high
     assert "stands out" not in high
     calm = trend_of([None] * 6)
-    assert "No week stands out" in told(with_(shown, trend=calm))
+    assert "No week stands out" in summary_text(with_tables(shown, trend=calm))
     some = calm.with_columns(n=pl.when(pl.int_range(pl.len()) > 0).then("n"))
-    assert "None of the weeks that are shown stands out" in told(with_(shown, trend=some))
-    assert "stands out" not in told(with_(shown, trend=calm.with_columns(lower_limit=None)))
-    assert "stands out" not in told(with_(shown, trend=trend_of(["run", None])))
+    assert "None of the weeks that are shown stands out" in summary_text(with_tables(shown, trend=some))
+    assert "stands out" not in summary_text(with_tables(shown, trend=calm.with_columns(lower_limit=None)))
+    assert "stands out" not in summary_text(with_tables(shown, trend=trend_of(["run", None])))
 
 
-def test_causes_that_moved_are_named_with_their_period(shown: MetricsReport) -> None:
-    moved = with_(shown, trends={"cause": trend_of([None, None, "low"], "link_expired")})
-    assert "Less often than chance explains in the week from 2026-01-19: The customer opened the link" in told(moved)
-    still = with_(shown, trends={"cause": trend_of([None] * 3, "link_expired")})
-    assert "often than chance explains" not in told(still)
+def test_causes_that_changed_are_named_with_their_period(shown: MetricsReport) -> None:
+    moved = with_tables(shown, trends={"cause": trend_of([None, None, "low"], "link_expired")})
+    assert "Less often than chance explains in the week from 2026-01-19: The customer opened the link" in summary_text(
+        moved
+    )
+    still = with_tables(shown, trends={"cause": trend_of([None] * 3, "link_expired")})
+    assert "often than chance explains" not in summary_text(still)
 
 
-def test_a_group_is_named_only_where_it_really_differs() -> None:
+def test_a_group_is_named_only_if_it_differs_significantly() -> None:
     country = ["China"] * 100 + ["Spain"] * 100
     worse = rows(200, country=country, effective_status=["association_failed"] * 60 + ["expired"] * 40
                  + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
-    sentences = told(for_audience(progress(worse, as_of=AS_OF)))
+    sentences = summary_text(for_audience(progress(worse, as_of=AS_OF)))
     assert (
         "Country or region China: more failed than among all others, about 60 % of 100 against about 20 %; by "
         "chance in at most 1 of 1,000,000 reports." in sentences
     )
     assert "Country or region Spain: fewer failed" in sentences
     like = rows(200, country=country, effective_status=(["association_failed"] * 22 + ["expired"] * 28) * 4)
-    assert "among all others" not in told(for_audience(progress(like, as_of=AS_OF)))
+    assert "among all others" not in summary_text(for_audience(progress(like, as_of=AS_OF)))
 
 
-def test_of_many_records_only_what_is_worth_a_sentence_is_said() -> None:
+def test_only_large_differences_of_many_records_get_a_sentence() -> None:
     names = [f"{letter} land" for letter in "ABCDEFGH"]
     country = [name for name in names for _ in range(5000)]
     shares = {"A land": 40, "B land": 41, "C land": 60, "D land": 62, "E land": 64, "F land": 66, "G land": 40}
     status = ["association_failed" if place % 100 < shares.get(name, 40) else "expired"
               for name in names for place in range(5000)]  # fmt: skip
-    sentences = told(for_audience(progress(rows(40_000, country=country, effective_status=status), as_of=AS_OF)))
+    sentences = summary_text(
+        for_audience(progress(rows(40_000, country=country, effective_status=status), as_of=AS_OF))
+    )
     named = re.findall(r"Country or region (. land)", sentences)
     assert named == ["F land", "E land", "A land"]
     close = ["association_failed" if place % 100 < 40 + 4 * (name == "A land") else "expired"
              for name in names for place in range(5000)]  # fmt: skip
     near = progress(rows(40_000, country=country, effective_status=close), as_of=AS_OF)
-    assert "among all others" not in told(public(near))
+    assert "among all others" not in summary_text(public(near))
 
 
-def test_of_many_causes_that_moved_three_are_named_and_the_others_counted(shown: MetricsReport) -> None:
+def test_three_changed_causes_are_named_and_the_others_are_counted(shown: MetricsReport) -> None:
     codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"]
     moved = pl.concat([trend_of([None, None, "low"], code) for code in codes])
-    sentences = told(with_(shown, trends={"cause": moved}))
+    sentences = summary_text(with_tables(shown, trends={"cause": moved}))
     assert sentences.count("Less often than chance explains") == 3
-    assert "2 more such movements stand in the trends of causes." in sentences
+    assert "The trends of causes show 2 more such changes." in sentences
 
 
-def test_how_long_it_takes_is_said_by_the_median_or_by_what_there_is() -> None:
+def test_the_time_to_association_is_the_median_or_the_share_so_far() -> None:
     quick = rows(100, effective_status="associated", days_to_associate=[3] * 60 + [9] * 40)
-    assert "Half of the invited are associated within 3 days." in told(for_audience(progress(quick, as_of=AS_OF)))
+    assert "Half of the invited are associated within 3 days." in summary_text(
+        for_audience(progress(quick, as_of=AS_OF))
+    )
     slow = rows(100, effective_status=["associated"] * 30 + ["expired"] * 70, days_to_associate=[5] * 30 + [None] * 70)
-    assert "Within 5 days of the invitation, about 30 % of the invited are associated." in told(
+    assert "Within 5 days of the invitation, about 30 % of the invited are associated." in summary_text(
         for_audience(progress(slow, as_of=AS_OF))
     )
-    assert "associated within" not in told(for_audience(progress(rows(50), as_of=AS_OF)))
+    assert "associated within" not in summary_text(for_audience(progress(rows(50), as_of=AS_OF)))
 
 
-def test_what_resends_led_to_is_said_where_all_can_be_told(shown: MetricsReport) -> None:
+def test_results_of_resends_are_stated_if_all_are_known(shown: MetricsReport) -> None:
     table = shown.repeats.head(1).with_columns(resends=400, associated=pl.lit(120, pl.Int64))
-    assert "Of 400 resent invitations, 30 % led to an association." in told(with_(shown, repeats=table))
-    assert "resent" not in told(with_(shown, repeats=table.with_columns(associated=pl.lit(None, pl.Int64))))
+    assert "Of 400 resent invitations, 30 % led to an association." in summary_text(with_tables(shown, repeats=table))
+    assert "resent" not in summary_text(
+        with_tables(shown, repeats=table.with_columns(associated=pl.lit(None, pl.Int64)))
+    )
 
 
 @pytest.mark.parametrize("count", [0, 9])
-def test_too_little_says_nothing_in_public_and_gives_no_count_away(count: int, tmp_path: Path) -> None:
+def test_small_counts_get_no_sentence_in_public(count: int, tmp_path: Path) -> None:
     made = page(progress(rows(count), as_of=AS_OF), charts.Look(), planned(rows(count)), audience="public")
     assert made.summary == ()
     assert made.sections == ()
@@ -583,29 +592,29 @@ def test_too_little_says_nothing_in_public_and_gives_no_count_away(count: int, t
 
 
 def test_a_report_a_notebook_and_the_command_line_give_the_same_numbers(
-    made: Page, found: MetricsReport, run: Callable[..., Any]
+    made: Page, metrics: MetricsReport, run: Callable[..., Any]
 ) -> None:
     trend = next(section for section in made.sections if section.key == "trend")
     shown = {row[0]: (row[1], row[2]) for row in trend.table.rows}
     line = json.loads(run("trend", ROOT / "data", "--as-of", "2026-03-30", "--json").stdout)
     table = {row["period_start"]: (row["n"], row["of"]) for row in line["trend"]}
-    marks = {f"{dt.date.fromordinal(int(one.at[0]))}": one.at[1] for one in charts.trend(found.trend).panels[0].marks}
+    marks = {f"{dt.date.fromordinal(int(one.at[0]))}": one.at[1] for one in charts.trend(metrics.trend).panels[0].marks}
     assert shown.keys() == table.keys()
     assert {day: n / of for day, (n, of) in table.items()} == marks
-    told = {day: counts for day, counts in shown.items() if counts[0] != "<10"}
-    assert told == {day: (str(table[day][0]), str(table[day][1])) for day in told}
-    assert len(told) > 5
+    exact = {day: counts for day, counts in shown.items() if counts[0] != "<10"}
+    assert exact == {day: (str(table[day][0]), str(table[day][1])) for day in exact}
+    assert len(exact) > 5
 
 
-def test_what_was_read_and_rejected_is_said(made: Page, loaded: Any) -> None:
-    told = "\n".join(made.read)
-    assert "2,400 rows read = 2,397 records + 3 rejected." in told
-    assert "1 rejected: Invitation Time is not a valid date or time: no such day or time of day." in told
+def test_the_report_states_what_was_read_and_rejected(made: Page, loaded: Any) -> None:
+    text = "\n".join(made.read)
+    assert "2,400 rows read = 2,397 records + 3 rejected." in text
+    assert "1 rejected: Invitation Time is not a valid date or time: no such day or time of day." in text
     assert made.sources is not None
     assert [row[3] for row in made.sources.rows] == [f"{file.rows_read:,}" for file in loaded.summary.files]
 
 
-def test_a_chinese_report_says_in_chinese_why_rows_were_rejected(tmp_path: Path) -> None:
+def test_a_chinese_report_explains_rejected_rows_in_chinese(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     rows_of_it = [
         b"Account,Email,Status,Invited at", b"ann,a@example.com,Invited,2026-03-01", b"bea,b@example.com,Invited,soon",
@@ -616,8 +625,8 @@ def test_a_chinese_report_says_in_chinese_why_rows_were_rejected(tmp_path: Path)
     path.write_bytes(b"\n".join(rows_of_it) + b"\n")
     loaded = ik.load(path)
     annotated = ik.annotate(loaded.records, as_of=AS_OF)
-    found, look = progress(annotated, as_of=AS_OF), charts.Look(language="zh")
-    refused = [one for one in page(found, look, planned(annotated), summary=loaded.summary).read if "拒收：" in one]
+    metrics, look = progress(annotated, as_of=AS_OF), charts.Look(language="zh")
+    refused = [one for one in page(metrics, look, planned(annotated), summary=loaded.summary).read if "拒收：" in one]
     assert len(refused) == len(loaded.summary.reject_reasons) == 5
     assert not re.search("[a-z]", "".join(refused).replace("ID", ""))
     assert any("有 6 个单元格，应为 4 个" in one for one in refused)
@@ -632,26 +641,26 @@ def test_what_to_do_comes_first_and_how_it_was_counted_last(made: Page) -> None:
 # One file, without a network
 
 
-def test_the_file_stays_small_whatever_the_number_of_groups(tmp_path: Path) -> None:
+def test_the_file_stays_small_with_many_groups(tmp_path: Path) -> None:
     groups = [f"Group {number}" for number in range(1000) for _ in range(12)]
     frame = rows(len(groups), account_manager=groups, custom_tag=groups, failure_code=groups)
     path = report(frame, tmp_path / "r.html", as_of=AS_OF)
     assert path.stat().st_size < 400_000
 
 
-def test_a_long_history_by_day_is_cut_and_says_so() -> None:
+def test_a_long_daily_history_is_cut_with_a_note() -> None:
     count = 12 * 1100
     days = [dt.datetime(2023, 1, 1) + dt.timedelta(days=number % 1100) for number in range(count)]
     causes = [f"cause {number // 1100}" for number in range(count)]
-    found = progress(rows(count, invited_at=days, failure_code=causes), as_of=AS_OF, period="day")
-    made = page(found, charts.Look(), planned(rows(0)))
+    metrics = progress(rows(count, invited_at=days, failure_code=causes), as_of=AS_OF, period="day")
+    made = page(metrics, charts.Look(), planned(rows(0)))
     trend = next(section for section in made.sections if section.key == "trend")
     assert trend.note.startswith("996 earlier days are not shown.")
     assert trend.table.rows[-1][0] == "… and 44 more"
     assert len(as_html(made)) < 400_000
 
 
-def test_a_report_is_whole_or_not_there_and_for_its_owner(tmp_path: Path, annotated: Any) -> None:
+def test_a_report_is_written_whole_or_not_at_all_for_its_owner_only(tmp_path: Path, annotated: Any) -> None:
     path = report(annotated, tmp_path / "r.md", as_of=AS_OF)
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(OutputError, match="exists already"):
@@ -664,7 +673,7 @@ def test_a_report_is_whole_or_not_there_and_for_its_owner(tmp_path: Path, annota
 # On the command line
 
 
-def test_the_command_writes_a_report_and_says_its_sentences(
+def test_the_command_writes_a_report_and_prints_its_sentences(
     run: Callable[..., Any], tmp_path: Path, made: Page
 ) -> None:
     done = run("report", ROOT / "data", "--as-of", "2026-03-30", "-o", tmp_path / "r.html")
@@ -676,7 +685,7 @@ def test_the_command_writes_a_report_and_says_its_sentences(
     assert "What changed since 2026-03-23" in (tmp_path / "r.md").read_text("utf-8")
 
 
-def test_the_command_refuses_what_it_cannot_write_before_it_reads(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_command_refuses_a_bad_target_before_it_reads(run: Callable[..., Any], tmp_path: Path) -> None:
     assert run("report", tmp_path / "none", "-o", tmp_path / "r.docx").returncode == 1
     assert run("report", ROOT / "data", "-o", tmp_path / "r.md", "--period", "year").returncode == 2
     assert list(tmp_path.iterdir()) == []
@@ -699,7 +708,7 @@ def test_each_account_manager_gets_a_file_of_its_own_invitations(run: Callable[.
     assert [one.name for one in tmp_path.iterdir()] == ["by"]
 
 
-def test_names_of_managers_that_differ_in_case_only_are_one_file(tmp_path: Path) -> None:
+def test_managers_whose_names_differ_only_in_case_share_a_file(tmp_path: Path) -> None:
     files = manager_files([None, "mgr/../a", "Lena", "lena ", "王芳"], tmp_path / "r", overwrite=False)
     assert {names: path.name for names, path in files.items()} == {
         (None,): "report_none.html", ("Lena", "lena "): "report_Lena.html", ("mgr/../a",): "report_mgr_.._a.html",
@@ -719,7 +728,7 @@ def test_a_file_without_a_date_among_dated_ones_is_reported_and_not_compared(
     done = run("report", tmp_path, "--as-of", "2026-03-30", "-o", tmp_path / "r.md")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Customers since 2026-03-16: 1 became associated." in done.stdout
-    assert "Records of no snapshot, as their file has no date: 1." in (tmp_path / "r.md").read_text("utf-8")
+    assert "Records without a snapshot, because their file has no date: 1." in (tmp_path / "r.md").read_text("utf-8")
 
 
 # In a browser
@@ -743,7 +752,7 @@ def test_the_page_fits_a_mail_and_a_telephone_in_light_and_dark(
     assert {one.bounding_box() is not None for one in tab.locator(".chart svg").all()} == {True}
     ink = tab.locator("#trend svg text").first.evaluate("one => getComputedStyle(one).fill")
     tab.emulate_media(media="print")
-    on_paper = tab.locator("#trend svg text").first.evaluate("one => getComputedStyle(one).fill")
+    pdf_text = tab.locator("#trend svg text").first.evaluate("one => getComputedStyle(one).fill")
     tab.close()
     assert ink == {"light": "rgb(27, 31, 36)", "dark": "rgb(232, 234, 237)"}[scheme]
-    assert on_paper == "rgb(27, 31, 36)"
+    assert pdf_text == "rgb(27, 31, 36)"

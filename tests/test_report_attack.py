@@ -293,11 +293,11 @@ def records_of(seed: int, count: int) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(("count", "period"), [(60, "month"), (150, "week"), (400, "month"), (1200, "week")])
-def test_no_count_below_ten_is_worked_out_from_all_that_one_report_publishes(count: int, period: Any) -> None:
+def test_no_count_below_ten_can_be_derived_from_one_report(count: int, period: Any) -> None:
     assert attack(records_of(count + len(period), count), period=period).pinned() == {}
 
 
-def test_no_count_of_several_snapshots_is_worked_out(tmp_path: Path) -> None:
+def test_no_count_can_be_derived_from_several_snapshots(tmp_path: Path) -> None:
     ik.write_sample(tmp_path, rows=2400, seed=1)
     loaded = ik.load(str(tmp_path))
     attacker = attack(ik.annotate(loaded.records, as_of=AS_OF), loaded.summary)
@@ -305,13 +305,13 @@ def test_no_count_of_several_snapshots_is_worked_out(tmp_path: Path) -> None:
     assert attacker.pinned() == {}
 
 
-def test_the_attack_works_out_counts_where_totals_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_attack_derives_counts_from_exact_totals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disclosure, "rounded", lambda count: pl.when(count >= STEP).then(count))
     pinned = [attack(records_of(seed, 400), exact=True).pinned() for seed in range(3)]
     assert all(pinned)
 
 
-def test_figures_hold_no_number_that_the_tables_do_not() -> None:
+def test_figures_show_only_numbers_of_the_tables() -> None:
     attacker = attack(records_of(3, 1200))
     text = "\n".join(attacker.figures.values())
     counts = re.findall(r"([\d,]+) of ([\d,]+)", text)
@@ -329,7 +329,7 @@ def test_figures_hold_no_number_that_the_tables_do_not() -> None:
     assert set(re.findall(r"([\d,]+) of ([\d,]+) =", attacker.figures["trend"])) == shown
 
 
-def test_one_hidden_part_beside_three_others_is_never_pinned_by_their_total() -> None:
+def test_one_hidden_part_cannot_be_derived_from_the_total() -> None:
     for parts in itertools.combinations_with_replacement(range(10, 30), 3):
         for hidden in range(10):
             shown = [round_count(n) or 0 for n in (*parts, hidden, sum(parts) + hidden)]

@@ -1,4 +1,4 @@
-"""Uploads and downloads of the page without a server: what is kept of a file that arrives, and what is turned down."""
+"""Uploads and downloads of the page without a server: which files are stored, and which are refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def transfers() -> Iterator[Transfers]:
     one.close()
 
 
-def test_an_upload_of_another_size_than_announced_is_not_kept(transfers: Transfers) -> None:
+def test_an_upload_of_an_unexpected_size_is_deleted(transfers: Transfers) -> None:
     incoming = transfers.begin("a.csv", 6)
     incoming.write(b"Acc")
     with pytest.raises(SourceError, match="More bytes"):
@@ -35,8 +35,8 @@ def test_an_upload_of_another_size_than_announced_is_not_kept(transfers: Transfe
     assert [*transfers.folder.iterdir()] == []
 
 
-def test_so_many_uploads_wait_and_no_more(transfers: Transfers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "MOST_FILES", 2)
+def test_the_number_of_waiting_uploads_is_limited(transfers: Transfers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "MAX_FILES", 2)
     for _ in range(2):
         incoming = transfers.begin("a.csv", 1)
         incoming.write(b"A")
@@ -52,7 +52,7 @@ def test_so_many_uploads_wait_and_no_more(transfers: Transfers, monkeypatch: pyt
 @pytest.mark.parametrize(
     "text", ["unknown = 1", "day_first = 1", "encoding = true", "[columns]\nstatus = 3", "columns = 'x'"]
 )
-def test_settings_for_reading_files_that_are_something_else_are_named(tmp_path: Path, text: str) -> None:
+def test_invalid_reading_options_are_named(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(SourceError, match="holds no settings for reading files"):
         Reading.of(tmp_path)

@@ -1,4 +1,4 @@
-"""The screen without a browser: what a message changes, what is answered, and what is written."""
+"""The screen without a browser: what a message changes, its answer, and the files written."""
 
 from __future__ import annotations
 
@@ -56,21 +56,21 @@ def newest(history: pl.DataFrame) -> pl.DataFrame:
     return history.filter("is_latest_of_invitation")
 
 
-class Heard:
-    """What a widget told its views, in order."""
+class FakeBrowser:
+    """The messages of a widget to its views, in order."""
 
     def __init__(self, widget: Any) -> None:
         self.widget = widget
-        self.told: list[dict[str, Any]] = []
-        widget.send = self.hear
+        self.messages: list[dict[str, Any]] = []
+        widget.send = self.receive
 
-    def hear(self, content: dict[str, Any], buffers: Any = None) -> None:
-        """Keep what is told, as the way to the browser leaves it."""
+    def receive(self, content: dict[str, Any], buffers: Any = None) -> None:
+        """Store a message as the browser gets it."""
         message = check_response(type(self.widget).__name__, json.loads(json.dumps(content)))
-        self.told.append(message | ({"buffers": buffers} if buffers else {}))
+        self.messages.append(message | ({"buffers": buffers} if buffers else {}))
 
     def ask(self, message: dict[str, Any]) -> None:
-        """Send a message, with what a view adds to each of its kind."""
+        """Send a message with the fields that a view adds to its kind."""
         version = {"version": getattr(self.widget, "_version", 0)}
         added: dict[str, dict[str, Any]] = {
             "set_filter": {"screen": "", "request": 0}, "set_masking": {"first": 0}, "set_columns": {"first": 0},
@@ -78,22 +78,22 @@ class Heard:
         }  # fmt: skip
         self.widget._handle_custom_msg(added.get(message.get("type", ""), {}) | message, [])
 
-    def says(self, **message: Any) -> dict[str, dict[str, Any]]:
-        """Send a message as a view does; gives the last answer of each kind."""
-        self.told.clear()
+    def request(self, **message: Any) -> dict[str, dict[str, Any]]:
+        """Send a message as a view does; return the last answer of each kind."""
+        self.messages.clear()
         self.ask(message)
         assert self.widget.wait(60)
-        return {one["type"]: one for one in self.told}
+        return {one["type"]: one for one in self.messages}
 
 
 @pytest.fixture
-def explorer(history: pl.DataFrame, tmp_path: Path) -> Heard:
+def explorer(history: pl.DataFrame, tmp_path: Path) -> FakeBrowser:
     widget = ik.Explorer(history, views=tmp_path / "views.json")
     assert widget.wait(60)
-    return Heard(widget)
+    return FakeBrowser(widget)
 
 
-# ---- choosing is algebra
+# ---- selections
 
 KEYS, OLDER = range(12), ("r9", "r10", "r11")
 CHOICES = [Filter(), Filter(status="expired"), Filter(status=["invited", "expired"]), Filter(method="link")]
@@ -123,7 +123,7 @@ def store() -> Store:
 
 @settings(max_examples=often(60), deadline=None)
 @given(operations=OPERATIONS)
-def test_a_selection_is_what_a_set_would_be(store: Store, operations: list[tuple[str, Any]]) -> None:
+def test_a_selection_behaves_like_a_set(store: Store, operations: list[tuple[str, Any]]) -> None:
     selection, expected = Selection(), set[int]()
     for name, what in operations:
         if isinstance(what, frozenset):
@@ -147,7 +147,7 @@ def _matching(choice: Filter, every_row: bool) -> frozenset[int]:
     return frozenset(rows.filter(every_row | ~pl.col("record_id").is_in(OLDER))["key"].to_list())
 
 
-def test_keys_said_one_after_the_other_are_one_step() -> None:
+def test_keys_selected_in_a_row_are_one_step() -> None:
     one_by_one = Selection()
     for key in range(500):
         one_by_one = one_by_one.add([key])
@@ -167,7 +167,7 @@ def test_select_all_is_a_predicate_of_any_size() -> None:
     assert Selection().add_all(Filter(status="expired")).remove_all(Filter(), every_row=True) == Selection()
 
 
-# ---- a filter means on the screen what it means everywhere
+# ---- filters
 
 FILTERS = [
     Filter(text="GmbH"), Filter(text="ACCT_2"), Filter(text="' or true --"), Filter(status=["expired", "invited"]),
@@ -181,8 +181,8 @@ FILTERS = [
 ]  # fmt: skip
 
 
-def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
-    explorer: Heard, history: pl.DataFrame, newest: pl.DataFrame
+def test_rows_counts_and_choices_equal_those_of_where(
+    explorer: FakeBrowser, history: pl.DataFrame, newest: pl.DataFrame
 ) -> None:
     for every_row, records in ((False, newest), (True, history)):
         explorer.widget.every_row = every_row
@@ -190,52 +190,54 @@ def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
             _answers(explorer, records, choice)
 
 
-@pytest.mark.parametrize(("mixes", "many", "days"), [(0, 300_000, 0), (300_000, -1, 0), (0, -1, 1_000_000)])
-def test_a_filter_means_the_same_where_values_have_no_numbers_or_a_text_stands_in_many_rows(
-    history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, mixes: int, many: int, days: int
+@pytest.mark.parametrize(("combinations", "many", "days"), [(0, 300_000, 0), (300_000, -1, 0), (0, -1, 1_000_000)])
+def test_counts_are_the_same_without_combinations_and_for_frequent_texts(
+    history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, combinations: int, many: int, days: int
 ) -> None:
-    monkeypatch.setattr("invitekit.widgets.store._COUNTS", days)
-    monkeypatch.setattr("invitekit.widgets.store._MIXES", mixes)
+    monkeypatch.setattr("invitekit.widgets.store._MAX_COUNTS", days)
+    monkeypatch.setattr("invitekit.widgets.store._MAX_COMBINATIONS", combinations)
     monkeypatch.setattr("invitekit.widgets.view._MANY", many)
     widget = ik.Explorer(history)
     assert widget.wait(60)
-    assert widget._store.mixed == bool(mixes)
-    heard = Heard(widget)
+    assert widget._store.has_combinations == bool(combinations)
+    browser = FakeBrowser(widget)
     for choice in [*FILTERS, *map(Filter, ("g", "gm", "gmb", "xmb"))]:
-        _answers(heard, history.filter("is_latest_of_invitation"), choice)
-        assert widget._found._text is None or widget._found._text.searched == (many > 0), choice
+        _answers(browser, history.filter("is_latest_of_invitation"), choice)
+        assert widget._cache._text is None or widget._cache._text.searched == (many > 0), choice
 
 
-def test_a_text_is_not_counted_among_the_rows_of_another(explorer: Heard, newest: pl.DataFrame) -> None:
-    found, choice = explorer.widget._found, Filter(text="gmbh")
+def test_a_text_is_not_counted_among_the_rows_of_another(explorer: FakeBrowser, newest: pl.DataFrame) -> None:
+    cache, choice = explorer.widget._cache, Filter(text="gmbh")
     with explorer.widget._store.cursor() as con:
-        for text in ("acct", "gmbh"):  # another thread may have looked for another text meanwhile
-            found.search(con, Filter(text=text))
-            assert matched(con, found, choice) == where(newest, choice).height
+        for text in ("acct", "gmbh"):  # another thread may have searched another text meanwhile
+            cache.search(con, Filter(text=text))
+            assert matched(con, cache, choice) == where(newest, choice).height
 
 
-def test_a_number_that_two_mixtures_share_stands_for_neither() -> None:
+def test_combinations_that_share_a_hash_are_not_used() -> None:
     own = Store(ROWS)
     with own.cursor() as con:
         own.build(con)
-    assert own.mixed
+    assert own.has_combinations
     with own.cursor() as con:
-        con.execute("update records set ik_mix = 7")
-        assert not own._mix(con)
+        con.execute("update records set ik_combination = 7")
+        assert not own._count_combinations(con)
 
 
-def _answers(explorer: Heard, records: pl.DataFrame, choice: Filter) -> None:
+def _answers(explorer: FakeBrowser, records: pl.DataFrame, choice: Filter) -> None:
     """Check that the screen's rows and counts are those of where."""
     expected = where(records, choice)
-    told = explorer.says(type="set_filter", filter=choice.to_dict())
-    assert "error" not in told, choice
+    answers = explorer.request(type="set_filter", filter=choice.to_dict())
+    assert "error" not in answers, choice
     assert explorer.widget.filter == choice
-    assert told["counts"]["matched"] == expected.height == explorer.widget.count
+    assert answers["counts"]["matched"] == expected.height == explorer.widget.count
     assert explorer.widget.df.equals(expected)
-    days = told["counts"].get("days") or explorer.says(type="connect")["counts"]["days"]  # whoever brushes has them
+    days = (
+        answers["counts"].get("days") or explorer.request(type="connect")["counts"]["days"]
+    )  # whoever brushes has them
     assert sum(n for _, *ns in days for n in ns[:1]) == _dated(records, choice)
-    assert told["customers"]["customers"] == expected["customer_id"].n_unique()
-    for facet in told["counts"]["facets"]:
+    assert answers["customers"]["customers"] == expected["customer_id"].n_unique()
+    for facet in answers["counts"]["facets"]:
         others = where(records, choice.without(facet["name"]))
         column = COLUMNS[facet["name"]]
         counted = dict(others.group_by(column).len().iter_rows())
@@ -247,36 +249,38 @@ def _dated(records: pl.DataFrame, choice: Filter) -> int:
     return where(records, undated)["invitation_sent_at"].count()
 
 
-def test_pages_follow_each_other_in_the_order_asked_for(explorer: Heard, newest: pl.DataFrame) -> None:
+def test_pages_are_in_the_requested_order(explorer: FakeBrowser, newest: pl.DataFrame) -> None:
     for by, down in (("customer_full_name", False), ("invited_at", True), ("age_days", True)):
-        assert "error" not in explorer.says(type="sort", by=by, descending=down)
+        assert "error" not in explorer.request(type="sort", by=by, descending=down)
         keys: list[int] = []
         for first in range(0, newest.height, 400):
-            keys += explorer.says(type="get_page", first=first, count=400)["page"]["keys"]
+            keys += explorer.request(type="get_page", first=first, count=400)["page"]["keys"]
         assert sorted(keys) == list(range(newest.height))
         order = newest.with_row_index("key").sort(by, descending=down, nulls_last=True, maintain_order=True)
         assert keys == order["key"].to_list(), by
 
 
 @pytest.mark.parametrize("few", [0, 100_000])
-def test_a_page_far_down_waits_for_the_order_and_is_right(
+def test_a_distant_page_waits_for_the_order_and_is_correct(
     history: pl.DataFrame, newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr("invitekit.widgets.view._FEW", few)
+    monkeypatch.setattr("invitekit.widgets.view._FEW_VALUES", few)
     monkeypatch.setattr("invitekit.widgets.grid._DEEP", 100)
     widget = ik.Explorer(history)
     assert widget.wait(60)
-    heard = Heard(widget)
+    browser = FakeBrowser(widget)
     for by, down in (("customer_full_name", True), ("age_days", False)):
-        heard.ask({"type": "sort", "by": by, "descending": down})
-        keys = heard.says(type="get_page", first=500, count=100)["page"]["keys"]  # asked while the order is being made
+        browser.ask({"type": "sort", "by": by, "descending": down})
+        keys = browser.request(type="get_page", first=500, count=100)["page"][
+            "keys"
+        ]  # asked while the order is being made
         order = newest.with_row_index("key").sort(by, descending=down, nulls_last=True, maintain_order=True)
         assert keys == order["key"].to_list()[500:600]
-        assert not [one for one in heard.told if one["type"] == "error"]
+        assert not [one for one in browser.messages if one["type"] == "error"]
 
 
 @pytest.mark.parametrize("near", [1, 700, 1_000_000])
-def test_the_first_page_of_a_text_is_the_same_however_near_it_is_looked_for(
+def test_the_first_page_of_a_search_does_not_depend_on_the_range_searched(
     history: pl.DataFrame, newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, near: int
 ) -> None:
     monkeypatch.setattr("invitekit.widgets.view._NEAR", near)
@@ -286,98 +290,100 @@ def test_the_first_page_of_a_text_is_the_same_however_near_it_is_looked_for(
         rows = newest.with_row_index("key").filter(pl.col("record_id").is_in(
             where(newest, Filter(text=text))["record_id"].implode()
         ))  # fmt: skip
-        page = Heard(widget).says(type="set_filter", filter={"text": text})["page"]
+        page = FakeBrowser(widget).request(type="set_filter", filter={"text": text})["page"]
         assert page["keys"] == rows["key"].to_list()[:100], text
 
 
-def test_a_failure_of_ones_own_is_said_in_its_own_words(newest: pl.DataFrame) -> None:
+def test_a_custom_failure_has_its_own_words(newest: pl.DataFrame) -> None:
     failed = pl.col("failure_code") == "system_busy"
     own = {"failure_code": "holiday", "cause": "Away.", "advice": "Wait."}
-    heard = Heard(ik.Explorer(newest.with_columns(
+    browser = FakeBrowser(ik.Explorer(newest.with_columns(
         pl.when(failed).then(pl.lit(said)).otherwise(pl.col(name)).alias(name) for name, said in own.items()
     )))  # fmt: skip
-    assert heard.widget.wait(60)
-    told = heard.says(type="connect")
-    assert told["init"]["hints"]["holiday"] == ["Away.", "Wait."]
-    assert told["init"]["hints"]["link_expired"][0] == display.labels("failure_code")["link_expired"]
-    (causes,) = [one["values"] for one in told["counts"]["facets"] if one["name"] == "cause"]
+    assert browser.widget.wait(60)
+    answers = browser.request(type="connect")
+    assert answers["init"]["hints"]["holiday"] == ["Away.", "Wait."]
+    assert answers["init"]["hints"]["link_expired"][0] == display.labels("failure_code")["link_expired"]
+    (causes,) = [one["values"] for one in answers["counts"]["facets"] if one["name"] == "cause"]
     assert ["holiday", "Away.", newest.filter(failed).height] in causes
 
 
-def test_who_asks_for_what_is_shown_already_is_answered(explorer: Heard) -> None:
-    first = explorer.says(type="set_filter", filter={"status": ["expired"]})["page"]
-    again = explorer.says(type="set_filter", filter={"status": ["expired"]})["page"]
+def test_a_request_for_the_current_view_is_answered(explorer: FakeBrowser) -> None:
+    first = explorer.request(type="set_filter", filter={"status": ["expired"]})["page"]
+    again = explorer.request(type="set_filter", filter={"status": ["expired"]})["page"]
     assert (again["version"], again["keys"]) == (first["version"], first["keys"])
 
 
-def test_all_matching_but_two_is_counted_and_survives_another_filter(explorer: Heard, newest: pl.DataFrame) -> None:
+def test_all_matching_but_two_is_counted_and_survives_another_filter(
+    explorer: FakeBrowser, newest: pl.DataFrame
+) -> None:
     expired = where(newest, Filter(status="expired")).height
-    page = explorer.says(type="set_filter", filter={"status": ["expired"]})["page"]
-    assert explorer.says(type="select", action="add_all")["selected"]["selected"] == expired
-    told = explorer.says(type="select", action="remove", keys=page["keys"][:2])["selected"]
-    assert (told["selected"], told["hidden"]) == (expired - 2, 0)
-    assert len(json.dumps(told)) < 1_000
-    counts = explorer.says(type="set_filter", filter={"status": ["associated"]})["counts"]
+    page = explorer.request(type="set_filter", filter={"status": ["expired"]})["page"]
+    assert explorer.request(type="select", action="add_all")["selected"]["selected"] == expired
+    answers = explorer.request(type="select", action="remove", keys=page["keys"][:2])["selected"]
+    assert (answers["selected"], answers["hidden"]) == (expired - 2, 0)
+    assert len(json.dumps(answers)) < 1_000
+    counts = explorer.request(type="set_filter", filter={"status": ["associated"]})["counts"]
     assert (counts["selected"], counts["hidden"]) == (expired - 2, expired - 2)
     assert explorer.widget.selected.height == expired - 2
-    assert explorer.says(type="select", action="undo")["selected"]["selected"] == expired
-    assert explorer.says(type="select", action="undo")["selected"]["selected"] == 0
+    assert explorer.request(type="select", action="undo")["selected"]["selected"] == expired
+    assert explorer.request(type="select", action="undo")["selected"]["selected"] == 0
     assert not explorer.widget.selection
 
 
 @pytest.mark.parametrize("action", ["add_all", "add_range", "remove_range"])
-def test_rows_that_the_eye_has_not_seen_yet_are_not_chosen(explorer: Heard, action: str) -> None:
-    seen = explorer.says(type="set_filter", filter={"status": ["expired"]})["page"]["version"]
-    explorer.says(type="select", action="add", keys=[0])
-    explorer.says(type="set_filter", filter={"status": ["associated"]})
-    told = explorer.says(type="select", version=seen, action=action, start=0, end=3)
-    assert "changed" in told["error"]["problem"]
+def test_rows_that_were_not_shown_yet_are_not_selected(explorer: FakeBrowser, action: str) -> None:
+    seen = explorer.request(type="set_filter", filter={"status": ["expired"]})["page"]["version"]
+    explorer.request(type="select", action="add", keys=[0])
+    explorer.request(type="set_filter", filter={"status": ["associated"]})
+    answers = explorer.request(type="select", version=seen, action=action, start=0, end=3)
+    assert "changed" in answers["error"]["problem"]
     assert explorer.widget.selected.height == 1
 
 
-def test_a_key_holds_over_filters_as_the_rows_are_the_same(explorer: Heard) -> None:
-    seen = explorer.says(type="set_filter", filter={"status": ["expired"]})["page"]
-    explorer.says(type="set_filter", filter={"status": ["associated"]})
-    assert "error" not in explorer.says(type="select", version=seen["version"], action="add", keys=seen["keys"][:2])
+def test_a_key_is_valid_across_filters_of_the_same_rows(explorer: FakeBrowser) -> None:
+    seen = explorer.request(type="set_filter", filter={"status": ["expired"]})["page"]
+    explorer.request(type="set_filter", filter={"status": ["associated"]})
+    assert "error" not in explorer.request(type="select", version=seen["version"], action="add", keys=seen["keys"][:2])
     assert explorer.widget.selected.height == 2
 
 
-def test_a_range_is_chosen_in_the_order_shown(explorer: Heard, newest: pl.DataFrame) -> None:
-    explorer.says(type="sort", by="account_name", descending=True)
-    told = explorer.says(type="select", action="add_range", start=9, end=4)
-    assert told["selected"]["selected"] == 6
+def test_a_range_is_selected_in_the_order_shown(explorer: FakeBrowser, newest: pl.DataFrame) -> None:
+    explorer.request(type="sort", by="account_name", descending=True)
+    answers = explorer.request(type="select", action="add_range", start=9, end=4)
+    assert answers["selected"]["selected"] == 6
     order = newest.with_row_index("key").sort("account_name", descending=True, nulls_last=True, maintain_order=True)
-    page = explorer.says(type="get_page", first=0, count=100)["page"]
+    page = explorer.request(type="get_page", first=0, count=100)["page"]
     assert page["selected"][:12] == [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0]
     assert page["keys"][4:10] == order["key"].to_list()[4:10]
 
 
 @pytest.mark.parametrize("where_from", [payloads, counts])
 def test_counts_and_pages_that_a_click_has_outdated_are_asked_for_again(
-    explorer: Heard, monkeypatch: pytest.MonkeyPatch, where_from: Any
+    explorer: FakeBrowser, monkeypatch: pytest.MonkeyPatch, where_from: Any
 ) -> None:
-    query, keys = where_from.selected, explorer.says(type="get_page", first=0, count=2)["page"]["keys"]
+    query, keys = where_from.selected, explorer.request(type="get_page", first=0, count=2)["page"]["keys"]
 
     def interrupted(*words: Any) -> Any:
         monkeypatch.undo()
         found = query(*words)
         explorer.ask({"type": "select", "action": "add", "keys": keys[:1]})
         deadline = time.monotonic() + 60
-        while "selected" not in {one["type"] for one in explorer.told} and time.monotonic() < deadline:
+        while "selected" not in {one["type"] for one in explorer.messages} and time.monotonic() < deadline:
             time.sleep(0.01)
         return found
 
     monkeypatch.setattr(where_from, "selected", interrupted)
-    explorer.says(type="connect")
-    assert [one["selected"] for one in explorer.told if one["type"] in ("selected", "counts")] == [1, 1]
-    flags = [one["selected"][:2] for one in explorer.told if one["type"] == "page"]
+    explorer.request(type="connect")
+    assert [one["selected"] for one in explorer.messages if one["type"] in ("selected", "counts")] == [1, 1]
+    flags = [one["selected"][:2] for one in explorer.messages if one["type"] == "page"]
     assert flags == [[int(where_from is payloads), 0]], "a page that is sent after the click shows it"
 
 
 def test_a_count_of_selected_rows_names_the_view_that_it_was_counted_in(
-    explorer: Heard, monkeypatch: pytest.MonkeyPatch
+    explorer: FakeBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = explorer.says(type="get_page", first=0, count=1)["page"]["keys"]
+    keys = explorer.request(type="get_page", first=0, count=1)["page"]["keys"]
 
     def interrupted(*words: Any) -> tuple[int, int]:
         monkeypatch.undo()
@@ -385,113 +391,111 @@ def test_a_count_of_selected_rows_names_the_view_that_it_was_counted_in(
         return selected(*words)
 
     monkeypatch.setattr("invitekit.widgets.counts.selected", interrupted)
-    told = explorer.says(type="select", action="add", keys=keys)
-    assert told["selected"]["version"] == told["counts"]["version"] - 1
-    assert told["counts"]["selected"] == 1
+    answers = explorer.request(type="select", action="add", keys=keys)
+    assert answers["selected"]["version"] == answers["counts"]["version"] - 1
+    assert answers["counts"]["selected"] == 1
 
 
-def test_whoever_brushes_is_told_the_counts_first(explorer: Heard, newest: pl.DataFrame) -> None:
-    explorer.says(type="set_filter", filter={"status": ["expired"]}, screen="one", request=3)
-    assert [one["type"] for one in explorer.told] == ["page", "counts", "customers"]
+def test_a_brush_gets_its_counts_first(explorer: FakeBrowser, newest: pl.DataFrame) -> None:
+    explorer.request(type="set_filter", filter={"status": ["expired"]}, screen="one", request=3)
+    assert [one["type"] for one in explorer.messages] == ["page", "counts", "customers"]
     brushed = {"status": ["expired"], "invited_from": "2026-02-01"}
-    told = explorer.says(type="set_filter", filter=brushed, screen="one", request=4)
-    assert [one["type"] for one in explorer.told] == ["counts", "page", "customers"]
-    assert told["counts"]["filter"] == told["page"]["state"]["filter"] == brushed
-    assert told["counts"]["acked"] == {"one": 4}
+    answers = explorer.request(type="set_filter", filter=brushed, screen="one", request=4)
+    assert [one["type"] for one in explorer.messages] == ["counts", "page", "customers"]
+    assert answers["counts"]["filter"] == answers["page"]["state"]["filter"] == brushed
+    assert answers["counts"]["acked"] == {"one": 4}
     kept = where(newest, Filter.from_dict(brushed))
-    assert (told["counts"]["matched"], told["counts"]["version"]) == (kept.height, told["page"]["version"])
-    told = explorer.says(type="set_filter", filter={"status": ["expired"]}, screen="two", request=1)
-    assert told["page"]["state"]["acked"] == {"one": 4, "two": 1}
-    told = explorer.says(type="sort", by="account_name", descending=False)
-    assert [one["type"] for one in explorer.told] == ["page", "counts", "customers"], "another order is no brush"
-    assert "days" not in told["counts"], "and leaves the days as they are"
-    told = explorer.says(type="set_filter", filter={**brushed, "text": "gmbh"})
-    assert [one["type"] for one in explorer.told] == ["page", "counts", "customers"]
-    assert "days" in told["counts"]
-    explorer.says(type="set_filter", filter={"text": "gmbh"})
-    told = explorer.says(type="set_filter", filter={"text": "gmbh", "invited_to": "2026-02-01"})
-    assert [one["type"] for one in explorer.told] == ["page", "counts", "customers"], "a text's page comes first"
-    assert "days" not in told["counts"]
+    assert (answers["counts"]["matched"], answers["counts"]["version"]) == (kept.height, answers["page"]["version"])
+    answers = explorer.request(type="set_filter", filter={"status": ["expired"]}, screen="two", request=1)
+    assert answers["page"]["state"]["acked"] == {"one": 4, "two": 1}
+    answers = explorer.request(type="sort", by="account_name", descending=False)
+    assert [one["type"] for one in explorer.messages] == ["page", "counts", "customers"], "another order is no brush"
+    assert "days" not in answers["counts"], "and leaves the days as they are"
+    answers = explorer.request(type="set_filter", filter={**brushed, "text": "gmbh"})
+    assert [one["type"] for one in explorer.messages] == ["page", "counts", "customers"]
+    assert "days" in answers["counts"]
+    explorer.request(type="set_filter", filter={"text": "gmbh"})
+    answers = explorer.request(type="set_filter", filter={"text": "gmbh", "invited_to": "2026-02-01"})
+    assert [one["type"] for one in explorer.messages] == ["page", "counts", "customers"], "a text's page comes first"
+    assert "days" not in answers["counts"]
 
 
-def test_a_view_that_says_hello_while_counts_are_told_is_told_the_days(explorer: Heard) -> None:
-    explorer.says(type="set_filter", filter={"status": ["expired"]})
+def test_a_view_that_connects_during_a_count_gets_the_days(explorer: FakeBrowser) -> None:
+    explorer.request(type="set_filter", filter={"status": ["expired"]})
     greeted: list[str] = []
 
     def send(content: dict[str, Any], buffers: Any = None) -> None:
-        explorer.hear(content, buffers)
+        explorer.receive(content, buffers)
         if content["type"] == "counts" and not greeted:
             greeted.append("hello")
             explorer.ask({"type": "connect"})
 
     explorer.widget.send = send
-    explorer.says(type="set_filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
-    assert ["days" in one for one in explorer.told if one["type"] == "counts"] == [False, True]
+    explorer.request(type="set_filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
+    assert ["days" in one for one in explorer.messages if one["type"] == "counts"] == [False, True]
 
 
-def test_days_that_a_screen_may_have_dropped_or_not_are_told_again(explorer: Heard) -> None:
+def test_days_that_a_screen_may_have_dropped_are_sent_again(explorer: FakeBrowser) -> None:
     changed: list[str] = []
 
     def send(content: dict[str, Any], buffers: Any = None) -> None:
-        explorer.hear(content, buffers)
+        explorer.receive(content, buffers)
         if content["type"] == "counts" and not changed:
             changed.append("back")
-            explorer.widget.filter = Filter()  # while the counts of another filter are told
+            explorer.widget.filter = Filter()  # while the counts of another filter are answers
 
-    explorer.says(type="set_filter", filter={})
+    explorer.request(type="set_filter", filter={})
     explorer.widget.send = send
-    explorer.says(type="set_filter", filter={"status": ["expired"]})
-    assert ["days" in one for one in explorer.told if one["type"] == "counts"] == [True, True]
+    explorer.request(type="set_filter", filter={"status": ["expired"]})
+    assert ["days" in one for one in explorer.messages if one["type"] == "counts"] == [True, True]
 
 
-def test_whoever_is_about_to_brush_is_told_the_sums_of_all_days(explorer: Heard, newest: pl.DataFrame) -> None:
-    explorer.says(type="set_filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
-    told = explorer.says(type="get_crossfilter")
-    assert told.keys() == {"crossfilter"}
-    assert told["crossfilter"]["filter"] == {"status": ["expired"]}
-    assert told["crossfilter"]["matched"] == where(newest, Filter(status="expired")).height
-    (sums,), facets = told["crossfilter"]["buffers"], told["crossfilter"]["facets"]
-    assert len(sums) == 4 * (1 + sum(len(one["values"]) for one in facets)) * len(told["crossfilter"]["days"])
+def test_the_sums_of_all_days_are_sent_before_a_brush(explorer: FakeBrowser, newest: pl.DataFrame) -> None:
+    explorer.request(type="set_filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
+    answers = explorer.request(type="get_crossfilter")
+    assert answers.keys() == {"crossfilter"}
+    assert answers["crossfilter"]["filter"] == {"status": ["expired"]}
+    assert answers["crossfilter"]["matched"] == where(newest, Filter(status="expired")).height
+    (sums,), facets = answers["crossfilter"]["buffers"], answers["crossfilter"]["facets"]
+    assert len(sums) == 4 * (1 + sum(len(one["values"]) for one in facets)) * len(answers["crossfilter"]["days"])
     explorer.widget._store.total = None
-    assert explorer.says(type="get_crossfilter") == {}, "nothing is counted yet"
+    assert explorer.request(type="get_crossfilter") == {}, "nothing is counted yet"
 
 
-def test_sums_of_rows_whose_place_others_took_are_not_told(explorer: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sums_of_replaced_rows_are_not_sent(explorer: FakeBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
     added = crossfilter.payload
 
-    def told(*given: Any) -> Any:
-        explorer.widget._found = QueryCache(explorer.widget._store)  # as where a plan is made anew meanwhile
+    def answers(*given: Any) -> Any:
+        explorer.widget._cache = QueryCache(explorer.widget._store)  # as where a plan is made anew meanwhile
         return added(*given)
 
-    monkeypatch.setattr(crossfilter, "payload", told)
-    assert explorer.says(type="get_crossfilter") == {}
+    monkeypatch.setattr(crossfilter, "payload", answers)
+    assert explorer.request(type="get_crossfilter") == {}
 
 
-def test_days_are_those_of_the_filter_though_it_was_brushed_before_they_were_told(
-    explorer: Heard, newest: pl.DataFrame
-) -> None:
+def test_days_belong_to_the_filter_even_if_it_was_brushed_before(explorer: FakeBrowser, newest: pl.DataFrame) -> None:
     status = {"status": ["expired"]}
-    explorer.told.clear()
+    explorer.messages.clear()
     for filter_ in (status, {**status, "invited_from": "2026-02-01"}):
         explorer.ask({"type": "set_filter", "filter": filter_})
     assert explorer.widget.wait(60)
-    *_, days = [one["days"] for one in explorer.told if one["type"] == "counts" and "days" in one]
+    *_, days = [one["days"] for one in explorer.messages if one["type"] == "counts" and "days" in one]
     assert sum(n for _, n, *_ in days) == _dated(newest, Filter.from_dict(status))
-    told = explorer.says(type="set_filter", filter={**status, "invited_from": "2026-02-02"})
-    assert "days" not in told["counts"]
+    answers = explorer.request(type="set_filter", filter={**status, "invited_from": "2026-02-02"})
+    assert "days" not in answers["counts"]
     explorer.ask({"type": "connect"})  # another view, which knows none yet
-    assert "days" in explorer.says(type="set_filter", filter={**status, "invited_from": "2026-02-03"})["counts"]
+    assert "days" in explorer.request(type="set_filter", filter={**status, "invited_from": "2026-02-03"})["counts"]
 
 
-def test_what_is_set_shows_and_what_is_clicked_can_be_read(explorer: Heard) -> None:
+def test_properties_change_the_screen_and_clicks_change_properties(explorer: FakeBrowser) -> None:
     widget = explorer.widget
     widget.value = {"status": ["expired"], "invited_from": "2026-02-01"}
     assert widget.filter == Filter(status="expired", invited_from=dt.date(2026, 2, 1))
     assert widget.wait(60)
-    assert [one["state"]["filter"] for one in explorer.told if one["type"] == "page"] == [widget.value]
+    assert [one["state"]["filter"] for one in explorer.messages if one["type"] == "page"] == [widget.value]
     seen: list[Any] = []
     widget.observe(lambda change: seen.append(change["new"]), "value")
-    explorer.says(type="set_filter", filter={"method": ["link"]})
+    explorer.request(type="set_filter", filter={"method": ["link"]})
     assert seen == [{"method": ["link"]}]
     assert widget.data().height == widget.count
 
@@ -509,14 +513,14 @@ AGAIN: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("change", "how"), AGAIN)
-def test_the_code_of_an_explorer_shows_the_same_again(
+def test_the_code_of_an_explorer_recreates_it(
     newest: pl.DataFrame, change: dict[str, Any], how: dict[str, Any]
 ) -> None:
     scope: dict[str, Any] = {"weekly": newest.head(20), "known": how.get("catalogue")}
     shown = scope["shown"] = ik.Explorer(scope["weekly"], **how)
     assert shown.wait(60)
-    heard = Heard(shown)
-    before = heard.says(**change)["page"] if change else {}
+    browser = FakeBrowser(shown)
+    before = browser.request(**change)["page"] if change else {}
     exec("code = shown.to_code()", scope)
     scope["shown"] = None
     exec(scope["code"], scope)
@@ -526,7 +530,7 @@ def test_the_code_of_an_explorer_shows_the_same_again(
     assert states[0] == states[1], scope["code"]
     assert again.df.equals(shown.df)
     assert (again._language, again._options) == (shown._language, shown._options)
-    assert not before or before["keys"] == Heard(again).says(type="connect")["page"]["keys"]
+    assert not before or before["keys"] == FakeBrowser(again).request(type="connect")["page"]["keys"]
 
 
 def test_records_without_a_name_have_no_code(newest: pl.DataFrame) -> None:
@@ -535,23 +539,23 @@ def test_records_without_a_name_have_no_code(newest: pl.DataFrame) -> None:
         unnamed.to_code()
 
 
-def test_a_message_that_means_nothing_is_told_and_changes_nothing(explorer: Heard) -> None:
+def test_an_invalid_message_is_an_error_and_changes_nothing(explorer: FakeBrowser) -> None:
     messages: list[dict[str, Any]] = [
         {"type": "set_filter", "filter": {"nothing": 1}}, {"type": "dance"}, {"type": "get_page"},
         {"type": "get_details", "key": "1"}, {},
     ]  # fmt: skip
     for message in (*messages, {"type": "set_filter", "filter": {"status": ["a secret name"]}}):
-        assert set(explorer.says(**message)) == {"error"}, message
+        assert set(explorer.request(**message)) == {"error"}, message
         assert explorer.widget.filter == Filter()
-        assert explorer.says(type="get_page", first=0, count=10)["page"]["keys"] == list(range(10))
+        assert explorer.request(type="get_page", first=0, count=10)["page"]["keys"] == list(range(10))
 
 
 @pytest.mark.parametrize("widget", [ik.Explorer, ik.ResendPicker])
-def test_no_rows_are_shown_as_none(newest: pl.DataFrame, widget: Any) -> None:
-    heard = Heard(widget(newest.clear(), as_of=DAY))
-    assert heard.widget.wait(60)
-    told = heard.says(type="connect")
-    assert (told["counts"]["matched"], told["page"]["keys"], told["counts"].get("days", [])) == (0, [], [])
+def test_an_empty_frame_is_shown_as_empty(newest: pl.DataFrame, widget: Any) -> None:
+    browser = FakeBrowser(widget(newest.clear(), as_of=DAY))
+    assert browser.widget.wait(60)
+    answers = browser.request(type="connect")
+    assert (answers["counts"]["matched"], answers["page"]["keys"], answers["counts"].get("days", [])) == (0, [], [])
 
 
 def test_records_without_a_cause_are_annotated_first() -> None:
@@ -561,7 +565,7 @@ def test_records_without_a_cause_are_annotated_first() -> None:
     assert widget.count == ik.load(str(DATA)).summary.records
 
 
-def test_every_engine_and_a_relation_of_a_temporary_table_are_taken(newest: pl.DataFrame) -> None:
+def test_every_engine_and_a_relation_of_a_temporary_table_are_accepted(newest: pl.DataFrame) -> None:
     con = duckdb.connect()
     con.register("given", newest.head(50))
     con.execute("create temp table held as from given").fetchall()
@@ -569,134 +573,136 @@ def test_every_engine_and_a_relation_of_a_temporary_table_are_taken(newest: pl.D
         assert ik.Explorer(frame).count == 50
 
 
-def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: Heard, tmp_path: Path) -> None:
-    explorer.says(type="set_filter", filter={"text": "gmbh", "status": ["expired"]})
-    explorer.says(type="sort", by="account_name", descending=True)
-    explorer.says(type="set_columns", columns=["account_name", "email"])
-    keys = explorer.says(type="get_page", first=0, count=20)["page"]["keys"]
-    assert explorer.says(type="save_view", name="mine")["state"]["views"] == ["mine"]
+def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: FakeBrowser, tmp_path: Path) -> None:
+    explorer.request(type="set_filter", filter={"text": "gmbh", "status": ["expired"]})
+    explorer.request(type="sort", by="account_name", descending=True)
+    explorer.request(type="set_columns", columns=["account_name", "email"])
+    keys = explorer.request(type="get_page", first=0, count=20)["page"]["keys"]
+    assert explorer.request(type="save_view", name="mine")["state"]["views"] == ["mine"]
     assert (tmp_path / "views.json").stat().st_mode & 0o777 == 0o600
-    explorer.says(type="set_filter", filter={})
-    told = explorer.says(type="open_view", name="mine")
-    assert told["page"]["keys"][:20] == keys
-    assert told["state"]["column_order"] == ["account_name", "email"]
-    assert "no saved view" in explorer.says(type="open_view", name="other")["error"]["problem"]
+    explorer.request(type="set_filter", filter={})
+    answers = explorer.request(type="open_view", name="mine")
+    assert answers["page"]["keys"][:20] == keys
+    assert answers["state"]["column_order"] == ["account_name", "email"]
+    assert "no saved view" in explorer.request(type="open_view", name="other")["error"]["problem"]
     assert Grid(ROWS, views=tmp_path / "views.json")._state()["views"] == [], "they are another screen's"
     (tmp_path / "views.json").write_text("[]")
-    assert "holds no saved views" in explorer.says(type="save_view", name="x")["error"]["problem"]
+    assert "holds no saved views" in explorer.request(type="save_view", name="x")["error"]["problem"]
 
 
 def test_a_view_of_the_picker_keeps_its_layout(newest: pl.DataFrame, tmp_path: Path) -> None:
-    heard = Heard(ik.ResendPicker(newest.head(60), as_of=DAY, views=tmp_path / "views.json"))
-    assert heard.widget.wait(60)
-    heard.says(type="set_layout", two_lines=False, grouped=False)
-    heard.says(type="set_filter", filter={"decision": ["associated"]})
-    heard.says(type="save_view", name="plain")
-    heard.says(type="set_layout", two_lines=True, grouped=True)
-    state = heard.says(type="open_view", name="plain")["page"]["state"]
+    browser = FakeBrowser(ik.ResendPicker(newest.head(60), as_of=DAY, views=tmp_path / "views.json"))
+    assert browser.widget.wait(60)
+    browser.request(type="set_layout", two_lines=False, grouped=False)
+    browser.request(type="set_filter", filter={"decision": ["associated"]})
+    browser.request(type="save_view", name="plain")
+    browser.request(type="set_layout", two_lines=True, grouped=True)
+    state = browser.request(type="open_view", name="plain")["page"]["state"]
     assert (state["two_lines"], state["grouped"], state["filter"]) == (False, False, {"decision": ["associated"]})
-    heard.widget.stop()
+    browser.widget.stop()
 
 
 # ---- invitations and customers, not rows of files
 
 
-def test_every_row_is_shown_where_it_is_asked_for_and_remembered(
+def test_the_switch_for_every_row_works_and_is_saved(
     history: pl.DataFrame, newest: pl.DataFrame, tmp_path: Path
 ) -> None:
-    heard = Heard(ik.Explorer(history, every_row=True, views=tmp_path / "views.json"))
-    assert heard.says(type="connect")["counts"]["total"] == heard.widget.count == history.height
-    assert heard.widget.df.equals(history)
-    assert heard.widget.data().height == history.height
-    heard.says(type="save_view", name="all")
-    told = heard.says(type="set_every_row", every_row=False)
-    assert told["page"]["state"]["every_row"] is heard.widget.every_row is False
-    assert heard.widget.df.equals(newest)
-    assert heard.widget.data().height == newest.height
-    assert heard.says(type="open_view", name="all")["page"]["state"]["every_row"] is True
+    browser = FakeBrowser(ik.Explorer(history, every_row=True, views=tmp_path / "views.json"))
+    assert browser.request(type="connect")["counts"]["total"] == browser.widget.count == history.height
+    assert browser.widget.df.equals(history)
+    assert browser.widget.data().height == history.height
+    browser.request(type="save_view", name="all")
+    answers = browser.request(type="set_every_row", every_row=False)
+    assert answers["page"]["state"]["every_row"] is browser.widget.every_row is False
+    assert browser.widget.df.equals(newest)
+    assert browser.widget.data().height == newest.height
+    assert browser.request(type="open_view", name="all")["page"]["state"]["every_row"] is True
 
 
-def test_a_selection_holds_what_was_shown_when_it_was_made(explorer: Heard) -> None:
-    explorer.says(type="set_filter", filter={"status": ["association_failed"]})
-    assert explorer.says(type="select", action="add_all")["selected"]["selected"] == 263
-    assert explorer.says(type="set_every_row", every_row=True)["counts"]["selected"] == 263
-    assert explorer.says(type="select", action="add_all")["selected"]["selected"] == 884
+def test_a_selection_keeps_the_rows_that_were_shown_when_it_was_made(explorer: FakeBrowser) -> None:
+    explorer.request(type="set_filter", filter={"status": ["association_failed"]})
+    assert explorer.request(type="select", action="add_all")["selected"]["selected"] == 263
+    assert explorer.request(type="set_every_row", every_row=True)["counts"]["selected"] == 263
+    assert explorer.request(type="select", action="add_all")["selected"]["selected"] == 884
     assert explorer.widget.selected.height == 884
-    counts = explorer.says(type="set_every_row", every_row=False)["counts"]
+    counts = explorer.request(type="set_every_row", every_row=False)["counts"]
     assert (counts["selected"], counts["hidden"]) == (884, 884 - 263)
     explorer.widget.selection = explorer.widget.selection.remove_all(explorer.widget.filter)
-    assert explorer.says(type="connect")["counts"]["selected"] == 884 - 263
+    assert explorer.request(type="connect")["counts"]["selected"] == 884 - 263
 
 
-def test_the_history_of_a_customer_is_grouped_by_invitation(explorer: Heard, newest: pl.DataFrame) -> None:
+def test_the_history_of_a_customer_is_grouped_by_invitation(explorer: FakeBrowser, newest: pl.DataFrame) -> None:
     place = newest["attempt_no"].to_list().index(4)
     sent = newest.filter(customer_id=newest["customer_id"][place]).sort("attempt_no", descending=True)
-    told = explorer.says(type="get_details", key=place)["details"]["details"]["invitations"]
-    assert [one["attempt"] for one in told] == sent["attempt_no"].to_list() == [4, 3, 2, 1]
-    assert [one["sent_at"] for one in told] == [f"{at:%Y-%m-%d %H:%M}" for at in sent["invitation_sent_at"]]
-    days = [(one["states"][-1][0], one["states"][0][1]) for one in told]
+    answers = explorer.request(type="get_details", key=place)["details"]["details"]["invitations"]
+    assert [one["attempt"] for one in answers] == sent["attempt_no"].to_list() == [4, 3, 2, 1]
+    assert [one["sent_at"] for one in answers] == [f"{at:%Y-%m-%d %H:%M}" for at in sent["invitation_sent_at"]]
+    days = [(one["states"][-1][0], one["states"][0][1]) for one in answers]
     seen = [(f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}") for a, b in sent.select("first_seen_at", "last_seen_at").iter_rows()]
     assert days == seen
 
 
-def _screen(rows: list[dict[str, str | None]]) -> Heard:
-    heard = Heard(ik.Explorer(ik.load(pl.DataFrame(rows)).records, as_of=DAY))
-    assert heard.widget.wait(60)
-    return heard
+def _screen(rows: list[dict[str, str | None]]) -> FakeBrowser:
+    browser = FakeBrowser(ik.Explorer(ik.load(pl.DataFrame(rows)).records, as_of=DAY))
+    assert browser.widget.wait(60)
+    return browser
 
 
-def test_what_the_files_said_stays_beside_what_holds_now() -> None:
+def test_details_show_the_stated_and_the_effective_status() -> None:
     said = ("2026-03-09", "Invited"), ("2026-03-16", "Invited"), ("2026-03-23", "Expired")
     sent = {"Account": "acme", "Invitation Method": "Email", "Invitation Time": "2026-03-05 10:07"}
     rows: list[dict[str, str | None]] = [{**sent, "Status": status, "Snapshot Time": day} for day, status in said[:2]]
-    (one,) = _screen(rows).says(type="get_details", key=0)["details"]["details"]["invitations"]
+    (one,) = _screen(rows).request(type="get_details", key=0)["details"]["details"]["invitations"]
     assert one["state"] == "Expired", "by its date"
     assert one["states"] == [["2026-03-09", "2026-03-16", "Invited", None]]
     rows.append({**sent, "Status": said[2][1], "Snapshot Time": said[2][0]})
-    (one,) = _screen(rows).says(type="get_details", key=0)["details"]["details"]["invitations"]
+    (one,) = _screen(rows).request(type="get_details", key=0)["details"]["details"]["invitations"]
     assert [state[:3] for state in one["states"]] == [
         ["2026-03-23", "2026-03-23", "Expired"],
         ["2026-03-09", "2026-03-16", "Invited"],
     ]
 
 
-def test_masked_rows_and_who_is_not_invited_yet_are_counted_in_words() -> None:
+def test_masked_and_not_yet_invited_customers_are_counted_in_words() -> None:
     masked = {"Account": "T***m", "Status": "Expired", "Invitation Time": "2026-03-02 10:07"}
     waiting = {"Account": "acme", "Status": "Pre-registered", "Invitation Time": None}
     rows = [{**one, "Snapshot Time": day} for day in ("2026-03-09", "2026-03-16") for one in (masked, masked, waiting)]
-    heard = _screen(rows)
-    told = heard.says(type="connect")
-    assert told["state"]["facts"] == {"rows": 6, "not_sent": 1, "masked": 2, "masked_before": 2}
-    assert (told["counts"]["total"], told["customers"]["customers"]) == (3, 3)
+    browser = _screen(rows)
+    answers = browser.request(type="connect")
+    assert answers["state"]["facts"] == {"rows": 6, "not_sent": 1, "masked": 2, "masked_before": 2}
+    assert (answers["counts"]["total"], answers["customers"]["customers"]) == (3, 3)
     by_status = {
-        code: key for key, code in zip(told["page"]["keys"], told["page"]["codes"]["effective_status"], strict=True)
+        code: key
+        for key, code in zip(answers["page"]["keys"], answers["page"]["codes"]["effective_status"], strict=True)
     }
-    (own,) = heard.says(type="get_details", key=by_status["expired"])["details"]["details"]["invitations"]
+    (own,) = browser.request(type="get_details", key=by_status["expired"])["details"]["details"]["invitations"]
     assert own["states"][0][:2] == ["2026-03-16", "2026-03-16"], "nobody knows which of the earlier rows is the same"
-    (waits,) = heard.says(type="get_details", key=by_status["pre_registered"])["details"]["details"]["invitations"]
+    (waits,) = browser.request(type="get_details", key=by_status["pre_registered"])["details"]["details"]["invitations"]
     assert (waits["attempt"], waits["sent_at"]) == (0, None)
-    told = heard.says(type="set_every_row", every_row=True)
-    assert (told["counts"]["total"], told["customers"]["customers"]) == (6, 3)
+    answers = browser.request(type="set_every_row", every_row=True)
+    assert (answers["counts"]["total"], answers["customers"]["customers"]) == (6, 3)
 
 
-def test_more_rows_than_fit_are_worked_on_in_duckdb_and_give_the_same(
-    history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_tables_use_duckdb_with_the_same_results(history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     records = history.select(ik.load(str(DATA)).records.columns)
     asked: list[list[Any]] = []
     for most in (10**6, 0):
         monkeypatch.setattr("invitekit.widgets.prepare.IN_MEMORY", most)
-        explorer, picker = Heard(ik.Explorer(records, as_of=DAY)), Heard(ik.ResendPicker(records, as_of=DAY))
+        explorer, picker = (
+            FakeBrowser(ik.Explorer(records, as_of=DAY)),
+            FakeBrowser(ik.ResendPicker(records, as_of=DAY)),
+        )
         assert picker.widget.wait(60)
-        told = picker.says(type="connect")
+        answers = picker.request(type="connect")
         asked.append(
-            [explorer.widget.df.sort("record_id", "source_file"), told["state"]["tabs"], told["page"]["cells"]]
+            [explorer.widget.df.sort("record_id", "source_file"), answers["state"]["tabs"], answers["page"]["cells"]]
         )
     assert asked[0][0].equals(asked[1][0])
     assert asked[0][1:] == asked[1][1:]
 
 
-def test_rows_are_shown_while_their_plan_is_being_made(newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_shown_while_their_plan_is_computed(newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at, planner = threading.Event(), planning.planner
 
     def delayed(*args: Any, **how: Any) -> Any:
@@ -704,42 +710,42 @@ def test_rows_are_shown_while_their_plan_is_being_made(newest: pl.DataFrame, mon
         return lambda rows, con: derive(rows, con) if looked_at.wait(60) else None
 
     monkeypatch.setattr(planning, "planner", delayed)
-    heard = Heard(ik.ResendPicker(newest.head(50), as_of=DAY))
-    heard.ask({"type": "connect"})
+    browser = FakeBrowser(ik.ResendPicker(newest.head(50), as_of=DAY))
+    browser.ask({"type": "connect"})
     end = time.monotonic() + 60
-    while not (shown := [one for one in heard.told if one["type"] == "preview"]) and time.monotonic() < end:
+    while not (shown := [one for one in browser.messages if one["type"] == "preview"]) and time.monotonic() < end:
         time.sleep(0.02)
     with pytest.raises(ArgumentError, match="plan is being made"):
-        heard.widget.show_only([], "appeared")
+        browser.widget.show_only([], "appeared")
     looked_at.set()
     assert shown[0]["cells"]["account_name"] == newest["account_name"].head(50).to_list()
     assert set(shown[0]["keys"]) == {None}, "nothing can be selected yet"
-    assert heard.widget.wait(60)
-    assert heard.widget.count == len(heard.says(type="connect")["page"]["keys"]) > 0
-    heard.widget.stop()
+    assert browser.widget.wait(60)
+    assert browser.widget.count == len(browser.request(type="connect")["page"]["keys"]) > 0
+    browser.widget.stop()
 
 
-def test_rows_are_previewed_by_the_columns_that_they_came_with(newest: pl.DataFrame) -> None:
+def test_rows_are_previewed_by_their_source_columns(newest: pl.DataFrame) -> None:
     store = Store(newest.select("account_name", "status"), lambda some, _: some.project("status, account_name"))
     with store.cursor() as con:
         store.kinds = {"status": "VARCHAR", "account_name": "VARCHAR", "decision": "VARCHAR"}  # as while it is stored
-        told = payloads.preview(store, con, ["account_name", "decision"], count=3)
-    assert told["cells"] == {"account_name": newest["account_name"].head(3).to_list()}
+        answers = payloads.preview(store, con, ["account_name", "decision"], count=3)
+    assert answers["cells"] == {"account_name": newest["account_name"].head(3).to_list()}
 
 
-def test_the_steps_of_a_plan_are_told_while_it_is_made(newest: pl.DataFrame) -> None:
-    heard = Heard(ik.ResendPicker(newest, as_of=DAY))
-    assert heard.widget.wait(60)
-    heard.told.clear()
-    heard.widget.rules = ik.ResendRules(cool_down_days=3)
-    assert heard.widget.wait(60)
-    steps = [(one["step"], one["number"], one["steps"]) for one in heard.told if one["type"] == "progress"]
+def test_the_steps_of_a_plan_are_reported_while_it_is_computed(newest: pl.DataFrame) -> None:
+    browser = FakeBrowser(ik.ResendPicker(newest, as_of=DAY))
+    assert browser.widget.wait(60)
+    browser.messages.clear()
+    browser.widget.rules = ik.ResendRules(cool_down_days=3)
+    assert browser.widget.wait(60)
+    steps = [(one["step"], one["number"], one["steps"]) for one in browser.messages if one["type"] == "progress"]
     assert steps == [("annotate", 1, 4), ("resolve", 2, 4), ("plan", 3, 4), ("store", 4, 4)]
     for language in ("en", "zh"):
         assert {f"step_{name}" for name, *_ in steps} <= set(payloads.words(language))
 
 
-def test_a_store_that_is_gone_leaves_no_database_and_no_folder(newest: pl.DataFrame) -> None:
+def test_a_deleted_store_leaves_no_database_and_no_folder(newest: pl.DataFrame) -> None:
     con = duckdb.connect()
     con.register("given", newest)
     con.execute("create table held as from given").fetchall()
@@ -766,12 +772,12 @@ def test_a_relation_whose_connection_cannot_be_found_is_copied(
     assert store.total == len(newest)
 
 
-def test_a_column_that_is_named_as_one_of_the_screens_own_is_refused(newest: pl.DataFrame) -> None:
+def test_a_column_with_a_name_of_the_screen_is_refused(newest: pl.DataFrame) -> None:
     with pytest.raises(ArgumentError, match="ik_key"):
         ik.Explorer(newest.with_columns(ik_key=1))
 
 
-# ---- nothing personal where it is not asked for
+# ---- personal data
 
 
 @pytest.mark.parametrize(
@@ -788,19 +794,19 @@ def test_a_column_that_is_named_as_one_of_the_screens_own_is_refused(newest: pl.
         ("attempts", 3, "3"), ("chance", 0.256, "26%"), ("email", None, None),
     ],
 )  # fmt: skip
-def test_numbers_and_addresses_are_hidden_wherever_they_stand(name: str, value: Any, expected: str | None) -> None:
+def test_numbers_and_addresses_are_hidden_in_every_column(name: str, value: Any, expected: str | None) -> None:
     assert display.shown(name, value) == expected
     if isinstance(value, str):
         assert display.shown(name, value, unmasked=True) in (value, expected)
 
 
-def test_pages_hold_numbers_and_addresses_only_while_the_eye_is_open(newest: pl.DataFrame) -> None:
+def test_pages_contain_numbers_and_addresses_only_after_the_eye_is_clicked(newest: pl.DataFrame) -> None:
     emails = set(newest["email"].drop_nulls())
-    heard = Heard(ik.Explorer(newest, columns=["email", "mobile"]))
-    assert not emails & set(heard.says(type="connect")["page"]["cells"]["email"])
-    assert not emails & {f["text"] for f in heard.says(type="get_details", key=0)["details"]["details"]["fields"]}
-    assert emails & set(heard.says(type="set_masking", unmasked=True)["page"]["cells"]["email"])
-    assert not emails & set(heard.says(type="set_masking", unmasked=False)["page"]["cells"]["email"])
+    browser = FakeBrowser(ik.Explorer(newest, columns=["email", "mobile"]))
+    assert not emails & set(browser.request(type="connect")["page"]["cells"]["email"])
+    assert not emails & {f["text"] for f in browser.request(type="get_details", key=0)["details"]["details"]["fields"]}
+    assert emails & set(browser.request(type="set_masking", unmasked=True)["page"]["cells"]["email"])
+    assert not emails & set(browser.request(type="set_masking", unmasked=False)["page"]["cells"]["email"])
 
 
 def _saved(records: pl.DataFrame) -> str:
@@ -809,7 +815,7 @@ def _saved(records: pl.DataFrame) -> str:
     return explorer.saved_html()
 
 
-def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.DataFrame) -> None:
+def test_a_saved_notebook_contains_no_record_and_no_filter(newest: pl.DataFrame) -> None:
     email, manager = newest["email"].drop_nulls()[0], newest["account_manager"].drop_nulls()[0]
     widget = ik.Explorer(newest, value={"text": email, "manager": [manager]})
     widget.wait()
@@ -857,7 +863,7 @@ def test_a_saved_notebook_hides_a_name_where_a_code_should_be(newest: pl.DataFra
     assert plain.count("<td>•••</td>") == 3 * 2, "the names"
 
 
-def test_no_script_asks_the_network_or_makes_markup_of_a_text() -> None:
+def test_no_script_uses_the_network_or_turns_text_into_markup() -> None:
     read = [path.read_text("utf-8") for path in (Path(base.__file__).parent / "static").iterdir()]
     assert len(read) == 9
     for text in read:
@@ -869,7 +875,7 @@ def test_no_script_asks_the_network_or_makes_markup_of_a_text() -> None:
 
 
 def behind(figure: charts.Figure, screen: Any) -> list[tuple[str, int]]:
-    """Click each bar and point of a figure; gives its text on hovering, and how many records the screen then shows."""
+    """Click each bar and point of a figure; yield its tooltip and how many records the screen then shows."""
     clickable = ClickableFigure(figure, screen)
     named = re.findall(r'data-choice="(\d+)"[^>]*><title>([^<]*)</title>', clickable.figure)
     found = []
@@ -877,7 +883,7 @@ def behind(figure: charts.Figure, screen: Any) -> list[tuple[str, int]]:
         clickable._handle_custom_msg({"type": "open", "choice": int(number)}, [])
         assert screen.wait(60)
         with screen._store.cursor() as con:
-            found.append((hover, matched(con, screen._found, screen.filter)))
+            found.append((hover, matched(con, screen._cache, screen.filter)))
     clickable._handle_custom_msg({"type": "open", "choice": None}, [])
     return found
 
@@ -892,7 +898,7 @@ def test_a_click_on_a_bar_or_a_point_shows_as_many_records_as_it_counts(history:
     for figure in figures:
         bars = behind(figure, explorer)
         assert len(bars) > 5, figure
-        # The number stands at the start of a line, as in "51 of 226 = 23 %" or "226".
+        # The number is at the start of a line, as in "51 of 226 = 23 %" or "226".
         counted = [int(re.findall(r"(?m)^([\d,]+)(?: of|$| ·)", hover)[0].replace(",", "")) for hover, _ in bars]
         assert [n for _, n in bars] == counted, figure
         assert explorer.filter == figure.look.choice, "a second click shows all again"
@@ -900,7 +906,7 @@ def test_a_click_on_a_bar_or_a_point_shows_as_many_records_as_it_counts(history:
         assert n >= int(re.findall(r"(?m)^\d+ of (\d+)", hover)[0]), "those whose follow-up is not over are there too"
 
 
-def test_a_figure_of_what_is_to_do_shows_the_customers_of_a_list(picker: Heard) -> None:
+def test_the_to_do_figure_shows_the_customers_of_a_list(picker: FakeBrowser) -> None:
     with picker.widget._store.cursor() as con:
         sizes = picker.widget._summary(con).by_list
     figure = charts.to_do(sizes)
@@ -909,24 +915,24 @@ def test_a_figure_of_what_is_to_do_shows_the_customers_of_a_list(picker: Heard) 
     assert [type(child).__name__ for child in shown.children] == ["ClickableFigure", "ResendPicker"]
 
 
-def test_every_word_is_there_in_both_languages_with_the_same_slots() -> None:
+def test_every_text_is_in_both_languages_with_the_same_placeholders() -> None:
     english, chinese = payloads.words("en"), payloads.words("zh")
     assert english.keys() == chinese.keys()
     for name, text in english.items():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", chinese[name])), name
 
 
-def test_what_is_filtered_is_said_in_chinese_on_a_chinese_screen(newest: pl.DataFrame) -> None:
+def test_a_chinese_screen_states_its_filter_in_chinese(newest: pl.DataFrame) -> None:
     widget = ik.Explorer(newest, language="zh")
     assert widget.wait(60)
     chosen_ = {"text": "云", "status": ["expired", "associated"], "manager": [None], "invited_to": "2026-02-01"}
-    chips = Heard(widget).says(type="set_filter", filter=chosen_)["page"]["state"]["chips"]
+    chips = FakeBrowser(widget).request(type="set_filter", filter=chosen_)["page"]["state"]["chips"]
     assert [one["name"] for one in chips] == ["text", "status", "manager", "invited_to"]
     assert not [one["words"] for one in chips if re.search("[A-Za-z]", one["words"])]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_chips_hide_a_number_until_the_eye_is_clicked_and_say_days(language: Language) -> None:
+def test_chips_hide_a_number_until_the_eye_is_clicked_and_show_days(language: Language) -> None:
     choice = Filter(tag="手机13800138000", invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 25))
     closed, opened = (
         [one["words"] for one in payloads.chips(choice, language, unmasked=bare)] for bare in (False, True)
@@ -940,11 +946,11 @@ def test_chips_hide_a_number_until_the_eye_is_clicked_and_say_days(language: Lan
 
 
 @pytest.fixture
-def picker(memory: Path, tmp_path: Path) -> Heard:
+def picker(memory: Path, tmp_path: Path) -> FakeBrowser:
     workspace = ik.Workspace(memory)
     widget = ik.ResendPicker(workspace=workspace, as_of=DAY, folder=tmp_path / "batches")
     assert widget.wait(120)
-    return Heard(widget)
+    return FakeBrowser(widget)
 
 
 @pytest.mark.parametrize("use", [ik.latest, ik.plan_resends, ik.progress, ik.Explorer, ik.ExportPanel, ik.ResendPicker])
@@ -956,11 +962,11 @@ def test_records_of_a_closed_workspace_are_an_error_in_plain_words(use: Any) -> 
         use(records)
 
 
-def test_a_screen_whose_connection_was_closed_says_so(newest: pl.DataFrame) -> None:
+def test_a_screen_with_a_closed_connection_shows_an_error(newest: pl.DataFrame) -> None:
     with duckdb.connect() as con:
-        heard = Heard(ik.Explorer(con.from_arrow(newest.to_arrow())))
-        assert heard.widget.wait(60)
-    error = heard.says(type="set_filter", filter={"text": "a"})["error"]
+        browser = FakeBrowser(ik.Explorer(con.from_arrow(newest.to_arrow())))
+        assert browser.widget.wait(60)
+    error = browser.request(type="set_filter", filter={"text": "a"})["error"]
     assert "is closed" in error["problem"]
 
 
@@ -969,100 +975,102 @@ def _plan(workspace: ik.Workspace, rules: ik.ResendRules | None = None) -> pl.Da
     return planned
 
 
-def test_tabs_count_what_the_plan_decides(picker: Heard) -> None:
+def test_tabs_count_what_the_plan_decides(picker: FakeBrowser) -> None:
     plan = _plan(picker.widget.workspace)
-    told = picker.says(type="connect")
+    answers = picker.request(type="connect")
     rows = dict(plan.group_by("decision").len().iter_rows())
     customers = {code: n for code, n in rows.items() if code != "superseded"}
-    assert {code: n for code, _, n in told["state"]["tabs"] if n} == customers
-    assert told["counts"]["total"] == sum(customers.values()) == plan["customer_id"].n_unique()
+    assert {code: n for code, _, n in answers["state"]["tabs"] if n} == customers
+    assert answers["counts"]["total"] == sum(customers.values()) == plan["customer_id"].n_unique()
     again = plan.filter(pl.col("decision").str.starts_with("resend")).sort("rank")
-    assert told["counts"]["matched"] == again.height == picker.widget.count
-    (batches,) = [facet["values"] for facet in told["counts"]["facets"] if facet["name"] == "batch"]
+    assert answers["counts"]["matched"] == again.height == picker.widget.count
+    (batches,) = [facet["values"] for facet in answers["counts"]["facets"] if facet["name"] == "batch"]
     assert {value: n for value, _, n in batches} == dict(again.group_by("batch").len().iter_rows())
-    told = picker.says(type="set_every_row", every_row=True)
-    assert {code: n for code, _, n in told["page"]["state"]["tabs"] if n} == rows
-    assert told["counts"]["total"] == plan.height
+    answers = picker.request(type="set_every_row", every_row=True)
+    assert {code: n for code, _, n in answers["page"]["state"]["tabs"] if n} == rows
+    assert answers["counts"]["total"] == plan.height
 
 
 @pytest.mark.parametrize("choice", [{}, {"text": "gmbh"}, {"method": ["link"], "manager": ["mgr.garcia"]}])
-def test_rows_of_a_reason_are_together_by_rank_and_counted(picker: Heard, choice: dict[str, Any]) -> None:
+def test_rows_of_a_reason_are_together_by_rank_and_counted(picker: FakeBrowser, choice: dict[str, Any]) -> None:
     asked = Filter.from_dict({"decision": ["resend_now", "resend_as_reseller"], **choice})
-    picker.says(type="set_filter", filter=asked.to_dict(), screen="a", request=1)
-    told = picker.says(type="connect")
+    picker.request(type="set_filter", filter=asked.to_dict(), screen="a", request=1)
+    answers = picker.request(type="connect")
     by_cause = pl.col("reason_code").is_in(["failed", "as_reseller"])
     group = pl.coalesce(pl.when(by_cause).then("failure_code"), "reason_code")
     plan = _plan(picker.widget.workspace).with_columns(group=group)
     best = plan.group_by("group").agg(best=pl.col("rank").min())
     rows = where(plan, asked).join(best, on="group").sort("best", "rank")
-    assert told["page"]["cells"]["account_name"] == rows["account_name"].to_list()[:100]
+    assert answers["page"]["cells"]["account_name"] == rows["account_name"].to_list()[:100]
     sizes = rows.group_by("group", maintain_order=True).len()["len"].to_list()
-    assert [n for _, n in told["counts"]["groups"]] == sizes
-    places = [place for place, n in told["counts"]["groups"] for _ in range(n)]
-    assert told["page"]["groups"] == places[:100]
-    told = picker.says(type="sort", by="account_name", descending=True)
+    assert [n for _, n in answers["counts"]["groups"]] == sizes
+    places = [place for place, n in answers["counts"]["groups"] for _ in range(n)]
+    assert answers["page"]["groups"] == places[:100]
+    answers = picker.request(type="sort", by="account_name", descending=True)
     by_name = rows.sort("best", "account_name", descending=[False, True])
-    assert told["page"]["cells"]["account_name"] == by_name["account_name"].to_list()[:100]
-    told = picker.says(type="set_layout", two_lines=True, grouped=False)
+    assert answers["page"]["cells"]["account_name"] == by_name["account_name"].to_list()[:100]
+    answers = picker.request(type="set_layout", two_lines=True, grouped=False)
     by_name = rows.sort("account_name", descending=True)
-    assert told["page"]["cells"]["account_name"] == by_name["account_name"].to_list()[:100]
-    assert "groups" not in told["page"]
+    assert answers["page"]["cells"]["account_name"] == by_name["account_name"].to_list()[:100]
+    assert "groups" not in answers["page"]
 
 
-def test_only_selected_rows_stay_as_they_were_when_it_was_asked_for(picker: Heard) -> None:
-    first, second, third = picker.says(type="connect")["page"]["keys"][:3]
-    picker.says(type="set_filter", filter={"text": "gmbh"}, screen="a", request=1)
-    picker.says(type="select", action="add", keys=[first, second, third], version=picker.widget._version)
-    told = picker.says(type="set_only_selected", on=True)
-    assert told["page"]["keys"] == [first, second, third]
-    assert (told["counts"]["matched"], told["counts"]["total"], told["counts"]["selectable"]) == (3, 3, 3)
-    assert sum(n for _, n in told["counts"]["groups"]) == 3
-    told = picker.says(type="select", action="remove", keys=[second], version=picker.widget._version)
-    assert [told["selected"][name] for name in ("selected", "hidden", "batches")] == [2, 0, 1]
-    told = picker.says(type="get_page", first=0, count=100)
-    assert (told["page"]["keys"], told["page"]["selected"]) == ([first, second, third], [1, 0, 1])
+def test_the_only_selected_filter_keeps_the_rows_of_its_request(picker: FakeBrowser) -> None:
+    first, second, third = picker.request(type="connect")["page"]["keys"][:3]
+    picker.request(type="set_filter", filter={"text": "gmbh"}, screen="a", request=1)
+    picker.request(type="select", action="add", keys=[first, second, third], version=picker.widget._version)
+    answers = picker.request(type="set_only_selected", on=True)
+    assert answers["page"]["keys"] == [first, second, third]
+    assert (answers["counts"]["matched"], answers["counts"]["total"], answers["counts"]["selectable"]) == (3, 3, 3)
+    assert sum(n for _, n in answers["counts"]["groups"]) == 3
+    answers = picker.request(type="select", action="remove", keys=[second], version=picker.widget._version)
+    assert [answers["selected"][name] for name in ("selected", "hidden", "batches")] == [2, 0, 1]
+    answers = picker.request(type="get_page", first=0, count=100)
+    assert (answers["page"]["keys"], answers["page"]["selected"]) == ([first, second, third], [1, 0, 1])
     picker.widget.rules = ik.ResendRules(batch_size=7)  # plans again
     assert picker.widget.wait(60)
-    told = picker.says(type="connect")
-    assert (told["state"]["only"], told["counts"]["total"], told["counts"]["selected"]) == ("selected", 3, 2)
-    told = picker.says(type="set_only_selected", on=False)
-    assert told["counts"]["matched"] == picker.widget.count
+    answers = picker.request(type="connect")
+    assert (answers["state"]["only"], answers["counts"]["total"], answers["counts"]["selected"]) == ("selected", 3, 2)
+    answers = picker.request(type="set_only_selected", on=False)
+    assert answers["counts"]["matched"] == picker.widget.count
 
 
-def test_any_value_of_a_facet_is_found_with_its_count() -> None:
+def test_a_search_finds_any_value_of_a_facet_with_its_count() -> None:
     managers = [f"manager {number:03}" for number in range(150)]
     rows = {"Account": [f"a{n}" for n in range(300)], "Account Manager": managers * 2, "Status": ["Expired"] * 300}
-    explorer = Heard(ik.Explorer(ik.load(pl.DataFrame(rows)).records))
+    explorer = FakeBrowser(ik.Explorer(ik.load(pl.DataFrame(rows)).records))
     assert explorer.widget.wait(60)
-    (facet,) = [each for each in explorer.says(type="connect")["counts"]["facets"] if each["name"] == "manager"]
+    (facet,) = [each for each in explorer.request(type="connect")["counts"]["facets"] if each["name"] == "manager"]
     assert (facet["full"], len(facet["values"])) == (True, 100)
-    told = explorer.says(type="search_facet", name="manager", text="MANAGER 149")
-    assert told["facet_values"]["values"] == [["manager 149", "manager 149", 2]]
-    explorer.says(type="set_filter", filter={"text": "a149"}, screen="a", request=1)
-    told = explorer.says(type="search_facet", name="manager", text="149")
-    assert told["facet_values"]["values"] == [["manager 149", "manager 149", 1]]
+    answers = explorer.request(type="search_facet", name="manager", text="MANAGER 149")
+    assert answers["facet_values"]["values"] == [["manager 149", "manager 149", 2]]
+    explorer.request(type="set_filter", filter={"text": "a149"}, screen="a", request=1)
+    answers = explorer.request(type="search_facet", name="manager", text="149")
+    assert answers["facet_values"]["values"] == [["manager 149", "manager 149", 1]]
 
 
-def test_values_that_are_searched_are_those_that_are_listed(picker: Heard) -> None:
-    facets = picker.says(type="connect")["counts"]["facets"]
+def test_searched_and_listed_values_are_the_same(picker: FakeBrowser) -> None:
+    facets = picker.request(type="connect")["counts"]["facets"]
     assert {"cause", "batch"} < {facet["name"] for facet in facets}
     for facet in facets:
-        told = picker.says(type="search_facet", name=facet["name"], text="")
-        assert told["facet_values"]["values"] == facet["values"]
+        answers = picker.request(type="search_facet", name=facet["name"], text="")
+        assert answers["facet_values"]["values"] == facet["values"]
 
 
-def test_a_cell_may_use_the_workspace_while_the_screen_does(picker: Heard) -> None:
+def test_a_cell_may_use_the_workspace_while_the_screen_does(picker: FakeBrowser) -> None:
     with busy(picker.widget.workspace):
-        picker.says(type="select", action="add_all")
-        digest = picker.says(type="confirm")["confirmation"]["digest"]
-        ids = picker.says(type="write_batches", digest=digest)["batches_written"]["batch_ids"]
-        assert "error" not in picker.says(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=[])
-        assert "error" not in picker.says(type="get_outcomes")
-        assert len(picker.says(type="connect")["state"]["unsent_batches"]) == len(ids) - 1
+        picker.request(type="select", action="add_all")
+        digest = picker.request(type="confirm")["confirmation"]["digest"]
+        ids = picker.request(type="write_batches", digest=digest)["batches_written"]["batch_ids"]
+        assert "error" not in picker.request(
+            type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=[]
+        )
+        assert "error" not in picker.request(type="get_outcomes")
+        assert len(picker.request(type="connect")["state"]["unsent_batches"]) == len(ids) - 1
     assert picker.widget.workspace.counts()["batches"] == 1
 
 
-def test_closing_a_workspace_waits_until_a_thread_at_work_on_it_has_ended(memory: Path) -> None:
+def test_closing_a_workspace_waits_for_running_threads(memory: Path) -> None:
     workspace = ik.Workspace(memory)
     work = contextlib.ExitStack()
     work.enter_context(busy(workspace.cursor()))
@@ -1072,44 +1080,44 @@ def test_closing_a_workspace_waits_until_a_thread_at_work_on_it_has_ended(memory
         workspace.counts()
 
 
-def test_closing_the_workspace_waits_for_the_screen_and_releases_the_file(picker: Heard) -> None:
+def test_closing_the_workspace_waits_for_the_screen_and_releases_the_file(picker: FakeBrowser) -> None:
     workspace = picker.widget.workspace
     picker.widget.rules = ik.ResendRules(batch_size=7)  # plans anew, on a thread
     workspace.close()
     command = [sys.executable, "-c", "import sys, invitekit as ik; ik.Workspace(sys.argv[1]).close()", workspace.path]
     assert subprocess.run(command, check=False, timeout=60).returncode == 0
-    assert "error" in picker.says(type="get_outcomes")
+    assert "error" in picker.request(type="get_outcomes")
 
 
-def test_only_those_to_invite_again_can_be_chosen(picker: Heard) -> None:
-    told = picker.says(type="set_filter", filter={})
-    told["page"] = picker.says(type="get_page", first=0, count=400)["page"]
-    assert set(told["page"]["selectable"]) == {0, 1}
-    blocked = [key for key, can in zip(told["page"]["keys"], told["page"]["selectable"], strict=True) if not can]
-    assert picker.says(type="select", action="add", keys=blocked)["selected"]["selected"] == 0
-    assert picker.says(type="select", action="add_all")["selected"]["selected"] == picker.widget.count
-    assert told["counts"]["selectable"] == picker.widget.count < told["counts"]["matched"]
+def test_only_customers_to_invite_again_can_be_selected(picker: FakeBrowser) -> None:
+    answers = picker.request(type="set_filter", filter={})
+    answers["page"] = picker.request(type="get_page", first=0, count=400)["page"]
+    assert set(answers["page"]["selectable"]) == {0, 1}
+    blocked = [key for key, can in zip(answers["page"]["keys"], answers["page"]["selectable"], strict=True) if not can]
+    assert picker.request(type="select", action="add", keys=blocked)["selected"]["selected"] == 0
+    assert picker.request(type="select", action="add_all")["selected"]["selected"] == picker.widget.count
+    assert answers["counts"]["selectable"] == picker.widget.count < answers["counts"]["matched"]
 
 
 @pytest.mark.slow
-def test_what_is_confirmed_is_written_whatever_is_clicked_meanwhile(picker: Heard) -> None:
-    page = picker.says(type="connect")["page"]
-    picker.says(type="select", action="add_all")
-    picker.says(type="select", action="remove", keys=page["keys"][:2])
-    told = picker.says(type="confirm")["confirmation"]
+def test_the_confirmed_batch_is_written_despite_later_clicks(picker: FakeBrowser) -> None:
+    page = picker.request(type="connect")["page"]
+    picker.request(type="select", action="add_all")
+    picker.request(type="select", action="remove", keys=page["keys"][:2])
+    answers = picker.request(type="confirm")["confirmation"]
     count = picker.widget.count - 2
-    assert told["count"] == count == sum(n for _, n in told["groups"][0][1])
-    assert told["left_out"][0][1:] == [1, True] or sum(n for _, n, can in told["left_out"] if can) == 2
-    picker.says(type="select", action="clear")
-    picker.says(type="set_filter", filter={"text": "nobody at all"})
-    written = picker.says(type="write_batches", digest=told["digest"])
+    assert answers["count"] == count == sum(n for _, n in answers["groups"][0][1])
+    assert answers["left_out"][0][1:] == [1, True] or sum(n for _, n, can in answers["left_out"] if can) == 2
+    picker.request(type="select", action="clear")
+    picker.request(type="set_filter", filter={"text": "nobody at all"})
+    written = picker.request(type="write_batches", digest=answers["digest"])
     assert "error" not in written
     assert written["batches_written"]["customers"] == count
     folder = Path(written["batches_written"]["folder"])
     rows = pl.concat([pl.read_csv(path, infer_schema=False) for path in sorted(folder.glob("batch_*.csv"))])
     assert rows.height == count
     assert rows["Rank"].cast(int).to_list() == list(range(1, count + 1))
-    assert len(list(folder.glob("batch_*.csv"))) == told["batches"]
+    assert len(list(folder.glob("batch_*.csv"))) == answers["batches"]
     left = page["cells"]["account_name"][:2]
     assert not set(left) & set(rows["Account Name"])
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -1117,68 +1125,68 @@ def test_what_is_confirmed_is_written_whatever_is_clicked_meanwhile(picker: Hear
 
 
 @pytest.mark.slow
-def test_a_batch_is_written_once_and_only_as_it_was_confirmed(picker: Heard) -> None:
-    assert "confirm again" in picker.says(type="write_batches", digest="0" * 64)["error"]["hint"]
-    chosen = picker.says(type="select", action="add_all")["selected"]
-    confirmed = picker.says(type="confirm")["confirmation"]
+def test_a_batch_is_written_once_and_only_as_it_was_confirmed(picker: FakeBrowser) -> None:
+    assert "confirm again" in picker.request(type="write_batches", digest="0" * 64)["error"]["hint"]
+    chosen = picker.request(type="select", action="add_all")["selected"]
+    confirmed = picker.request(type="confirm")["confirmation"]
     assert chosen["batches"] == confirmed["batches"] > 1
     digest = confirmed["digest"]
-    assert "error" in picker.says(type="write_batches", digest="0" * 64)
-    assert "batches_written" in picker.says(type="write_batches", digest=digest)
-    assert "error" in picker.says(type="write_batches", digest=digest)
-    picker.says(type="select", action="clear")
-    assert picker.says(type="confirm")["confirmation"]["count"] == 0
+    assert "error" in picker.request(type="write_batches", digest="0" * 64)
+    assert "batches_written" in picker.request(type="write_batches", digest=digest)
+    assert "error" in picker.request(type="write_batches", digest=digest)
+    picker.request(type="select", action="clear")
+    assert picker.request(type="confirm")["confirmation"]["count"] == 0
 
 
 @pytest.mark.slow
-def test_rules_show_their_effect_before_they_hold_and_keep_who_is_chosen(picker: Heard) -> None:
+def test_rules_show_their_effect_before_they_apply_and_keep_the_selection(picker: FakeBrowser) -> None:
     rules = ik.ResendRules(cool_down_days=30, max_attempts=2, batch_size=20)
-    picker.says(type="select", action="add_all")
+    picker.request(type="select", action="add_all")
     before = picker.widget.count
     asked = {"cool_down_days": 30, "max_attempts": 2, "batch_size": 20, "link_life_days": None}
-    effect = picker.says(type="preview_rules", rules=asked)["rules_effect"]
+    effect = picker.request(type="preview_rules", rules=asked)["rules_effect"]
     assert picker.widget.rules == ik.ResendRules()
     assert picker.widget.count == before
     expected = _plan(picker.widget.workspace, rules)
     after = sum(m for label, _, m in effect["rows"] if label.startswith("Invite again"))
     assert after == expected.filter(pl.col("decision").str.starts_with("resend")).height < before
-    told = picker.says(type="apply_rules")
+    answers = picker.request(type="apply_rules")
     assert picker.widget.rules == rules
-    assert told["counts"]["selected"] == told["counts"]["selectable"] == after
-    seen, (key, *_) = told["page"]["version"] - 1, told["page"]["keys"]
-    picker.says(type="select", action="clear")
+    assert answers["counts"]["selected"] == answers["counts"]["selectable"] == after
+    seen, (key, *_) = answers["page"]["version"] - 1, answers["page"]["keys"]
+    picker.request(type="select", action="clear")
     for act in ("add", "remove"):  # a tick on its way while the plan was made anew: its key is another record's by now
-        assert "changed" in picker.says(type="select", version=seen, action=act, keys=[key])["error"]["problem"]
+        assert "changed" in picker.request(type="select", version=seen, action=act, keys=[key])["error"]["problem"]
     assert not picker.widget.selection
-    picker.says(type="select", version=told["page"]["version"], action="add", keys=[key])
+    picker.request(type="select", version=answers["page"]["version"], action="add", keys=[key])
     assert picker.widget.selection
-    assert "whole number" in picker.says(type="preview_rules", rules=asked | {"batch_size": -1})["error"]["hint"]
+    assert "whole number" in picker.request(type="preview_rules", rules=asked | {"batch_size": -1})["error"]["hint"]
 
 
 @pytest.mark.slow
-def test_a_logged_batch_is_planned_with_and_a_discarded_one_is_forgotten(picker: Heard) -> None:
-    picker.says(type="select", action="add_all")
-    digest = picker.says(type="confirm")["confirmation"]["digest"]
-    ids = picker.says(type="write_batches", digest=digest)["batches_written"]["batch_ids"]
-    assert [one["batch_id"] for one in picker.says(type="connect")["state"]["unsent_batches"]] == ids
+def test_a_sent_batch_counts_in_the_plan_and_a_discarded_one_does_not(picker: FakeBrowser) -> None:
+    picker.request(type="select", action="add_all")
+    digest = picker.request(type="confirm")["confirmation"]["digest"]
+    ids = picker.request(type="write_batches", digest=digest)["batches_written"]["batch_ids"]
+    assert [one["batch_id"] for one in picker.request(type="connect")["state"]["unsent_batches"]] == ids
     before = picker.widget.count
-    told = picker.says(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=[])
-    assert "error" not in told
-    assert all(one["off_list"] == 0 for one in told["state"]["unsent_batches"])
+    answers = picker.request(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=[])
+    assert "error" not in answers
+    assert all(one["off_list"] == 0 for one in answers["state"]["unsent_batches"])
     sent, day = picker.widget.workspace.resends().aggregate("count(*), any_value(sent_at)::date").fetchall()[0]
     assert (picker.widget.count, day) == (before - sent, dt.date(2026, 3, 28))
-    told = picker.says(type="discard_batch", batch_id=ids[-1])
-    assert ids[-1] not in [one["batch_id"] for one in told["state"]["unsent_batches"]]
-    outcomes = picker.says(type="get_outcomes")["outcomes"]
+    answers = picker.request(type="discard_batch", batch_id=ids[-1])
+    assert ids[-1] not in [one["batch_id"] for one in answers["state"]["unsent_batches"]]
+    outcomes = picker.request(type="get_outcomes")["outcomes"]
     assert sum(row[outcomes["names"].index("resent")] for row in outcomes["rows"]) == sent
-    told = picker.says(type="unmark_sent", batch_id=ids[0])
-    assert (picker.widget.count, told["state"]["sent_batches"]) == (before, [])
-    customers = picker.says(type="get_batch", batch_id=ids[0])["batch_customers"]["customers"]
+    answers = picker.request(type="unmark_sent", batch_id=ids[0])
+    assert (picker.widget.count, answers["state"]["sent_batches"]) == (before, [])
+    customers = picker.request(type="get_batch", batch_id=ids[0])["batch_customers"]["customers"]
     assert len(customers) == sent
     assert all(name and account for _, name, account in customers)
     left_out = [customers[0][0], customers[2][0]]
-    told = picker.says(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=left_out)
-    (card,) = told["state"]["sent_batches"]
+    answers = picker.request(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=left_out)
+    (card,) = answers["state"]["sent_batches"]
     assert (card["customers"], card["sent"], card["sent_at"], card["sent_by"]) == (sent, sent - 2, "2026-03-28", "anna")
     assert card["files"]
 
@@ -1195,7 +1203,7 @@ def test_the_card_of_a_batch_counts_customers_who_are_not_to_be_invited_any_more
     workspace.add(week("2026-03-30", "Associated"))
     widget = ik.ResendPicker(workspace=workspace, as_of=DAY)
     assert widget.wait(60)
-    (batch,) = Heard(widget).says(type="connect")["state"]["unsent_batches"]
+    (batch,) = FakeBrowser(widget).request(type="connect")["state"]["unsent_batches"]
     assert (batch["customers"], batch["off_list"]) == (2, 1)
 
 
@@ -1209,22 +1217,22 @@ def test_whom_to_leave_out_of_a_batch_is_told_by_the_customer_id_where_names_are
     (batch_id,) = workspace.record_batches(_plan(workspace)).values()
     widget = ik.ResendPicker(workspace=workspace, as_of=DAY)
     assert widget.wait(60)
-    customers = Heard(widget).says(type="get_batch", batch_id=batch_id)["batch_customers"]["customers"]
+    customers = FakeBrowser(widget).request(type="get_batch", batch_id=batch_id)["batch_customers"]["customers"]
     assert sorted(account for _, _, account in customers) == ["a***e · 0f1e", "a***e · 0f2e"]
 
 
 @pytest.mark.slow
-def test_a_customer_who_has_acted_may_be_invited_again(picker: Heard) -> None:
+def test_a_resolved_customer_may_be_invited_again(picker: FakeBrowser) -> None:
     plan = _plan(picker.widget.workspace)
     waiting = plan.filter((pl.col("reason_code") == "customer_must_act") & (pl.col("attempts") < 3))
-    picker.says(type="set_filter", filter={"decision": ["wait_for_customer"]})
-    page = picker.says(type="get_page", first=0, count=400)["page"]
+    picker.request(type="set_filter", filter={"decision": ["wait_for_customer"]})
+    page = picker.request(type="get_page", first=0, count=400)["page"]
     accounts = page["cells"]["account_name"]
     place = accounts.index(waiting.sort("invited_at")["account_name"][0])
     key = page["keys"][place]
-    codes = picker.says(type="get_details", key=key)["details"]["details"]["codes"]
+    codes = picker.request(type="get_details", key=key)["details"]["details"]["codes"]
     assert codes["reason_code"] == "customer_must_act"
-    marked = picker.says(
+    marked = picker.request(
         type="mark_resolved", version=picker.widget._version, key=key, day="2026-03-29", user="anna", note="ticket"
     )
     assert "error" not in marked
@@ -1233,7 +1241,7 @@ def test_a_customer_who_has_acted_may_be_invited_again(picker: Heard) -> None:
     assert picker.widget.workspace.marks().aggregate("count(*)").fetchall() == [(1,)]
 
 
-def test_files_of_a_batch_are_looked_for_in_its_own_folder_alone(newest: pl.DataFrame, tmp_path: Path) -> None:
+def test_files_of_a_batch_are_read_from_its_own_folder_only(newest: pl.DataFrame, tmp_path: Path) -> None:
     picker = ik.ResendPicker(newest.head(5), as_of=DAY, folder=tmp_path / "batches")
     for folder in ("batches/own", "batches", "elsewhere"):
         (tmp_path / folder).mkdir(exist_ok=True, parents=True)
@@ -1243,61 +1251,61 @@ def test_files_of_a_batch_are_looked_for_in_its_own_folder_alone(newest: pl.Data
     picker.stop()
 
 
-def opened(picker: Heard, reason: str) -> int:
+def opened(picker: FakeBrowser, reason: str) -> int:
     """Return the key of the first customer with a reason."""
     with picker.widget._store.cursor() as con:
         return int(con.sql(f"select ik_key from records where reason_code = '{reason}' order by 1").fetchall()[0][0])
 
 
 @pytest.mark.slow
-def test_a_blocked_customer_and_the_own_account_are_marked_and_taken_back_on_the_screen(picker: Heard) -> None:
+def test_a_blocked_customer_and_your_own_account_are_marked_and_unmarked(picker: FakeBrowser) -> None:
     def plan() -> list[str]:
         return sorted(_plan(picker.widget.workspace)["reason_code"])
 
     day = "2026-03-29"
     before, blocked = plan(), opened(picker, "blocked")
-    state = picker.says(type="connect")["state"]
+    state = picker.request(type="connect")["state"]
     assert state["held_for_own_account"] == before.count("own_account") > 0
     assert state["warnings"] == [], "the screen says it by itself, beside the button that releases them"
 
-    assert "error" not in picker.says(
+    assert "error" not in picker.request(
         type="mark_resolved", version=picker.widget._version, key=blocked, day=day, user="anna"
     )
     assert plan().count("blocked") == before.count("blocked") - 1
-    assert "error" not in picker.says(type="mark_own_account", day=day, user="anna")
-    state = picker.says(type="connect")["state"]
+    assert "error" not in picker.request(type="mark_own_account", day=day, user="anna")
+    state = picker.request(type="connect")["state"]
     assert (state["held_for_own_account"], state["own_account_marked"], state["warnings"]) == (0, True, [])
     assert "own_account" not in plan()
 
     own = _plan(picker.widget.workspace).filter(reason_code="marked_resolved", failure_code="prepaid_partner")
     with picker.widget._store.cursor() as con:
         found = con.execute("select ik_key from records where record_id = ?", [own["record_id"][0]]).fetchall()
-    told = picker.says(type="unmark_resolved", version=picker.widget._version, key=found[0][0], user="anna")
-    assert told["error"]["problem"] == "This customer has no mark of its own."
-    assert "error" not in picker.says(type="unmark_own_account", user="anna")
+    answers = picker.request(type="unmark_resolved", version=picker.widget._version, key=found[0][0], user="anna")
+    assert answers["error"]["problem"] == "This customer has no mark of its own."
+    assert "error" not in picker.request(type="unmark_own_account", user="anna")
     key = opened(picker, "marked_resolved")
-    assert "error" not in picker.says(type="unmark_resolved", version=picker.widget._version, key=key, user="anna")
+    assert "error" not in picker.request(type="unmark_resolved", version=picker.widget._version, key=key, user="anna")
     assert plan() == before
 
 
 @pytest.mark.slow
-def test_batches_logged_at_once_are_all_in_the_plan_and_none_is_written_from_the_old_one(picker: Heard) -> None:
+def test_batches_marked_together_all_count_in_the_new_plan(picker: FakeBrowser) -> None:
     before = picker.widget.count
-    picker.says(type="select", action="add_all")
-    digest = picker.says(type="confirm")["confirmation"]["digest"]
-    ids = picker.says(type="write_batches", digest=digest)["batches_written"]["batch_ids"]
+    picker.request(type="select", action="add_all")
+    digest = picker.request(type="confirm")["confirmation"]["digest"]
+    ids = picker.request(type="write_batches", digest=digest)["batches_written"]["batch_ids"]
     assert not picker.widget.selection, "they have their batch"
-    picker.says(type="select", action="add_all")
-    confirmed = picker.says(type="confirm")["confirmation"]
+    picker.request(type="select", action="add_all")
+    confirmed = picker.request(type="confirm")["confirmation"]
     assert confirmed["in_open_batch"] == confirmed["count"] == before, "all of them are in a batch that is not logged"
-    picker.told.clear()
+    picker.messages.clear()
     for batch_id in ids[:2]:
         sent = {"type": "mark_sent", "batch_id": batch_id, "user": "anna", "day": str(DAY), "left_out": []}
         picker.ask(sent)
     picker.ask({"type": "write_batches", "digest": confirmed["digest"]})
     picker.ask({"type": "confirm"})
     assert picker.widget.wait(120)
-    kinds = [one["type"] for one in picker.told]
+    kinds = [one["type"] for one in picker.messages]
     assert kinds.count("error") == 2
     assert "batches_written" not in kinds
     sent = picker.widget.workspace.resends().aggregate("count(*)").fetchall()[0][0]
@@ -1305,37 +1313,37 @@ def test_batches_logged_at_once_are_all_in_the_plan_and_none_is_written_from_the
     assert "init" in kinds
 
 
-def test_dates_that_are_entered_begin_at_the_day_of_the_plan(picker: Heard, newest: pl.DataFrame) -> None:
-    assert picker.says(type="connect")["state"]["day"] == "2026-03-30"
-    told = picker.says(type="mark_sent", batch_id="x", user="anna", day="", left_out=[])
-    assert "date is missing" in told["error"]["problem"]
+def test_entered_dates_begin_at_the_day_of_the_plan(picker: FakeBrowser, newest: pl.DataFrame) -> None:
+    assert picker.request(type="connect")["state"]["day"] == "2026-03-30"
+    answers = picker.request(type="mark_sent", batch_id="x", user="anna", day="", left_out=[])
+    assert "date is missing" in answers["error"]["problem"]
     now = ik.ResendPicker(newest)
     assert now.wait(60)
-    assert Heard(now).says(type="connect")["state"]["day"] is None, "today, where the browser is"
+    assert FakeBrowser(now).request(type="connect")["state"]["day"] is None, "today, in the time zone of the browser"
 
 
-def test_a_sorted_plan_says_by_which_column_and_in_which_direction(picker: Heard) -> None:
+def test_a_sorted_plan_shows_its_column_and_direction(picker: FakeBrowser) -> None:
     for down in (False, True):
-        state = picker.says(type="sort", by="account_name", descending=down)["page"]["state"]
+        state = picker.request(type="sort", by="account_name", descending=down)["page"]["state"]
         assert (state["sort_by"], state["descending"]) == ("account_name", down)
         assert state["user"] != "account_name"
 
 
-def test_without_a_workspace_nothing_is_noted_and_it_says_so(newest: pl.DataFrame, tmp_path: Path) -> None:
+def test_without_a_workspace_nothing_is_stored_and_a_note_explains_it(newest: pl.DataFrame, tmp_path: Path) -> None:
     widget = ik.ResendPicker(newest, as_of=DAY, folder=tmp_path)
     assert widget.wait(60)
-    heard = Heard(widget)
-    state = heard.says(type="connect")["state"]
+    browser = FakeBrowser(widget)
+    state = browser.request(type="connect")["state"]
     assert (state["workspace"], state["unsent_batches"]) == (False, [])
-    assert "no workspace" in heard.says(type="get_outcomes")["error"]["problem"]
+    assert "no workspace" in browser.request(type="get_outcomes")["error"]["problem"]
     with pytest.raises(ik.InvitekitError, match="no records"):
         ik.ResendPicker()
 
 
-# ---- two questions at once
+# ---- two requests at once
 
 
-def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -> None:
+def test_outdated_work_is_cancelled_and_its_next_steps_do_not_start() -> None:
     con, answered, failed = duckdb.connect(), list[str](), list[BaseException]()
     own = Worker(con.cursor, failed.append)
     begun = threading.Event()
@@ -1367,35 +1375,35 @@ def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -
     assert len(failed) == 1
 
 
-def test_each_answer_says_which_view_it_belongs_to(explorer: Heard, newest: pl.DataFrame) -> None:
+def test_each_answer_names_its_view(explorer: FakeBrowser, newest: pl.DataFrame) -> None:
     texts = ["a", "ac", "acct_1", "gmbh", "mgr"]
-    explorer.told.clear()
+    explorer.messages.clear()
     for text in texts:
         explorer.ask({"type": "set_filter", "filter": {"text": text}})
     explorer.widget.wait(60)
-    views = {one["version"]: one["state"]["filter"]["text"] for one in explorer.told if one["type"] == "page"}
+    views = {one["version"]: one["state"]["filter"]["text"] for one in explorer.messages if one["type"] == "page"}
     assert list(views.values()) == texts[-len(views) :]
-    counted = {one["version"]: one["matched"] for one in explorer.told if one["type"] == "counts"}
+    counted = {one["version"]: one["matched"] for one in explorer.messages if one["type"] == "counts"}
     assert max(counted) == max(views)
     for v, found in counted.items():
         assert found == where(newest, Filter(text=views[v])).height
 
 
-def test_another_number_than_was_confirmed_is_refused() -> None:
+def test_a_number_that_differs_from_the_confirmed_one_is_refused() -> None:
     frozen = planning.Frozen(pl.DataFrame({"customer_id": ["a", "b"]}).to_arrow(), "digest", ik.ResendRules())
     written = Written((), customers=3, batches=1, worklists={}, rows={}, batch_ids={})
     with pytest.raises(ik.InvitekitError, match="3 customers were written, 2 were confirmed"):
-        planning.as_confirmed(written, frozen)
+        planning.check_confirmed(written, frozen)
 
 
-# ---- what cannot be done, in the language of the screen
+# ---- errors in the language of the screen
 
 
-def test_a_chinese_screen_says_its_errors_in_chinese(newest: pl.DataFrame) -> None:
-    heard = Heard(ik.Explorer(newest, language="zh"))
-    assert heard.widget.wait(60)
-    told = heard.says(type="select", version=-1, action="add_all")
-    assert told["error"]["problem"] == "这些行已发生变化。"
+def test_a_chinese_screen_shows_errors_in_chinese(newest: pl.DataFrame) -> None:
+    browser = FakeBrowser(ik.Explorer(newest, language="zh"))
+    assert browser.widget.wait(60)
+    answers = browser.request(type="select", version=-1, action="add_all")
+    assert answers["error"]["problem"] == "这些行已发生变化。"
 
 
 def test_unknown_words_are_counted_by_column_with_the_likeliest_value() -> None:

@@ -1,4 +1,4 @@
-"""The workspace: what it keeps, what it says of it, and that no crash, second process or wrong file harms it."""
+"""The workspace: what it stores and returns, and that no crash, second process or wrong file damages it."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ def workspace(_empty: Path, tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def wide_mask() -> Iterator[None]:
-    """What a user's shell has: without help, new files could be read by everybody."""
+    """The usual umask, with which everybody can read new files."""
     before = os.umask(0o022)
     yield
     os.umask(before)
 
 
 def elsewhere(path: Path, code: str, *, read_only: bool = False) -> str:
-    """Run a line with the workspace ``ws`` in another process; give what it prints."""
+    """Run a line with the workspace ``ws`` in another process; return its output."""
     opened = f"Workspace({str(path)!r}, read_only={read_only})"
     lines = ["from invitekit.workspace import Workspace", "try:", f"    ws = {opened}", f"    {code}",
              "except Exception as error:", "    print(type(error).__name__, error)"]  # fmt: skip
@@ -156,7 +156,7 @@ def test_the_file_is_private_from_its_first_byte(tmp_path: Path, monkeypatch: py
 def test_a_creation_that_fails_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str, said: str
 ) -> None:
-    """DuckDB closes a file although its last checkpoint failed: its tables would be in the log only."""
+    """DuckDB closes a file even if its last checkpoint failed: its tables would only be in the log."""
 
     def run_or_fail(con: Any, statement: str, *more: Any) -> int:
         if statement.startswith(failing):
@@ -171,7 +171,7 @@ def test_a_creation_that_fails_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_extension_is_fetched_and_what_does_not_fit_goes_to_a_private_folder(workspace: Workspace) -> None:
+def test_no_extension_is_downloaded_and_large_data_spills_to_a_private_folder(workspace: Workspace) -> None:
     names = ("autoinstall_known_extensions", "autoload_known_extensions", "temp_directory")
     asked = ", ".join(f"current_setting('{name}')" for name in names)
     *fetched, spill = fetch(workspace._con, f"select {asked}")[0]
@@ -180,7 +180,7 @@ def test_no_extension_is_fetched_and_what_does_not_fit_goes_to_a_private_folder(
     assert stat.S_IMODE(Path(spill).stat().st_mode) == 0o700
 
 
-def test_a_file_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+def test_a_file_created_meanwhile_by_another_process_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "memory.duckdb"
     with Workspace(path) as ws:
         ws.add(snapshot(tmp_path, MONDAY, row("acme")))
@@ -198,7 +198,7 @@ def test_a_file_that_others_could_read_is_made_private_again(tmp_path: Path) -> 
     assert modes(tmp_path) == {"memory.duckdb": "0o600"}
 
 
-def test_it_prints_counts_and_no_person(workspace: Workspace, tmp_path: Path) -> None:
+def test_its_repr_has_counts_and_no_person(workspace: Workspace, tmp_path: Path) -> None:
     file = write(tmp_path / "h_2026-03-30.csv", row(SECRET, email="anna@secret.example"), row(None))
     workspace.add(file)
     workspace.mark_sent(batch(workspace), by="boris", note="a note")
@@ -211,7 +211,7 @@ def test_it_prints_counts_and_no_person(workspace: Workspace, tmp_path: Path) ->
     assert "2 rows read" in workspace._repr_html_()
 
 
-def test_a_closed_workspace_says_so(tmp_path: Path) -> None:
+def test_a_closed_workspace_is_an_error(tmp_path: Path) -> None:
     ws = Workspace(tmp_path / "memory.duckdb")
     ws.close()
     ws.close()
@@ -222,7 +222,7 @@ def test_a_closed_workspace_says_so(tmp_path: Path) -> None:
         ws.add(tmp_path)
 
 
-# ---- what cannot be opened ----------------------------------------------------------------------
+# ---- files that cannot be opened ----------------------------------------------------------------
 
 
 def other_database(path: Path) -> None:
@@ -279,7 +279,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_a_file_that_is_no_workspace_is_refused_and_stays_as_it_is(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_is_not_a_workspace_is_refused_and_unchanged(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "memory.duckdb"
     make, said = REFUSED[kind]
     make(path)
@@ -295,16 +295,14 @@ def test_a_file_that_is_no_workspace_is_refused_and_stays_as_it_is(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".duckdb", "a\0b.duckdb", "m\udcff" * 100 + ".duckdb"])
-def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_impossible_file_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(WorkspaceError, match="cannot be opened") as caught:
         Workspace(tmp_path / name)
     assert len(str(caught.value)) < 300
     str(caught.value).encode()
 
 
-def test_a_folder_that_may_not_be_looked_into_is_named_as_what_is_in_the_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_error_names_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(_path: Path, **_how: bool) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -313,7 +311,7 @@ def test_a_folder_that_may_not_be_looked_into_is_named_as_what_is_in_the_way(
         Workspace(tmp_path / "memory.duckdb")
 
 
-def test_a_missing_file_is_not_made_for_reading(tmp_path: Path) -> None:
+def test_reading_does_not_create_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"does not exist.*adding files to it makes it"):
         Workspace(tmp_path / "memory.duckdb", read_only=True)
     with pytest.raises(WorkspaceError, match=r"The folder of 'memory\.duckdb' does not exist"):
@@ -326,7 +324,7 @@ def test_a_missing_file_is_not_made_for_reading(tmp_path: Path) -> None:
 # ---- who may open it at the same time -----------------------------------------------------------
 
 
-def test_a_second_process_is_told_who_holds_the_file_and_what_helps(workspace: Workspace) -> None:
+def test_a_second_process_learns_who_locks_the_file_and_what_to_do(workspace: Workspace) -> None:
     writer, reader = (elsewhere(workspace.path, "print('opened')", read_only=mode) for mode in (False, True))
     assert writer.startswith(f"WorkspaceError 'memory.duckdb' is open in process {os.getpid()}.")
     assert "close it there" in writer
@@ -336,7 +334,7 @@ def test_a_second_process_is_told_who_holds_the_file_and_what_helps(workspace: W
     assert "\n" not in writer + reader
 
 
-def test_several_processes_read_together_and_keep_a_writer_out(tmp_path: Path) -> None:
+def test_several_processes_can_read_together_and_block_a_writer(tmp_path: Path) -> None:
     path = tmp_path / "memory.duckdb"
     Workspace(path).close()
     with Workspace(path, read_only=True):
@@ -367,7 +365,7 @@ def test_a_cell_that_runs_again_opens_the_same_file_again(tmp_path: Path) -> Non
     assert elsewhere(tmp_path / "memory.duckdb", "print(len(ws.history()))") == "1"
 
 
-def test_a_closed_workspace_gives_up_the_file_although_a_relation_is_held(tmp_path: Path) -> None:
+def test_a_closed_workspace_releases_the_file_despite_a_live_relation(tmp_path: Path) -> None:
     with Workspace(tmp_path / "memory.duckdb") as ws:
         held = ws.history()
     assert elsewhere(tmp_path / "memory.duckdb", "print('opened')") == "opened"
@@ -375,7 +373,7 @@ def test_a_closed_workspace_gives_up_the_file_although_a_relation_is_held(tmp_pa
         held.fetchall()
 
 
-def test_reading_beside_a_writer_of_this_process_works_and_the_reverse_is_refused(tmp_path: Path) -> None:
+def test_read_only_after_a_writer_in_one_process_works_and_the_reverse_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "memory.duckdb"
     with Workspace(path), Workspace(path, read_only=True) as reader:
         assert len(reader.history()) == 0
@@ -388,14 +386,14 @@ def test_reading_beside_a_writer_of_this_process_works_and_the_reverse_is_refuse
         Workspace(path)
 
 
-def test_a_connection_of_ones_own_is_named_as_what_is_in_the_way(tmp_path: Path) -> None:
+def test_the_error_names_the_users_own_connection(tmp_path: Path) -> None:
     path = tmp_path / "memory.duckdb"
     Workspace(path).close()
     with duckdb.connect(str(path)), pytest.raises(WorkspaceError, match="open in this process already"):
         Workspace(path)
 
 
-def test_a_file_that_was_replaced_while_it_is_open_is_not_written_unseen(tmp_path: Path) -> None:
+def test_a_file_replaced_while_open_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "memory.duckdb"
     with Workspace(path):
         path.rename(tmp_path / "away")
@@ -444,7 +442,7 @@ def test_everything_can_be_read_in_read_only_mode(tmp_path: Path) -> None:
 # ---- migrations ---------------------------------------------------------------------------------
 
 
-def test_an_older_file_gets_what_it_lacks_once_whole_and_only_for_writing(
+def test_an_older_file_is_migrated_once_atomically_and_only_for_writing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, versions = tmp_path / "memory.duckdb", migrations.VERSIONS
@@ -473,13 +471,13 @@ def test_an_older_file_gets_what_it_lacks_once_whole_and_only_for_writing(
     assert found("select value from meta where name = 'schema_version'") == str(SCHEMA_VERSION + 1)
 
 
-# ---- files in -----------------------------------------------------------------------------------
+# ---- adding files -------------------------------------------------------------------------------
 
 
-def test_what_is_stored_is_what_was_read(workspace: Workspace, tmp_path: Path) -> None:
+def test_stored_rows_equal_the_rows_read(workspace: Workspace, tmp_path: Path) -> None:
     files = write_sample(tmp_path / "files", rows=1000).paths
-    told: list[tuple[str, int, int]] = []
-    added = workspace.add(tmp_path / "files", progress=lambda *said: told.append(said))
+    steps: list[tuple[str, int, int]] = []
+    added = workspace.add(tmp_path / "files", progress=lambda *step: steps.append(step))
     assert [one.name for one in added] == [path.name for path in files]
     assert [one.snapshot_at.date() for one in added] == [NEXT - dt.timedelta(weeks=n) for n in (3, 2, 1, 0)]
     assert sum(one.rows_read for one in added) == 1000
@@ -488,12 +486,12 @@ def test_what_is_stored_is_what_was_read(workspace: Workspace, tmp_path: Path) -
     loaded = ik.load([str(path) for path in files]).records
     assert workspace.history().pl().sort(order).equals(loaded.select(names).sort(order))
     assert len(workspace.rejects()) == sum(one.rejects for one in added)
-    assert [name for name, _, _ in told] == [path.name for path in files]
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
-    assert {total for _, _, total in told} == {sum(path.stat().st_size for path in files)}
+    assert [name for name, _, _ in steps] == [path.name for path in files]
+    assert [done for _, done, _ in steps] == sorted(done for _, done, _ in steps)
+    assert {total for _, _, total in steps} == {sum(path.stat().st_size for path in files)}
 
 
-def test_frames_in_memory_are_stored_as_relations_are(
+def test_frames_and_relations_are_stored_alike(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme", Note="7"), row(None))
@@ -509,7 +507,7 @@ def test_frames_in_memory_are_stored_as_relations_are(
     assert stored == expected
 
 
-def test_a_known_content_is_skipped_under_any_name(workspace: Workspace, tmp_path: Path) -> None:
+def test_known_content_is_skipped_under_any_name(workspace: Workspace, tmp_path: Path) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme"), row(None))
     first = workspace.add(file)[0]
     again = workspace.add(shutil.copy(file, tmp_path / f"copy_{MONDAY}.csv"))[0]
@@ -520,7 +518,7 @@ def test_a_known_content_is_skipped_under_any_name(workspace: Workspace, tmp_pat
     assert len(workspace.files()) == 1
 
 
-def test_a_known_content_of_another_day_is_a_snapshot_of_its_own(workspace: Workspace, tmp_path: Path) -> None:
+def test_known_content_of_another_day_is_a_separate_snapshot(workspace: Workspace, tmp_path: Path) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme"))
     copy = Path(shutil.copy(file, tmp_path / f"history_{NEXT}.csv"))
     assert [one.already_stored for _ in range(2) for one in workspace.add([file, copy])] == [False, False, True, True]
@@ -530,7 +528,7 @@ def test_a_known_content_of_another_day_is_a_snapshot_of_its_own(workspace: Work
     assert workspace.files().pl()["source_file"].to_list() == [file.name, copy.name]
 
 
-def test_a_known_file_is_read_anew_when_it_is_said(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_known_file_is_read_again_on_request(workspace: Workspace, tmp_path: Path) -> None:
     file = write(tmp_path / "history.csv", row("acme", invited="2026-03-01 10:00:00"), row(None))
     workspace.add(file, snapshot_at=MONDAY)
     assert workspace.add(file)[0].already_stored, "nothing says another date"
@@ -540,14 +538,12 @@ def test_a_known_file_is_read_anew_when_it_is_said(workspace: Workspace, tmp_pat
     assert (len(workspace.files()), len(workspace.rejects())) == (1, 1)
 
 
-def test_a_date_that_a_column_says_makes_no_second_snapshot(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_date_from_a_column_makes_no_second_snapshot(workspace: Workspace, tmp_path: Path) -> None:
     file = snapshot(tmp_path, NEXT, row("acme", **{"Snapshot Time": "2026-03-23"}))
     assert [workspace.add(file)[0].already_stored for _ in range(2)] == [False, True]
 
 
-def test_a_corrected_file_speaks_and_takes_the_others_place_when_it_is_said(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_corrected_file_counts_and_replaces_the_other_on_request(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", "Expired"), row("beta")))
     file = snapshot(tmp_path, MONDAY, row("acme", failure="link_used"), row("beta"))
     added = workspace.add(file)[0]
@@ -572,7 +568,7 @@ def test_files_of_one_name_that_are_added_together_do_not_correct_each_other(
     assert len(workspace.files()) == 2
 
 
-def test_what_was_logged_is_not_lost_by_reading_anew_and_said_where_it_is(workspace: Workspace, tmp_path: Path) -> None:
+def test_reading_again_keeps_marks_and_warns_about_them(workspace: Workspace, tmp_path: Path) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme", invited="2026-03-01 10:00:00"), row("beta"))
     workspace.add(file)
     workspace.mark_sent(batch(workspace), by="anna", at=MONDAY)
@@ -586,7 +582,7 @@ def test_what_was_logged_is_not_lost_by_reading_anew_and_said_where_it_is(worksp
     assert "2 resends and marks belong to no record" in str(corrected)
 
 
-def test_a_file_that_another_workspace_added_meanwhile_is_stored_once(
+def test_a_file_added_meanwhile_by_another_workspace_is_stored_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme"))
@@ -602,7 +598,7 @@ def test_a_file_that_another_workspace_added_meanwhile_is_stored_once(
         assert len(one.files()) == 1
 
 
-def test_one_content_twice_in_one_call_is_stored_once(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_same_content_twice_in_one_call_is_stored_once(workspace: Workspace, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
     shutil.copy(snapshot(folder, MONDAY, row("acme")), folder / f"again_{MONDAY}.csv")
@@ -611,14 +607,14 @@ def test_one_content_twice_in_one_call_is_stored_once(workspace: Workspace, tmp_
     assert len(workspace.files()) == 1
 
 
-def test_the_ways_of_reading_are_those_of_load(workspace: Workspace, tmp_path: Path) -> None:
+def test_add_takes_the_options_of_load(workspace: Workspace, tmp_path: Path) -> None:
     file = write(tmp_path / "h_2026-03-30.csv", {"Kunde": "acme", "Status": "Invited", "Invitation Time": "03/04/2026"})
     workspace.add(file, columns={"account_name": "Kunde"}, day_first=False)
     found = workspace.history().pl().row(0, named=True)
     assert (found["account_name"], found["invited_at"]) == ("acme", dt.datetime(2026, 3, 4))
 
 
-def test_columns_of_the_users_own_are_kept(workspace: Workspace, tmp_path: Path) -> None:
+def test_custom_columns_are_stored(workspace: Workspace, tmp_path: Path) -> None:
     extras: dict[str, Any] = {"Lucky 'Number\"": "7", "Größe": None}
     file = snapshot(tmp_path, MONDAY, row("acme", **extras), row("beta"))
     workspace.add(file)
@@ -628,7 +624,7 @@ def test_columns_of_the_users_own_are_kept(workspace: Workspace, tmp_path: Path)
     assert workspace.history().columns == [column.name for column in schema.RECORD]
 
 
-def test_refused_rows_are_kept_with_their_reason(workspace: Workspace, tmp_path: Path) -> None:
+def test_rejected_rows_are_stored_with_their_reason(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme"), row(None, email=None), row("beta", invited="soon")))
     found = workspace.rejects().pl()
     assert found.columns == ["source_file", "source_row", "column", "reason", "content", "snapshot_at"]
@@ -637,7 +633,7 @@ def test_refused_rows_are_kept_with_their_reason(workspace: Workspace, tmp_path:
     assert json.loads(found["content"][1])["invited_at"] == "soon"
 
 
-def test_a_snapshot_date_is_needed_for_every_row(workspace: Workspace, tmp_path: Path) -> None:
+def test_every_row_needs_a_snapshot_date(workspace: Workspace, tmp_path: Path) -> None:
     undated = write(tmp_path / "history.csv", row(SECRET))
     with pytest.raises(SchemaError, match=r"'history\.csv' was exported: it has no snapshot date.*say when") as it:
         workspace.add(undated)
@@ -662,7 +658,7 @@ def test_a_file_of_the_first_version_gets_the_column_of_the_portals_customer_id(
         assert ws.history().select("portal_customer_id").fetchall() == [("hw7f",)]
 
 
-def test_a_file_may_hold_several_snapshots(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_file_may_contain_several_snapshots(workspace: Workspace, tmp_path: Path) -> None:
     dates = ("2026-03-23", "2026-03-30 09:00", "2026-03-30 09:00")
     rows = [row(f"a{i}", **{"Snapshot Time": at}) for i, at in enumerate(dates)]
     added = workspace.add(write(tmp_path / "all.csv", *rows))[0]
@@ -673,14 +669,12 @@ def test_a_file_may_hold_several_snapshots(workspace: Workspace, tmp_path: Path)
     assert workspace.compare(MONDAY, dt.datetime(2026, 3, 30, 9)).counts["appeared"] == 2
 
 
-def test_a_file_of_refused_rows_only_is_a_snapshot_too(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_file_of_rejected_rows_only_is_a_snapshot_too(workspace: Workspace, tmp_path: Path) -> None:
     assert workspace.add(snapshot(tmp_path, MONDAY, row(None)))[0].rejects == 1
     assert workspace.snapshots().pl()["records"].to_list() == [0]
 
 
-def test_rows_that_name_nobody_for_certain_are_not_mixed_up_between_files_of_one_name(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_anonymous_rows_of_files_of_one_name_stay_separate(workspace: Workspace, tmp_path: Path) -> None:
     for number, name in enumerate(("T***m", "B***b")):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -702,41 +696,41 @@ def test_records_are_the_newest_state_of_each_invitation(workspace: Workspace, t
 
 
 @pytest.fixture(scope="module")
-def told_in_order(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[int], set[int]], list[Any]]:
-    """Add five files in an order and in portions; give all that the workspace then tells."""
+def add_in_order(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[int], set[int]], list[Any]]:
+    """Add five files in an order and in portions; return every table of the workspace."""
     folder = tmp_path_factory.mktemp("any")
     paths = []
     for number in range(5):
         (folder / str(number)).mkdir()
         rows = [row("acme", "Invited" if number % 2 else "Expired"), row(None, Mobile="138****1234"), row(None)]
         day = MONDAY + dt.timedelta(weeks=number // 2)
-        # Of two files of one name and day, the one added last would speak: their names differ.
+        # The names differ: of two files of one name and day, the one added last would count.
         paths.append(snapshot(folder / str(number), day, *rows, row(f"only {number}"), name=f"history_{number}"))
 
-    def told(order: list[int], portions: set[int]) -> list[Any]:
+    def stored(order: list[int], portions: set[int]) -> list[Any]:
         with Workspace(folder / f"{len(list(folder.iterdir()))}.duckdb") as ws:
             for start, end in itertools.pairwise([0, *sorted(portions), len(order)]):
                 ws.add([paths[number] for number in order[start:end]])
             relations = (ws.history(), ws.records(), ws.rejects(), ws.snapshots().select("* exclude added_at"))
             return [sorted(map(repr, relation.fetchall())) for relation in relations]
 
-    return told
+    return stored
 
 
 @settings(max_examples=often(12), deadline=None)
 @given(order=st.permutations(range(5)), cuts=st.sets(st.integers(1, 4)))
-def test_files_added_in_any_order_and_portions_give_the_same(
-    told_in_order: Callable[[list[int], set[int]], list[Any]], order: list[int], cuts: set[int]
+def test_the_result_does_not_depend_on_the_order_of_added_files(
+    add_in_order: Callable[[list[int], set[int]], list[Any]], order: list[int], cuts: set[int]
 ) -> None:
-    assert told_in_order(order, cuts) == _in_their_order(told_in_order)
+    assert add_in_order(order, cuts) == _in_their_order(add_in_order)
 
 
 @cache
-def _in_their_order(told: Callable[[list[int], set[int]], list[Any]]) -> list[Any]:
-    return told(list(range(5)), set())
+def _in_their_order(stored: Callable[[list[int], set[int]], list[Any]]) -> list[Any]:
+    return stored(list(range(5)), set())
 
 
-def test_a_file_that_is_refused_leaves_those_before_it(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_refused_file_leaves_the_earlier_ones(workspace: Workspace, tmp_path: Path) -> None:
     good = snapshot(tmp_path, MONDAY, row("acme"))
     bad = write(tmp_path / "undated.csv", row("beta"))
     with pytest.raises(SchemaError, match=rf"Files before it stay stored: {good.name}\.$"):
@@ -766,9 +760,7 @@ def test_a_file_is_stored_whole_or_not_at_all(
     assert workspace.add(file)[0].rows_read == 2
 
 
-def test_rows_that_get_lost_on_the_way_are_noticed(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lost_rows_are_an_error(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_stored = import_files._as_stored
     monkeypatch.setattr(import_files, "_as_stored", lambda *given: as_stored(*given).limit(1))
     with pytest.raises(WorkspaceError, match=r"2 rows read would be 1 records and 0 rejects.*please report"):
@@ -792,7 +784,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     assert len(workspace.files()) == 0
 
 
-def test_the_workspace_itself_is_no_source_and_keeps_its_lock(workspace: Workspace) -> None:
+def test_the_workspace_itself_is_refused_as_a_source_and_keeps_its_lock(workspace: Workspace) -> None:
     folder = workspace.path.parent
     (folder / "link").symlink_to(workspace.path)
     for name in ("memory.duckdb", "*", "mem*.duckdb", "link"):
@@ -803,7 +795,7 @@ def test_the_workspace_itself_is_no_source_and_keeps_its_lock(workspace: Workspa
     assert "is open in process" in elsewhere(workspace.path, "print('opened')")
 
 
-def test_a_frame_is_no_file(workspace: Workspace) -> None:
+def test_a_frame_is_not_a_file(workspace: Workspace) -> None:
     with pytest.raises(ArgumentError, match=r"takes files, not a DataFrame.*write a frame to a file"):
         workspace.add(pl.DataFrame({"Account": [SECRET]}))  # type: ignore[arg-type]
 
@@ -850,7 +842,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], str]] = {
     "a later snapshot of the same side speaks": (
         [ACME], [ACME | {"failure": "link_used"}, ACME | {"status": "associated", "snapshot_at": NEW}], "newly_failed",
     ),
-    # The dated invitation used to speak, so that a failure of the past was no news.
+    # The dated invitation used to decide, so that an older failure was not reported.
     "a pre-registration after a failure is the newer state": (
         [ACME | {"failure": "link_used", "invited_at": OLD}, ACME | {"status": "pre_registered"}],
         [ACME | {"failure": "link_used", "invited_at": OLD}], "newly_failed",
@@ -862,14 +854,14 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], str]] = {
 }  # fmt: skip
 
 
-def test_a_change_is_told_by_the_records_that_speak_and_by_no_other() -> None:
+def test_only_deciding_records_make_a_change() -> None:
     quiet = {"email": "zoe@example.com", "customer_full_name": "Zoe", "invited_at": OLD, "record_id": "z"}
     before = annotated(MONDAY, ACME | quiet, ACME | {"record_id": "a", "invited_at": NEW})
     after = annotated(NEXT, ACME | quiet, ACME | {"record_id": "b", "invited_at": NEW, "failure": "link_used"})
-    (told,) = compare(before, after).changes.to_dicts()
-    assert (told["change"], told["email"], told["customer_full_name"]) == ("newly_failed", None, None)
-    assert [told[f"record_id_{side}"] for side in ("before", "after")] == ["a", "b"]
-    assert [told[f"invited_at_{side}"] for side in ("before", "after")] == [NEW, NEW]
+    (change,) = compare(before, after).changes.to_dicts()
+    assert (change["change"], change["email"], change["customer_full_name"]) == ("newly_failed", None, None)
+    assert [change[f"record_id_{side}"] for side in ("before", "after")] == ["a", "b"]
+    assert [change[f"invited_at_{side}"] for side in ("before", "after")] == [NEW, NEW]
 
 
 UNMATCHED: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], tuple[int, int], tuple[int, int]]] = {
@@ -883,7 +875,7 @@ UNMATCHED: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], tuple[int
 }  # fmt: skip
 
 
-def test_what_happened_to_each_customer_has_one_name_and_what_cannot_be_matched_is_counted(engine: Engine) -> None:
+def test_each_customer_has_one_change_and_unmatched_rows_are_counted(engine: Engine) -> None:
     sides: list[list[dict[str, Any]]] = [[], []]
     expected: dict[str, list[str]] = {name: [] for name in (*CHANGES, "same")}
     for number, case in enumerate([case[:2] for case in CASES.values()] + [case[:2] for case in UNMATCHED.values()]):
@@ -902,11 +894,11 @@ def test_what_happened_to_each_customer_has_one_name_and_what_cannot_be_matched_
         assert engine.to_polars(getattr(found, name))["customer_id"].sort().to_list() == sorted(expected[name]), name
     assert engine.to_polars(found.changes).height == sum(map(len, expected.values())) - len(expected["same"])
     unmatched = [case[2] for case in UNMATCHED.values()], [case[3] for case in UNMATCHED.values()]
-    for told, counts in zip((found.before, found.after), unmatched, strict=True):
-        assert (told.unidentified, told.conflicting) == tuple(map(sum, zip(*counts, strict=True)))
+    for snapshot_side, counts in zip((found.before, found.after), unmatched, strict=True):
+        assert (snapshot_side.unidentified, snapshot_side.conflicting) == tuple(map(sum, zip(*counts, strict=True)))
 
 
-def test_masked_rows_of_one_file_name_and_row_are_not_the_same_customer() -> None:
+def test_masked_rows_of_the_same_file_name_and_row_are_different_customers() -> None:
     found = compare(
         annotated(MONDAY, MASKED), annotated(NEXT, MASKED).with_columns(source_file=pl.lit(f"{MONDAY}.csv"))
     )
@@ -925,7 +917,7 @@ def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp
     assert {name: len(getattr(found, name).fetchall()) for name in CHANGES} == {n: found.counts[n] for n in CHANGES}
 
 
-def test_a_comparison_agrees_with_a_slow_one_by_hand(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_comparison_agrees_with_a_simple_slow_one(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(write_sample(tmp_path / "files", rows=600, dirty=0).paths)
     found = workspace.compare(MONDAY, NEXT)
     states: list[dict[str, tuple[str, str | None]]] = []
@@ -947,7 +939,7 @@ def test_a_comparison_agrees_with_a_slow_one_by_hand(workspace: Workspace, tmp_p
     assert found.counts["cause_changed"] == sum(before[a][1] != after[a][1] for a in failed)
 
 
-def test_each_snapshot_is_seen_as_of_its_own_day(workspace: Workspace, tmp_path: Path) -> None:
+def test_each_snapshot_is_judged_on_its_own_day(workspace: Workspace, tmp_path: Path) -> None:
     sent = dt.datetime(2026, 3, 23, 12) - EMAIL_LIFE
     for day in (MONDAY, NEXT):
         failed = row("acme", failure="link_used") if day == NEXT else row("acme", method="Email", invited=str(sent))
@@ -958,7 +950,7 @@ def test_each_snapshot_is_seen_as_of_its_own_day(workspace: Workspace, tmp_path:
     assert found["cause_after"]
 
 
-def test_snapshots_of_a_frame_are_compared_as_those_of_a_workspace(workspace: Workspace, tmp_path: Path) -> None:
+def test_snapshots_of_a_frame_and_a_workspace_are_compared_alike(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(write_sample(tmp_path / "files", rows=300).paths)
     expected = workspace.compare()
     parts_of_a_second = pl.col("snapshot_at") + pl.duration(milliseconds=250)
@@ -970,7 +962,7 @@ def test_snapshots_of_a_frame_are_compared_as_those_of_a_workspace(workspace: Wo
         compare_snapshots(workspace.history().pl().head(300).with_columns(snapshot_at=None))
 
 
-def test_two_snapshots_of_one_day_are_no_earlier_and_later_one(workspace: Workspace, tmp_path: Path) -> None:
+def test_two_snapshots_of_one_day_cannot_be_compared(workspace: Workspace, tmp_path: Path) -> None:
     for hour in (8, 18):
         file = write(tmp_path / f"{hour}.csv", row("acme", Note=str(hour)))
         workspace.add(file, snapshot_at=dt.datetime(2026, 3, 30, hour))
@@ -981,7 +973,7 @@ def test_two_snapshots_of_one_day_are_no_earlier_and_later_one(workspace: Worksp
     assert workspace.compare().after.rows == 2, "the newest day is one snapshot"
 
 
-def test_a_snapshot_that_is_not_there_is_answered_with_those_that_are(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_snapshot_lists_the_known_ones(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"no snapshot of 2026-03-23.*none; add files first"):
         workspace.compare(MONDAY, NEXT)
     workspace.add(snapshot(tmp_path, MONDAY, row("acme")))
@@ -1000,11 +992,10 @@ def test_a_snapshot_that_is_not_there_is_answered_with_those_that_are(workspace:
         workspace.compare("2026-03-23", NEXT)  # type: ignore[arg-type]
 
 
-# ---- what was resent ----------------------------------------------------------------------------
+# ---- resends ------------------------------------------------------------------------------------
 
 
 def batch(ws: Workspace, *accounts: str, number: int = 1) -> pl.DataFrame:
-    """What a plan gives for these accounts, or all."""
     rows = ws.records().pl()
     if accounts:
         rows = rows.filter(pl.col("account_name").is_in(accounts))
@@ -1027,13 +1018,12 @@ def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def filled(_filled: Path, tmp_path: Path) -> Iterator[Workspace]:
-    """A workspace of its own that holds three customers."""
     with Workspace(shutil.copy(_filled, tmp_path)) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("kind", ["polars", "duckdb", "arrow"])
-def test_a_resend_is_one_row_a_customer_with_who_and_when(filled: Workspace, kind: str) -> None:
+def test_a_resend_has_one_row_per_customer_with_who_and_when(filled: Workspace, kind: str) -> None:
     frame = batch(filled, "acme", "beta").with_columns(failure_code=pl.lit("link_used"), rank=pl.lit(1))
     with duckdb.connect() as con:
         given = {"polars": frame, "arrow": frame.to_arrow(), "duckdb": con.from_arrow(frame.to_arrow())}[kind]
@@ -1048,14 +1038,14 @@ def test_a_resend_is_one_row_a_customer_with_who_and_when(filled: Workspace, kin
     assert filled.sent_events().columns == ["record_id", "sent_at", "customer_id"]
 
 
-def test_a_resend_without_a_time_was_now(filled: Workspace) -> None:
+def test_a_resend_without_a_time_is_now(filled: Workspace) -> None:
     before = dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
     filled.mark_sent(batch(filled, "acme"), by="anna")
     sent_at = filled.sent_events().fetchall()[0][1]
     assert before <= sent_at <= before + dt.timedelta(seconds=30)
 
 
-def test_no_batch_and_no_customer_of_a_day_is_logged_twice_by_mistake(filled: Workspace) -> None:
+def test_a_batch_or_a_customer_of_a_day_is_not_marked_twice(filled: Workspace) -> None:
     filled.mark_sent(batch(filled), by="anna", batch_id="b1", at=MONDAY)
     with pytest.raises(
         ArgumentError,
@@ -1087,7 +1077,7 @@ BATCHES: dict[str, tuple[Callable[[pl.DataFrame], Any], type[Exception], str]] =
 }  # fmt: skip
 
 
-def test_a_batch_that_cannot_have_been_sent_is_refused_whole(filled: Workspace) -> None:
+def test_an_impossible_batch_is_refused_whole(filled: Workspace) -> None:
     right = batch(filled)
     for spoil, kind, said in BATCHES.values():
         with pytest.raises(kind, match=said) as caught:
@@ -1103,7 +1093,7 @@ def test_a_batch_that_cannot_have_been_sent_is_refused_whole(filled: Workspace) 
     assert len(filled.resends()) == 0
 
 
-def test_a_blocked_customer_and_all_whom_the_own_account_holds_are_released_and_held_again(
+def test_marks_on_a_customer_or_your_own_account_release_and_can_be_undone(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     sent = {"invited": "2026-03-01 10:00:00", "method": "Email"}
@@ -1127,7 +1117,7 @@ def test_a_blocked_customer_and_all_whom_the_own_account_holds_are_released_and_
     assert workspace.counts()["marks"] == 0
 
 
-# ---- batches that were written ------------------------------------------------------------------
+# ---- written batches ----------------------------------------------------------------------------
 
 
 def planned(ws: Workspace) -> Any:
@@ -1152,7 +1142,7 @@ def test_a_plan_takes_rules_language_and_catalogue(filled: Workspace, tmp_path: 
     assert found["failure_code"].to_list() == ["link_gone"]
 
 
-def test_the_records_of_a_batch_come_as_they_were_ranked(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_records_of_a_batch_are_in_rank_order(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(write_sample(tmp_path / "files", rows=400).paths)
     plan = workspace.plan(as_of=NEXT).filter("batch = 1")
     noted = workspace.record_batches(plan)
@@ -1161,7 +1151,7 @@ def test_the_records_of_a_batch_come_as_they_were_ranked(workspace: Workspace, t
     assert workspace.batch_records(noted[1]) == ranked
 
 
-def test_two_plans_in_one_frame_are_not_recorded(filled: Workspace) -> None:
+def test_two_plans_in_one_frame_are_refused(filled: Workspace) -> None:
     one, two = (filled.plan(as_of=day).pl() for day in (NEXT, dt.date(2026, 3, 31)))
     with pytest.raises(ArgumentError, match="The plan mixes 2 plans: their rules or dates differ"):
         filled.record_batches(pl.concat([one, two]))
@@ -1170,7 +1160,7 @@ def test_two_plans_in_one_frame_are_not_recorded(filled: Workspace) -> None:
     assert filled.batches().fetchall() == []
 
 
-def test_a_batch_that_was_written_is_logged_by_its_id(filled: Workspace) -> None:
+def test_a_written_batch_is_marked_by_its_id(filled: Workspace) -> None:
     noted = filled.record_batches(planned(filled), folder="out")
     (number, batch_id), *more = noted.items()
     assert (number, more, len(filled.resends())) == (1, [], 0)
@@ -1186,7 +1176,7 @@ def test_a_batch_that_was_written_is_logged_by_its_id(filled: Workspace) -> None
             filled.mark_batch_sent(batch_id, by="anna", force=again)
 
 
-def test_customers_of_two_batches_are_not_logged_twice_unless_it_is_said(filled: Workspace) -> None:
+def test_customers_of_two_batches_are_marked_twice_only_with_force(filled: Workspace) -> None:
     one, two = (filled.record_batches(batch(filled), at=day)[1] for day in (MONDAY, NEXT))
     filled.mark_batch_sent(one, by="anna", at=MONDAY)  # before the other was written, but logged since
     with pytest.raises(ArgumentError, match=rf"3 customers of batch '{two}' .* in {one}\..*--force \(force=True\)"):
@@ -1195,9 +1185,7 @@ def test_customers_of_two_batches_are_not_logged_twice_unless_it_is_said(filled:
     assert filled.mark_batch_sent(two, by="anna", at=NEXT, force=True) == 3
 
 
-def test_a_resend_that_the_plan_could_know_of_stands_in_no_batchs_way(
-    filled: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_resend_before_the_plan_does_not_block_its_batch(filled: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(validation, "now", lambda: dt.datetime(2026, 3, 23, 9))
         earlier.setattr(batches, "now", validation.now)
@@ -1206,7 +1194,7 @@ def test_a_resend_that_the_plan_could_know_of_stands_in_no_batchs_way(
     assert filled.mark_batch_sent(noted[1], by="anna", at=NEXT) == 3
 
 
-def test_batches_are_logged_all_or_none(filled: Workspace) -> None:
+def test_batches_are_marked_all_or_none(filled: Workspace) -> None:
     noted = filled.record_batches(pl.concat([batch(filled, "acme"), batch(filled, "beta", number=2)]))
     filled.mark_batch_sent(noted[2], by="anna", at=MONDAY)
     for wrong in ([noted[1], noted[2]], [noted[1], "b9"], [noted[1], noted[1]], []):
@@ -1216,7 +1204,7 @@ def test_batches_are_logged_all_or_none(filled: Workspace) -> None:
     assert filled.mark_batches_sent([noted[1]], by="anna") == {noted[1]: 1}
 
 
-def test_a_batch_that_was_never_sent_is_discarded_and_one_that_was_is_not(filled: Workspace) -> None:
+def test_only_an_unsent_batch_can_be_discarded(filled: Workspace) -> None:
     noted = filled.record_batches(pl.concat([batch(filled, "acme"), batch(filled, "beta", number=2)]))
     filled.mark_batch_sent(noted[2], by="anna", at=MONDAY)
     with pytest.raises(ArgumentError, match=r"1 of 2 batches were marked as sent.*nothing was discarded"):
@@ -1228,7 +1216,7 @@ def test_a_batch_that_was_never_sent_is_discarded_and_one_that_was_is_not(filled
     assert filled.batches().pl()["batch_id"].to_list() == [noted[2]]
 
 
-def test_a_name_that_means_two_rows_of_a_batch_leaves_nobody_out(filled: Workspace, tmp_path: Path) -> None:
+def test_an_ambiguous_name_excludes_nobody(filled: Workspace, tmp_path: Path) -> None:
     filled.add(snapshot(tmp_path, NEXT, row("b@x.com"), row("b", email="b@x.com")))
     noted = filled.record_batches(batch(filled, "b@x.com", "b", "beta"))
     with pytest.raises(ArgumentError, match="number 1 leads to no single one"):
@@ -1236,7 +1224,7 @@ def test_a_name_that_means_two_rows_of_a_batch_leaves_nobody_out(filled: Workspa
     assert len(filled.resends()) == 0
 
 
-def test_the_same_batch_of_a_day_is_kept_once(filled: Workspace) -> None:
+def test_the_same_batch_of_a_day_is_stored_once(filled: Workspace) -> None:
     first = filled.record_batches(filled.plan(as_of=MONDAY), folder="a")
     assert filled.record_batches(filled.plan(as_of=NEXT), folder="b") == first
     assert filled.batches().select("folder, planned_at").fetchall() == [("b", dt.datetime(2026, 3, 30))]
@@ -1246,7 +1234,7 @@ def test_a_plan_without_candidates_has_no_batches(filled: Workspace) -> None:
     assert filled.record_batches(planned(filled).filter("decision = 'blocked'")) == {}
 
 
-def test_a_text_is_one_name_and_not_its_letters(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_single_text_is_one_name(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, *(row(f"a{i}", ID=str(i)) for i in (1, 2, 12))))
     noted = workspace.record_batches(batch(workspace))
     assert workspace.find("12") == ("12",)
@@ -1255,7 +1243,7 @@ def test_a_text_is_one_name_and_not_its_letters(workspace: Workspace, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["ACME", "a@B.c ", "record"])
-def test_who_was_not_invited_after_all_is_left_out(filled: Workspace, name: str) -> None:
+def test_excluded_customers_are_not_marked(filled: Workspace, name: str) -> None:
     rows = batch(filled)
     if name == "record":
         name = rows.filter(account_name="acme")["record_id"][0]
@@ -1264,9 +1252,7 @@ def test_who_was_not_invited_after_all_is_left_out(filled: Workspace, name: str)
     assert "acme" not in filled.resends().pl()["account_name"].to_list()
 
 
-def test_a_record_id_that_files_reuse_leaves_out_the_customer_that_has_it_now(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_reused_record_id_excludes_its_current_customer(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="x1"), row("beta", ID="x2")))
     workspace.add(snapshot(tmp_path, NEXT, row("acme", ID="x2"), row("beta", ID="x1")))
     noted = workspace.record_batches(batch(workspace))
@@ -1274,7 +1260,7 @@ def test_a_record_id_that_files_reuse_leaves_out_the_customer_that_has_it_now(
     assert workspace.resends().pl()["account_name"].to_list() == ["acme"]
 
 
-def test_a_name_to_exclude_that_leads_to_nobody_stops_it_all(filled: Workspace) -> None:
+def test_an_unknown_name_to_exclude_is_an_error(filled: Workspace) -> None:
     noted = filled.record_batches(batch(filled, "acme", "beta"))
     for names in ([SECRET], ["acme", SECRET], ["acme", "beta", ""], ["acme", "gamma"]):
         problem = "is not in the batch" if "gamma" in names else "leads to no single one"
@@ -1284,14 +1270,14 @@ def test_a_name_to_exclude_that_leads_to_nobody_stops_it_all(filled: Workspace) 
     assert len(filled.resends()) == 0
 
 
-def test_a_batch_of_which_nobody_is_left_is_not_logged(filled: Workspace) -> None:
+def test_an_empty_batch_is_not_marked(filled: Workspace) -> None:
     noted = filled.record_batches(batch(filled, "acme"))
     with pytest.raises(ArgumentError, match="Every customer of the batch would be excluded"):
         filled.mark_batch_sent(noted[1], by="anna", exclude=["acme"])
     assert len(filled.resends()) == 0
 
 
-def test_an_unknown_batch_is_answered_with_those_that_are(filled: Workspace) -> None:
+def test_the_error_for_an_unknown_batch_lists_the_known_ones(filled: Workspace) -> None:
     with pytest.raises(ArgumentError, match=r"No batch of that ID was written.*none yet"):
         filled.mark_batch_sent("b9", by="anna")
     noted = filled.record_batches(batch(filled))
@@ -1301,13 +1287,13 @@ def test_an_unknown_batch_is_answered_with_those_that_are(filled: Workspace) -> 
         assert wrong not in str(caught.value)
 
 
-def test_a_batch_that_repeats_a_customer_is_not_kept(filled: Workspace) -> None:
+def test_a_batch_that_repeats_a_customer_is_refused(filled: Workspace) -> None:
     with pytest.raises(ArgumentError, match="repeat a customer"):
         filled.record_batches(pl.concat([batch(filled), batch(filled, "acme", number=2)]))
     assert len(filled.batches()) == 0
 
 
-# ---- what a person calls a customer -------------------------------------------------------------
+# ---- finding a customer -------------------------------------------------------------------------
 
 
 def test_a_customer_is_found_by_account_email_or_record(workspace: Workspace, tmp_path: Path) -> None:
@@ -1328,7 +1314,7 @@ def test_one_customer_with_and_without_an_account_is_found_by_the_address(worksp
     assert workspace.find("a@b.c") == workspace.find(["acme"])
 
 
-def test_bytes_that_are_no_text_name_nobody(filled: Workspace) -> None:
+def test_bytes_that_are_not_text_find_nobody(filled: Workspace) -> None:
     wrong = os.fsdecode(b"M\xfcller")
     with pytest.raises(ArgumentError, match="number 1 leads to no single one"):
         filled.find(wrong)
@@ -1337,7 +1323,7 @@ def test_bytes_that_are_no_text_name_nobody(filled: Workspace) -> None:
             filled.mark_resolved(ids(filled)[0], on=MONDAY, by=by, note=note)
 
 
-def test_a_name_of_nobody_of_several_or_masked_finds_nobody(workspace: Workspace, tmp_path: Path) -> None:
+def test_an_unknown_ambiguous_or_masked_name_finds_nobody(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(
         snapshot(tmp_path, MONDAY, row("acme", email="a@b.c"), row("beta", email="a@b.c"), row("m***d", email="x@b.c"))
     )
@@ -1347,14 +1333,14 @@ def test_a_name_of_nobody_of_several_or_masked_finds_nobody(workspace: Workspace
         assert SECRET not in str(caught.value)
 
 
-# ---- what is done -------------------------------------------------------------------------------
+# ---- marks --------------------------------------------------------------------------------------
 
 
 def ids(ws: Workspace) -> list[str]:
     return sorted(ws.records().pl()["record_id"])
 
 
-def test_marks_say_who_and_when_and_are_taken_back_without_being_lost(filled: Workspace) -> None:
+def test_marks_have_author_and_time_and_stay_stored_when_undone(filled: Workspace) -> None:
     known = ids(filled)
     assert filled.mark_resolved([*known[:2], known[0]], on=MONDAY, by="anna", note="paid") == (1, 2)
     assert filled.mark_resolved(known[2], on=dt.datetime(2026, 3, 24, 9, 30), by="boris") == (3,)
@@ -1372,16 +1358,14 @@ def test_marks_say_who_and_when_and_are_taken_back_without_being_lost(filled: Wo
     assert filled.resolutions().columns == ["record_id", "resolved_at", "customer_id", "failure_code"]
 
 
-def test_a_mark_keeps_whose_it_is_and_which_failure_was_settled(filled: Workspace) -> None:
+def test_a_mark_stores_its_customer_and_its_failure(filled: Workspace) -> None:
     filled.mark_resolved(customers=["acme", "A@b.c"], on=MONDAY, by="anna")
     filled.mark_resolved(filled.find("beta"), on=MONDAY, by="anna")
     found = filled.resolutions().pl().sort("customer_id").select("customer_id", "failure_code").rows()
     assert found == [("account:acme", "link_used"), ("account:beta", None)]
 
 
-def test_a_mark_goes_to_the_customer_that_was_named_although_another_has_its_number_now(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_mark_belongs_to_the_named_customer_even_if_its_id_is_reused(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="N1"), row("beta", ID="N2")))
     workspace.add(snapshot(tmp_path, NEXT, row("beta", ID="N1")))
     workspace.mark_resolved(customers="acme", on=MONDAY, by="anna")
@@ -1397,7 +1381,7 @@ def test_a_record_id_of_two_customers_of_the_newest_file_marks_nobody(workspace:
 
 
 def test_a_masked_record_without_an_id_of_its_file_is_not_marked(workspace: Workspace, tmp_path: Path) -> None:
-    # A mark is followed by its customer: for a record that no later file can be matched with, it would be lost.
+    # A mark follows its customer: on a record that matches no later file it would be lost.
     workspace.add(snapshot(tmp_path, MONDAY, row(None, Mobile="138****1234"), row(None, Mobile="138****1234", ID="7")))
     with_id, without = sorted(ids(workspace), key=len)
     assert workspace.mark_resolved(with_id, on=MONDAY, by="anna") == (1,)
@@ -1412,7 +1396,7 @@ def test_an_unknown_record_is_counted_not_named(filled: Workspace) -> None:
     assert len(filled.marks()) == 0
 
 
-def test_a_mark_that_means_nothing_is_refused(filled: Workspace) -> None:
+def test_an_invalid_mark_is_refused(filled: Workspace) -> None:
     right: dict[str, Any] = {"record_ids": ids(filled), "on": MONDAY, "by": "anna"}
     for name, value, said in (
         ("record_ids", [], "record_ids is empty"), ("record_ids", [1], "no texts"), ("by", "", "by is empty"),
@@ -1424,7 +1408,7 @@ def test_a_mark_that_means_nothing_is_refused(filled: Workspace) -> None:
     assert len(filled.marks()) == 0
 
 
-def test_a_moment_in_the_future_is_none_but_a_day_that_has_begun_somewhere_is_now(
+def test_a_future_time_is_refused_but_a_day_that_has_begun_somewhere_is_now(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     evening = dt.datetime(2026, 3, 30, 20, 0)
@@ -1441,7 +1425,7 @@ def test_a_moment_in_the_future_is_none_but_a_day_that_has_begun_somewhere_is_no
             validation.past_datetime(later, "on")
 
 
-def test_marks_are_taken_back_all_or_none(filled: Workspace) -> None:
+def test_marks_are_undone_all_or_none(filled: Workspace) -> None:
     filled.mark_resolved(ids(filled)[0], on=MONDAY, by="anna")
     wrong: Any
     for wrong in ([2], [1, 2], [], ["1"]):
@@ -1452,7 +1436,7 @@ def test_marks_are_taken_back_all_or_none(filled: Workspace) -> None:
         filled.unmark([1], by="anna")
 
 
-# ---- what became of it --------------------------------------------------------------------------
+# ---- outcomes -----------------------------------------------------------------------------------
 
 SENT = dt.datetime(2026, 3, 24, 9)
 WEEK_AGO = "2026-03-10 10:00:00"
@@ -1483,7 +1467,7 @@ LATER: dict[str, tuple[list[dict[str, Any]], str]] = {
     "expired by its date": (
         [{"status": "Invited", "method": "Email", "invited": FRESH, "Expires At": "2026-03-30"}], "expired",
     ),
-    # The dated invitation used to speak, and nothing new was seen.
+    # The dated invitation used to decide, and the change was missed.
     "pre-registered again": ([FAILED, {"status": "Pre-registered"}], "open"),
     "pre-registered again, and listed first": ([{"status": "Pre-registered"}, FAILED], "open"),
     "still invited": ([{"status": "Invited", "method": "Link", "invited": FRESH}], "open"),
@@ -1502,7 +1486,7 @@ BETWEEN = {
 """What a snapshot of the week in between says."""
 
 
-def test_what_became_of_a_resend_is_one_of_six(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_resend_has_one_of_six_outcomes(workspace: Workspace, tmp_path: Path) -> None:
     before = [row(name, **BEFORE.get(name, FAILED)) for name in LATER]
     workspace.add(snapshot(tmp_path, MONDAY, *before, row("other")))
     kinds = ("associated", "already_associated", "failed_again", "expired", "open", "not_seen")
@@ -1521,7 +1505,7 @@ def test_what_became_of_a_resend_is_one_of_six(workspace: Workspace, tmp_path: P
     ]  # fmt: skip
 
 
-def test_those_not_resent_stand_beside_those_who_were(workspace: Workspace, tmp_path: Path) -> None:
+def test_customers_not_resent_are_compared_with_resent_ones(workspace: Workspace, tmp_path: Path) -> None:
     others = ("other batch", "by another way", "at that moment", "waited", "waited too", "other cause", "fine")
     accounts = ("sent", *others)
     causes = {"other cause": {"failure": "prepaid_partner"}, "fine": {"status": "Associated"}}
@@ -1545,8 +1529,8 @@ def counted(cause: str, resent: int, associated: int, others: int, others_associ
             "not_resent": others, "not_resent_associated": others_associated}  # fmt: skip
 
 
-def test_a_batch_is_compared_with_others_as_if_they_had_its_causes() -> None:
-    # Most of the batch has the cause that is hopeless; most of the others have the easy one.
+def test_a_batch_is_compared_with_others_weighted_by_its_causes() -> None:
+    # Most of the batch has the hopeless cause; most of the others have the easy one.
     (one,) = by_batch(
         [counted("hopeless", 90, 9, 100, 5), counted("easy", 10, 8, 900, 720), counted("rare", 5, 5, 9, 0)]
     )
@@ -1559,7 +1543,7 @@ def test_a_batch_is_compared_with_others_as_if_they_had_its_causes() -> None:
 
 
 @pytest.mark.parametrize(("apart", "others"), [(30, 1), (31, 2)])
-def test_an_invitation_within_thirty_days_is_no_absence_of_one(
+def test_a_customer_invited_within_thirty_days_is_not_a_comparison(
     workspace: Workspace, tmp_path: Path, apart: int, others: int
 ) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, *(row(name, **FAILED) for name in ("acme", "beta", "gamma", "delta"))))
@@ -1574,7 +1558,7 @@ def test_an_invitation_within_thirty_days_is_no_absence_of_one(
     assert (found["b2"]["resent"], found["b2"]["associated"]) == (1, 1)
 
 
-def test_what_happens_after_the_next_resend_belongs_to_that_one(workspace: Workspace, tmp_path: Path) -> None:
+def test_results_after_the_next_resend_belong_to_that_one(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("beta", **FAILED)))
     workspace.mark_sent(batch(workspace), by="anna", at=SENT, batch_id="b1")
     workspace.add(snapshot(tmp_path, NEXT, row("acme", failure="prepaid_partner", invited=FRESH),
@@ -1589,9 +1573,7 @@ def test_what_happens_after_the_next_resend_belongs_to_that_one(workspace: Works
     ]  # fmt: skip
 
 
-def test_a_resend_is_followed_by_its_account_although_its_record_is_in_no_file(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_resend_is_followed_by_its_account_without_its_record(workspace: Workspace, tmp_path: Path) -> None:
     plan = {"record_id": "k9", "customer_id": "account:acme", "account_name": "Acme", "batch": 1,
             "decision": "resend_now", "effective_status": "expired", "failure_code": "link_used"}  # fmt: skip
     stranger = pl.DataFrame([plan])
@@ -1601,7 +1583,7 @@ def test_a_resend_is_followed_by_its_account_although_its_record_is_in_no_file(
     assert (found["cause"], found["resent"], found["associated"]) == ("expired", 1, 1)
 
 
-def test_a_resend_is_not_followed_by_an_id_that_another_customer_has_now(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_resend_is_not_followed_by_a_reused_id(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="N1"), row("beta", ID="N2"), row("gone", ID="N3")))
     for name in ("acme", "beta"):
         workspace.mark_sent(batch(workspace, name), by="anna", at=SENT, batch_id=name)
@@ -1626,7 +1608,7 @@ def test_a_masked_customer_is_not_followed_by_a_mask(workspace: Workspace, tmp_p
     ]
 
 
-def test_a_status_at_a_moment_follows_the_rule_of_annotate(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_status_at_a_time_follows_the_rule_of_annotate(workspace: Workspace, tmp_path: Path) -> None:
     invited = {f"acme{past}": str(SENT - EMAIL_LIFE - dt.timedelta(seconds=past)) for past in (-1, 0, 1)}
     workspace.add(snapshot(tmp_path, MONDAY, *(row(a, method="Email", invited=at) for a, at in invited.items())))
     for account in invited:
@@ -1643,7 +1625,7 @@ def test_outcomes_of_a_sample_add_up(workspace: Workspace, tmp_path: Path) -> No
         history = ik.annotate(workspace.history().filter(f"snapshot_at < '{day}'").pl(), as_of=day)
         plan = plan_resends(history, as_of=day, sent=workspace.sent_events().pl())
         workspace.mark_sent(plan.filter(pl.col("rank") % 2 == 1), by="anna", at=day)
-    # The sample knows nothing of these resends: its next week is made up here.
+    # The sample does not know these resends: its next week is made up here.
     resent = workspace.resends().pl()["account_name"].drop_nulls().unique()
     answered = [row(name, "Associated", associated="2026-03-25 09:00:00") for name in resent]
     workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), *answered))
@@ -1664,20 +1646,20 @@ def test_a_large_history_is_computed_on_disk_with_the_same_results(
     workspace.mark_sent(batch(workspace, "a0", "a1"), by="anna", at=SENT, batch_id="b1")
     workspace.add(snapshot(tmp_path, NEXT, row("a0", "Associated"), row("a1", failure="prepaid_partner"), *rows[2:]))
 
-    def told() -> list[Any]:
+    def stored() -> list[Any]:
         frames = (workspace.plan(as_of=NEXT), workspace.outcomes(), workspace.records(), workspace.compare().changes)
         assert all(isinstance(frame, duckdb.DuckDBPyRelation) for frame in frames)
         return [*(sorted(map(repr, frame.fetchall())) for frame in frames), workspace.find("b@x.example")]
 
-    in_memory = told()
+    in_memory = stored()
     monkeypatch.setattr(queries, "IN_MEMORY", 0)
-    assert told() == in_memory
+    assert stored() == in_memory
 
 
 # ---- exports ------------------------------------------------------------------------------------
 
 
-def test_an_export_has_a_beginning_and_an_end(workspace: Workspace) -> None:
+def test_an_export_stores_its_start_and_its_end(workspace: Workspace) -> None:
     at = dt.datetime(2026, 3, 30, 9)
     first = workspace.start_export(level="shared", purpose="a talk", file_name="out.parquet", key_id="k7", at=at)
     second = workspace.start_export(level="internal")
@@ -1696,7 +1678,7 @@ def test_an_export_has_a_beginning_and_an_end(workspace: Workspace) -> None:
         workspace.start_export(level="")
 
 
-def test_an_export_whose_process_died_is_interrupted_and_a_living_one_is_not(tmp_path: Path) -> None:
+def test_only_an_export_of_a_dead_process_is_interrupted(tmp_path: Path) -> None:
     path = tmp_path / "memory.duckdb"
     assert elsewhere(path, "print(ws.start_export(level='shared'))") == "1"
     with Workspace(path, read_only=True) as ws:
@@ -1709,9 +1691,7 @@ def test_an_export_whose_process_died_is_interrupted_and_a_living_one_is_not(tmp
         ws.finish_export(2)
 
 
-def test_a_process_number_that_was_given_anew_is_not_taken_for_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reused_process_id_is_not_the_old_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "memory.duckdb"
     with monkeypatch.context() as earlier, Workspace(path) as ws:
         earlier.setattr(export_history, "process_start_time", lambda _pid: "1")

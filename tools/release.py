@@ -1,4 +1,4 @@
-"""Check, build, try and tag a release: make release VERSION=0.2.0. It asks no host; the upload is for you to run."""
+"""Check, build, try and tag a release: make release VERSION=0.2.0. It needs no network; you upload the files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
-    """Run a command and return its output; the first one that fails ends the release."""
+    """Run a command and return its output; a failing command ends the release."""
     env = os.environ | environment
     return subprocess.run(command, cwd=cwd, env=env, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
 
@@ -32,7 +32,7 @@ def todays(now: dt.datetime) -> set[dt.date]:
 
 
 def problems(root: Path, version: str) -> list[str]:
-    """Return what keeps the checkout from being released as this version, in sentences."""
+    """Return why the checkout cannot be released as this version, as sentences."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     citation = re.findall(r"(?m)^version: (.+)$", (root / "CITATION.cff").read_text("utf-8"))
     head = re.findall(r"(?m)^## (.+)$", (root / "CHANGELOG.md").read_text("utf-8"))[0]
@@ -48,7 +48,7 @@ def problems(root: Path, version: str) -> list[str]:
 
 
 def build(root: Path, folder: Path) -> tuple[Path, Path]:
-    """Build the sdist, and the wheel from the sdist, so that a wheel can be built from what is published."""
+    """Build the sdist, and the wheel from it: that proves that the published sdist is complete."""
     shutil.rmtree(folder, ignore_errors=True)
     run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder, cwd=root)
     (sdist,) = folder.glob("*.tar.gz")
@@ -61,17 +61,17 @@ def build(root: Path, folder: Path) -> tuple[Path, Path]:
 
 
 def try_wheel(wheel: Path, version: str) -> None:
-    """Install the wheel into an empty environment, and read the packaged data there; libraries come from this one."""
-    with ZipFile(wheel) as opened:
-        (name,) = (one for one in opened.namelist() if one.endswith(".dist-info/METADATA"))
-        Metadata.from_email(opened.read(name), validate=True)  # as the package index does
+    """Install the wheel into an empty environment, and read the packaged data with the libraries of this one."""
+    with ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        Metadata.from_email(archive.read(name), validate=True)  # as the package index does
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
         run(python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel, cwd=Path(folder))
-        found = run(python, "-c", "import invitekit; print(invitekit.__version__)", cwd=Path(folder))
-        if found != version:
-            sys.exit(f"The installed wheel says that it is {found}.")
+        installed = run(python, "-c", "import invitekit; print(invitekit.__version__)", cwd=Path(folder))
+        if installed != version:
+            sys.exit(f"The installed wheel has the version {installed}.")
         libraries = {"PYTHONPATH": sysconfig.get_path("purelib")}
         examples = "from pathlib import Path; from invitekit.cli.examples import copy_examples; copy_examples(Path())"
         run(python, "-c", examples, cwd=Path(folder), **libraries)
@@ -83,8 +83,8 @@ def main(version: str) -> None:
     if not version:
         print(*(path.relative_to(ROOT) for path in build(ROOT, ROOT / "dist")), sep="\n")
         return
-    if found := problems(ROOT, version):
-        sys.exit("\n".join(found))
+    if sentences := problems(ROOT, version):
+        sys.exit("\n".join(sentences))
     sdist, wheel = build(ROOT, ROOT / "dist")
     try_wheel(wheel, version)
     run("git", "tag", "--annotate", f"v{version}", "--message", f"invitekit {version}", cwd=ROOT)

@@ -25,7 +25,7 @@ import type { Host } from "./sections.ts";
 import { Answers } from "./transfer.ts";
 
 type Tab = "pick" | "explore" | "export";
-/** The places that an address can name, and the screen of each. */
+/** The places that the address can name (after "#"), and the screen of each. */
 const PLACES: Record<string, Tab> = {
   customers: "pick",
   unsent: "pick",
@@ -34,14 +34,14 @@ const PLACES: Record<string, Tab> = {
   export: "export",
 };
 const CLOSER = ["explore", "export"] as const;
-/** Milliseconds until a new date is used: while one is typed, each part of it is a change. */
+/** Milliseconds until a new date is used, as a date that is being typed changes with each part. */
 const TYPING_DELAY = 800;
-/** Milliseconds until a lost connection is tried again. */
+/** Milliseconds until the next attempt to reconnect, after 0, 1, 2 and more failures. */
 const RETRY_AFTER = [300, 1000, 2000, 5000];
 
 const byId = (id: string) => document.getElementById(id) as HTMLElement;
 
-/** What a screen gets in place of a notebook's model: the same messages, over the page's socket. */
+/** The model of a screen on the page: like a notebook's model, but over the page's socket. */
 class TabModel implements Model {
   private readonly listeners = new Set<Listener>();
 
@@ -86,8 +86,8 @@ interface Envelope {
   parts: DataView[];
 }
 
-/** Before the server has said anything. */
-const NOTHING: PageState = {
+/** The state before the first message of the server. */
+const INITIAL: PageState = {
   type: "state",
   language: "en",
   languages: {},
@@ -99,7 +99,7 @@ const NOTHING: PageState = {
 
 class Page implements PageContext {
   socket!: WebSocket;
-  state: PageState = NOTHING;
+  state: PageState = INITIAL;
   readonly answers = new Answers((request) => this.ask(request));
   private readonly dialog = new Dialog();
   private readonly adding = new AddFiles(this, this.dialog);
@@ -110,7 +110,7 @@ class Page implements PageContext {
   private failures = 0;
   private isLost = false;
   private typing: ReturnType<typeof setTimeout> | undefined;
-  /** How many customers there are, and the day of the newest file: the picker knows. */
+  /** The number of customers and the day of the newest file, from the picker. */
   private facts: { customers?: number | null; newest?: string | null } = {};
 
   constructor() {
@@ -126,7 +126,7 @@ class Page implements PageContext {
     return formatNumber(number, this.state.language);
   }
 
-  /** What the address names, or else the list of customers. */
+  /** The place that the address names, or else the list of customers. */
   private get place(): string {
     const place = location.hash.slice(1);
     return Object.hasOwn(PLACES, place) ? place : "customers";
@@ -185,7 +185,7 @@ class Page implements PageContext {
     const before = this.state;
     this.state = state;
     document.documentElement.lang = state.language;
-    // Else it is the same again, as another browser tab was opened, or something is known besides.
+    // Otherwise the same state is sent again, for another browser tab or with more details.
     if (
       state.run !== before.run ||
       state.status !== before.status ||
@@ -202,7 +202,7 @@ class Page implements PageContext {
     this.arrivals.draw();
   }
 
-  /** Close the screens here: they are drawn again from what the server knows. */
+  /** Close the screens of this tab; the server keeps their state. */
   private closeScreens(): void {
     for (const { close } of this.opened.values()) close();
     this.opened.clear();
@@ -241,7 +241,7 @@ class Page implements PageContext {
     return h(selector, { type: "button", onclick }, text);
   }
 
-  /** The day of the plan; without one it is today. */
+  /** The field for the day of the plan; an empty field is today. */
   private dayPill(value: string): HTMLElement {
     const plan = () => isComplete(day.value) && this.ask({ type: "set_day", day: day.value });
     const onchange = () => {
@@ -252,7 +252,7 @@ class Page implements PageContext {
     return h("label.pill", { title: value ? "" : this.text("plan_today") }, this.text("plan_for"), day);
   }
 
-  /** The way to each other language, by its own name. */
+  /** A button for each other language, with the language's own name. */
   private languagePills({ language, languages }: PageState): HTMLElement[] {
     return Object.entries(languages)
       .filter(([code]) => code !== language)
@@ -268,14 +268,14 @@ class Page implements PageContext {
     return this.pill(text, () => this.arrivals.showRejected(), "button.pill.warning");
   }
 
-  /** Show what can be opened beside what is open. */
+  /** Open a dialog to choose other files. */
   private openOthers(): void {
     const cancel = button(this.text("cancel"), () => this.dialog.close());
-    const leave = button(this.text("close_open"), () => {
+    const closeOpen = button(this.text("close_open"), () => {
       this.dialog.close();
       this.ask({ type: "choose_files" });
     });
-    this.dialog.open(this.text("add_title"), h("div.choose", {}, firstVisit(this, this.adding)), [cancel, leave]);
+    this.dialog.open(this.text("add_title"), h("div.choose", {}, firstVisit(this, this.adding)), [cancel, closeOpen]);
   }
 
   showProblem(problem: Trouble | PageProblem | null): void {
@@ -286,7 +286,7 @@ class Page implements PageContext {
 
   // ---- waiting
 
-  /** Show something in place of the rail and the screens. */
+  /** Replace the rail and the screens. */
   private show(...content: Child[]): void {
     put(byId("rail"));
     put(byId("main"), content);
@@ -303,7 +303,7 @@ class Page implements PageContext {
 
   // ---- the rail and the screens
 
-  /** Show the screens; that of the customers is always there, as the rail counts them. */
+  /** Show the screens; the picker is always open, as the rail shows its counts. */
   private open(): void {
     this.closeScreens();
     this.facts = {};
@@ -364,7 +364,7 @@ class Page implements PageContext {
     return renderPicker({ model, el, page });
   }
 
-  /** Show in the header what the picker says of the customers. */
+  /** Show the picker's counts in the header. */
   private showFacts(message: PickerResponse): void {
     const view = message.type === "state" ? message : message.type === "page" ? message.state : undefined;
     if (!view?.ready || view.every_row) return;

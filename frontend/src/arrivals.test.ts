@@ -66,17 +66,17 @@ test("a file that lacks a header is asked about once, and again when the notice 
   expect(one<HTMLDialogElement>("dialog").open).toBe(true);
 });
 
-test("a file that nothing helps is named with what to do, and no question is asked", () => {
+test("an unreadable file is named with what to do, and no question is asked", () => {
   say({ failed: [unread(null)] });
   expect([one("p.warning").textContent, one<HTMLDialogElement>("dialog").open]).toEqual(["No status. h", false]);
 });
 
-test("there is no notice where nothing is to be said", () => {
+test("without a message there is no notice", () => {
   say({ workspace: "memory.duckdb", failed: [] });
   expect(document.querySelectorAll("button")).toHaveLength(0);
 });
 
-test("a notice that was closed stays away until something else is opened", () => {
+test("a closed notice stays closed until another file is opened", () => {
   say({ added: [["a.csv", false]] });
   press("close");
   expect(document.querySelectorAll("p")).toHaveLength(0);

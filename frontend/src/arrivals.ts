@@ -1,11 +1,11 @@
-/** The notice about files that were read or could not be, and the forms that choose how they are read. */
+/** The notice about files that were read or could not be read, and the forms that choose how they are read. */
 
 import { button, type Dialog } from "./dialog.ts";
 import { type Child, formatDay, h, put, table, textRow } from "./dom.ts";
 import type { PageContext } from "./page.ts";
 import type { Answer, ChangeCounts, HowRead, PageState, Question, UnknownColumn, Unread, Word } from "./protocol.ts";
 
-/** The content of a question, and the answer that is chosen in it. */
+/** The fields of a question, and a function that returns the chosen answer. */
 interface Form {
   fields: Child;
   answer: () => Omit<Answer, "type" | "kind" | "file"> | null;
@@ -14,6 +14,7 @@ interface Form {
 export class Arrivals {
   /** The run whose notice was closed. */
   private dismissed: string | null = null;
+  /** The question that was opened last. */
   private asked = "";
 
   constructor(
@@ -43,7 +44,7 @@ export class Arrivals {
     };
     const records = unknown?.records ?? 0;
     return [
-      // How they are read can be changed only where the files are open, and not their workspace alone.
+      // How files are read can only be changed while they are open; a workspace may be open without its files.
       (added.length > 0 || !workspace) &&
         h("p", {}, files("files_added", false), files("files_known", true), reading && this.howRead(reading)),
       ...failed.map((file) => this.failed(file)),
@@ -63,7 +64,7 @@ export class Arrivals {
     return h("button.link", { type: "button", onclick }, text);
   }
 
-  // ---- what could not be read
+  // ---- unreadable files
 
   private failed(unread: Unread): HTMLElement {
     const { problem, hint, question } = unread;
@@ -71,7 +72,7 @@ export class Arrivals {
     return h("p.warning", {}, problem, " ", help);
   }
 
-  /** Open a new question by itself, once; after that it is opened from the notice. */
+  /** Open a new question once without a click; after that it is opened from the notice. */
   private drawQuestion({ failed = [], status, run }: PageState): void {
     const first = failed.find(({ question }) => question);
     const asked = first ? JSON.stringify([run, first]) : "";
@@ -79,7 +80,7 @@ export class Arrivals {
     this.asked = asked;
   }
 
-  /** Ask what a file needs to be read after all. */
+  /** Open a question about an unreadable file. */
   private ask({ file }: Unread, question: Question): void {
     const { page } = this;
     const { kind } = question;
@@ -94,10 +95,10 @@ export class Arrivals {
       page.ask({ type: "dismiss", file });
     };
     const save = () => {
-      const found = answer();
-      if (!found) return;
+      const chosen = answer();
+      if (!chosen) return;
       this.dialog.close();
-      page.ask({ type: "answer", file, kind, ...found });
+      page.ask({ type: "answer", file, kind, ...chosen });
     };
     const why = h("p", {}, page.text(`q_${kind}_why`));
     const buttons = [button(page.text("words_save"), save, "button.main"), button(page.text("leave_out"), leave)];
@@ -148,7 +149,7 @@ export class Arrivals {
     };
   }
 
-  /** List the rows that were not read, and why. */
+  /** Open a list of the rejected rows with their reasons. */
   showRejected(): void {
     const { page } = this;
     page.answers.list({ type: "get_rejected" }, ({ rows, total }) => {
@@ -183,17 +184,17 @@ export class Arrivals {
     this.dialog.open(title, content, [download, button(page.text("close"), () => this.dialog.close())]);
   }
 
-  // ---- what changed
+  // ---- changes since the snapshot before
 
   private changes({ before, counts, unmatched }: ChangeCounts): HTMLElement {
     const { page } = this;
-    const found = counts.filter(([, n]) => n > 0);
+    const present = counts.filter(([, n]) => n > 0);
     const link = ([change, n]: [string, number]) =>
       this.link(page.text(`ch_${change}` as Word, { n: page.number(n) }), () => {
         location.hash = "customers";
         page.ask({ type: "show_changed", change });
       });
-    const parts: Child[] = found.map(link);
+    const parts: Child[] = present.map(link);
     if (unmatched) parts.push(page.text("not_compared", { n: page.number(unmatched) }));
     if (!parts.length) parts.push(page.text("nothing_changed"));
     const separated = parts.flatMap((part, index) => [index > 0 && " · ", part]);
@@ -275,7 +276,7 @@ export class Arrivals {
     this.openForm(page.text("how_read").replace(/\s*…$/, ""), content, save);
   }
 
-  /** Open a dialog that is closed once its answer is sent; `save` returns whether there is one. */
+  /** Open a dialog that closes when its answer is sent; `save` returns whether there was an answer. */
   private openForm(title: string, content: Child, save: () => boolean): void {
     const { page, dialog } = this;
     const buttons = [
@@ -285,7 +286,7 @@ export class Arrivals {
     dialog.open(title, content, buttons);
   }
 
-  /** Ask what unknown words mean; what is not chosen stays unknown. */
+  /** Ask what unknown words mean; words without an answer stay unknown. */
   private teach(columns: UnknownColumn[]): void {
     const { page } = this;
     const fields = columns.map((column): [string, HTMLElement] => [column.column, this.wordFields(column)]);

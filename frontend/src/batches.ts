@@ -1,19 +1,19 @@
-/** The batches that were written, as cards: what is in them, when they were sent, and the results. */
+/** The written batches as cards: their files, when they were sent, and their results. */
 
 import { type Child, formatDay, h, put } from "./dom.ts";
 import type { Batch, BatchCustomers, Outcomes, Word } from "./protocol.ts";
 import type { View } from "./view.ts";
 
-/** Results in the order of the card; the columns of ``Outcomes``. */
+/** The columns of ``Outcomes`` that a card shows, in order. */
 const RESULTS = ["associated", "failed_again", "expired", "open", "not_seen"] as const;
 
 export interface Actions {
-  /** Ask before something that cannot be taken back. */
+  /** Open a confirmation dialog. */
   ask(title: string, content: Child, button: { label: string; action: () => void; cancel: string }): void;
-  /** Say that the plan is being made anew. */
+  /** Show that the plan is being computed again. */
   wait(): void;
   dayField(word: Word): HTMLInputElement;
-  /** Download files of a batch, where a page can: see ``AskDownload``. */
+  /** Download files of a batch, see ``AskDownload``; undefined in a notebook. */
   download: ((name: string, batch_id: string) => void) | undefined;
 }
 
@@ -33,7 +33,7 @@ export class BatchCards {
     const { unsent_batches = [], sent_batches = [] } = this.view.state.view;
     this.element.hidden = place === "customers";
     const batches = place === "unsent" ? unsent_batches : sent_batches;
-    // What is being typed into a card stays.
+    // Redraw only if something changed, so that a text that is being typed stays.
     const drawn = JSON.stringify([place, batches, [...this.results], this.view.state.language]);
     if (this.element.hidden || drawn === this.drawn) return;
     this.drawn = drawn;
@@ -73,7 +73,7 @@ export class BatchCards {
     put(box, customers.map(line));
   }
 
-  private drawButton(batch_id: string, n: number): void {
+  private drawButton(batch_id: string, customers: number): void {
     const button = this.element.querySelector(`[data-batch="${CSS.escape(batch_id)}"] .ik-act`);
     if (button) button.textContent = this.markSent(batch_id, n);
   }

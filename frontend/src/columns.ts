@@ -22,13 +22,13 @@ const WIDTHS_OF_KINDS: Record<string, number> = { time: 150, integer: 84, number
 export class Columns {
   readonly head = h("div.ik-head", { role: "row", "aria-rowindex": 1 });
   private readonly widths: Record<string, number> = {};
-  /** The columns of rows of two lines. */
+  /** The columns of the two-line layout. */
   twoLines: TwoLineColumn[] = [];
   private all: HTMLInputElement | null = null;
 
   constructor(private readonly view: View) {}
 
-  /** How many columns are shown, beside that of the checkboxes. */
+  /** How many columns are shown, without the checkboxes. */
   get count(): number {
     const { state } = this.view;
     return state.view.two_lines ? this.twoLines.length : shownColumns(state).length;
@@ -76,13 +76,13 @@ export class Columns {
     return h("span.ik-grip", { "aria-hidden": "true", onpointerdown: (event) => this.resize(event, column) });
   }
 
-  /** Check the box in the header as all matching rows are; it selects them, or no longer. */
+  /** Draw the checkbox in the header, which shows whether all matching rows are selected. */
   drawSelected(): void {
     const { selected, hidden, selectable } = this.view.state.counts;
     if (!this.all) return;
-    const here = selected - hidden;
-    this.all.checked = here > 0 && here === selectable;
-    this.all.indeterminate = here > 0 && here !== selectable;
+    const visible = selected - hidden;
+    this.all.checked = visible > 0 && visible === selectable;
+    this.all.indeterminate = visible > 0 && visible !== selectable;
     this.all.setAttribute("aria-label", this.view.text("select_all", { n: this.view.number(selectable) }));
     this.all.disabled = !selectable;
   }

@@ -1,4 +1,4 @@
-/** Counts of any span of days, from sums that were sent before the brush moves. */
+/** Counts of any range of days, from prefix sums that Python sent before. */
 
 import type { Crossfilter, Facet } from "./protocol.ts";
 
@@ -6,7 +6,7 @@ export type FacetValue = string | number | null;
 export type Filter = Record<string, string | FacetValue[]>;
 
 export interface Sums {
-  /** The undated filter that the sums are of. */
+  /** The key of the undated filter that the sums belong to. */
   key: string;
   days?: string[];
   facets?: Facet[];
@@ -14,14 +14,14 @@ export interface Sums {
   numbers?: Uint32Array;
 }
 
-/** Return a text that is equal for equal filters, whatever their dates. */
+/** Return a key that is equal for filters that differ only in their dates. */
 export function undatedKey(filter: Filter): string {
   const { invited_from: _from, invited_to: _to, ...rest } = filter;
   const names = Object.keys(rest).sort();
   return JSON.stringify(names.map((name) => [name, Array.isArray(rest[name]) ? [...rest[name]].sort() : rest[name]]));
 }
 
-/** Read the message; its buffer may start at any byte, which an array of numbers cannot. */
+/** Read the message; the buffer is copied, as it may start at a byte where an array of numbers cannot start. */
 export function readSums({ filter, days, facets, matched }: Crossfilter, buffer?: DataView): Sums {
   if (!days || !facets || matched === undefined || !buffer) return { key: undatedKey(filter) };
   const { byteOffset, byteLength } = buffer;
@@ -29,7 +29,7 @@ export function readSums({ filter, days, facets, matched }: Crossfilter, buffer?
   return { key: undatedKey(filter), days, facets, matched, numbers: new Uint32Array(bytes) };
 }
 
-/** Return the counts from one day to another, both included; null without sums of this filter. */
+/** Return the counts from one day to another, both included; null without sums for this filter. */
 export function countDays(
   sums: Sums | null,
   filter: Filter,
@@ -55,7 +55,7 @@ export function countDays(
   return { matched: total, facets: counted };
 }
 
-/** Order values as Python lists them: the most frequent first; those without rows only if they are chosen. */
+/** Sort values as Python does, the most frequent first; values without rows are left out unless they are chosen. */
 export function listed(facet: Facet, chosen: FacetValue[]): Facet {
   const order = (a: Facet["values"][number], b: Facet["values"][number]) =>
     b[2] - a[2] ||

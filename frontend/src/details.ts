@@ -1,4 +1,4 @@
-/** The panel of one record: what to do, what happened, and all that the files hold of it. */
+/** The panel of one record: the decision, the invitations of its customer, and all fields. */
 
 import { type Child, formatDay, h, put } from "./dom.ts";
 import { type Details, type Invitation, LISTS } from "./protocol.ts";
@@ -6,27 +6,27 @@ import { rowAt } from "./state.ts";
 import { menu } from "./toolbar.ts";
 import type { View } from "./view.ts";
 
-/** Fields that are shown at once. */
+/** Fields that are always visible. */
 const ABOUT = ["account_manager", "custom_tag", "remarks", "chance", "country", "attempts", "retry_at"];
 
 export class DetailsPanel {
   readonly element = h("aside.ik-panel", { hidden: true, tabIndex: -1 });
 
-  /** The record whose details were asked for, unless the panel was closed since. */
+  /** The record whose details were requested, unless the panel was closed since. */
   private wanted: number | null = null;
 
   constructor(private readonly view: View) {}
 
-  /** Ask for the details of a row. */
+  /** Request the details of a row. */
   open(row: number | null): void {
-    const found = row === null ? null : rowAt(this.view.state, row);
-    const key = found?.block.keys[found.index];
+    const position = row === null ? null : rowAt(this.view.state, row);
+    const key = position?.block.keys[position.index];
     if (typeof key !== "number") return;
     this.wanted = key;
     this.view.send({ type: "get_details", key });
   }
 
-  /** Whether an answer is still wanted: a late one would open the panel again. */
+  /** Whether an answer is still wanted; a late one would open a closed panel again. */
   wants(details: Details | null): boolean {
     return details !== null && details.key === this.wanted;
   }
@@ -38,7 +38,7 @@ export class DetailsPanel {
     this.view.grid.draw();
   }
 
-  /** Go on with the keyboard in the panel. */
+  /** Move the focus into the panel. */
   focus(): void {
     this.element.querySelector<HTMLElement>(".ik-acts button, button")?.focus();
   }
@@ -102,7 +102,7 @@ export class DetailsPanel {
     return h("button.ik-link", { "aria-label": `${label}: ${text}`, onclick: () => this.copy(text) }, label);
   }
 
-  /** Copy a text, and say so aloud. */
+  /** Copy a text, and announce it to a screen reader. */
   private copy(text: string): void {
     navigator.clipboard?.writeText(text).then(() => {
       this.view.toolbar.live.textContent = this.view.text("copied");
@@ -116,7 +116,7 @@ export class DetailsPanel {
     if (key !== undefined) view.send({ type: "get_details", key });
   }
 
-  /** What is decided for the customer, why, and the next step. */
+  /** The decision, its reason, and the next step. */
   private decision(details: Details): Child {
     const { codes } = details;
     const [decision, reason, step] = ["decision", "reason", "next_step"].map((name) => this.field(details, name));
@@ -147,12 +147,12 @@ export class DetailsPanel {
     return box;
   }
 
-  /** One invitation of a customer: what the files said of it, the newest first, and when it was sent. */
+  /** One invitation: its states in the files, the newest first, and when it was sent. */
   private timeline({ attempt, sent_at, method, states }: Invitation): HTMLElement {
     const { view } = this;
     const { language } = view.state;
     const day = (text: string | null | undefined) => (text ? formatDay(text, language) : "");
-    const said = states.map(([first, last, status, cause]) => {
+    const items = states.map(([first, last, status, cause]) => {
       const days = first === last ? day(last) : `${day(first)} – ${day(last)}`;
       return h(
         cause ? "li.ik-bad" : "li",
@@ -166,7 +166,7 @@ export class DetailsPanel {
     const sent = attempt
       ? [h("b", {}, day(sent_at)), ` ${view.text("attempt", { n: view.number(attempt) })}`, method && ` · ${method}`]
       : view.text("attempt_not_sent");
-    return h("ol.ik-happened", {}, said, h("li.ik-sent-at", {}, sent));
+    return h("ol.ik-happened", {}, items, h("li.ik-sent-at", {}, sent));
   }
 
   private about(details: Details): Child {

@@ -5,13 +5,13 @@ import { type Child, h, put, uniqueId } from "./dom.ts";
 
 export class Dialog {
   private readonly element = h("dialog.sheet");
-  /** Called when the dialog goes away without one of its own buttons. */
-  private left: () => void = () => {};
+  /** Called when Escape closes the dialog. */
+  private cancelled: () => void = () => {};
 
   constructor() {
     document.body.append(this.element);
-    this.element.addEventListener("cancel", () => this.left());
-    // The lists of a closed dialog name customers.
+    this.element.addEventListener("cancel", () => this.cancelled());
+    // Remove the content of a closed dialog, as it may name customers.
     this.element.addEventListener("close", () => this.element.open || put(this.element));
   }
 
@@ -19,10 +19,10 @@ export class Dialog {
     return this.element.open;
   }
 
-  open(title: string, content: Child, buttons: Child, left: () => void = () => {}): void {
+  open(title: string, content: Child, buttons: Child, cancelled: () => void = () => {}): void {
     const id = uniqueId("sheet");
     const { element } = this;
-    this.left = left;
+    this.cancelled = cancelled;
     element.setAttribute("aria-labelledby", id);
     put(element, h("h2", { id }, title), h("div.sheet-body", {}, content), h("footer", {}, buttons));
     if (!element.open) element.showModal();

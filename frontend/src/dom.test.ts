@@ -2,7 +2,7 @@
 import { expect, test, vi } from "vitest";
 import { fill, formatNumber, h, isComplete, keepFocus, keyed, put } from "./dom.ts";
 
-test("text is never markup, wherever it stands", () => {
+test("text is never markup", () => {
   const script = "<img src=x onerror=alert(1)>";
   const element = h("div", { title: script, "aria-label": script, dir: "auto" }, script, [h("b", {}, script)]);
   expect(element.querySelector("img")).toBeNull();
@@ -24,7 +24,7 @@ test("classes, listeners, attributes and properties each come from their props",
   expect(onclick).toHaveBeenCalledOnce();
 });
 
-test("items that stay are the same elements, with their focus, in the new order", () => {
+test("remaining items keep their elements and their focus, in the new order", () => {
   const box = h("div");
   document.body.append(box);
   const draw = (names: string[]) =>
@@ -58,7 +58,7 @@ test("a redraw leaves the focus at its position", () => {
   expect(document.activeElement?.textContent).toBe("y");
 });
 
-test("texts and numbers are written as the language does", () => {
+test("texts and numbers are formatted as in the language", () => {
   expect(fill("{n} of {total}{gone}", { n: 0, total: "9" })).toBe("0 of 9");
   expect([formatNumber(1234, "en"), formatNumber(undefined, "en")]).toEqual(["1,234", "…"]);
 });

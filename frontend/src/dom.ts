@@ -1,4 +1,4 @@
-/** Elements of the page. Text only ever becomes a text node: nothing here reads markup. */
+/** Create elements. Text only becomes text nodes: markup is never parsed. */
 
 type Handlers = { [Kind in keyof HTMLElementEventMap as `on${Kind}`]?: (event: HTMLElementEventMap[Kind]) => void };
 export type Props = Handlers & { [name: string]: unknown };
@@ -12,7 +12,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const ATTRIBUTES = /^(aria-|data-|role$|for$|scope$|colspan$|open$)/;
 
 /**
- * Make an element "tag.class.class" with children.
+ * Create an element "tag.class.class" with children.
  *
  * Props that start with "on" are listeners, "aria-", "data-" and a few others are attributes, "style" is CSS text, and
  * the rest are properties. A prop or child that is null, undefined or false is left out.
@@ -35,7 +35,7 @@ export function h<Selector extends string>(
   return put(element, ...children) as ElementOf<Selector>;
 }
 
-/** Make an SVG element with attributes. */
+/** Create an SVG element with attributes. */
 export function svg<Tag extends keyof SVGElementTagNameMap>(
   tag: Tag,
   attributes: Record<string, string | number> = {},
@@ -60,7 +60,7 @@ function flat(children: Child[]): (Node | string)[] {
   });
 }
 
-/** A table with its head; the rows are elements, as textRow makes them. */
+/** Create a table; its rows are elements, such as those of textRow. */
 export function table(head: string[], rows: Child): HTMLTableElement {
   const titles = head.map((text) => h("th", { scope: "col" }, text));
   return h("table", {}, h("thead", {}, h("tr", {}, titles)), h("tbody", {}, rows));
@@ -81,7 +81,7 @@ export function keepFocus(box: Element, draw: () => void): void {
 
 const keys = new WeakMap<Element, unknown>();
 
-/** Show one child for each item. A child that is there already stays the same element, with its focus and scroll. */
+/** Show one child for each item. The element of an item that was shown before is reused, with its focus and scroll. */
 export function keyed<Item, Shown extends HTMLElement>(
   box: Element,
   items: Item[],
@@ -100,17 +100,17 @@ export function keyed<Item, Shown extends HTMLElement>(
   });
 }
 
-/** Fill the slots of a text, as in "{n} rows". */
+/** Fill the placeholders of a text such as "{n} rows". */
 export function fill(text: string, values: Record<string, unknown> = {}): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 
-/** Write a number as the language does; "…" stands for one that is still to come. */
+/** Format a number for a language; "…" for an unknown one. */
 export function formatNumber(number: number | null | undefined, language: string): string {
   return number === null || number === undefined ? "…" : number.toLocaleString(language === "en" ? "en-US" : language);
 }
 
-/** Write a day such as 2026-03-30 as the language does. */
+/** Format a day such as 2026-03-30 for a language. */
 export function formatDay(day: string, language: string, withYear = true): string {
   const date = new Date(`${day.slice(0, 10)}T00:00:00Z`);
   const year = withYear ? "numeric" : undefined;
@@ -118,12 +118,12 @@ export function formatDay(day: string, language: string, withYear = true): strin
   return date.toLocaleDateString(language === "en" ? "en-GB" : language, form);
 }
 
-/** Whether a typed date is complete: while 2026 is typed, the year is 2, 20 and 202. */
+/** Whether a typed date is empty or complete: while 2026 is typed, the year is 2, 20 and 202. */
 export function isComplete(day: string): boolean {
   return !day || day > "1";
 }
 
-/** Move a box that would stand out of another on the right to where it fits. */
+/** Move a box to the left if it extends beyond the right edge of another one. */
 export function keepInside(box: HTMLElement | null, outer: Element): void {
   if (!box) return;
   box.style.translate = "";
@@ -131,14 +131,14 @@ export function keepInside(box: HTMLElement | null, outer: Element): void {
   if (over > 0) box.style.translate = `${-over}px`;
 }
 
-/** Read the target of an event as an element. */
+/** Return the target of an event as an element. */
 export function target(event: Event): HTMLElement {
   return event.target as HTMLElement;
 }
 
 let ids = 0;
 
-/** Return an ID that no other screen of this page has, nor one of another page with the same kernel. */
+/** Return an ID that is unique on this page and among the pages of the same kernel. */
 export function uniqueId(prefix: string): string {
   ids += 1;
   return `${prefix}${ids}-${Math.random().toString(36).slice(2, 7)}`;

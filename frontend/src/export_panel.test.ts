@@ -27,7 +27,7 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-test("nothing is shown before the words are there, and the button waits for the form and the records", () => {
+test("nothing is shown before the texts arrive, and the button waits for the form and the records", () => {
   model.say(form);
   expect(document.body.textContent).toBe("");
   model.say(init);

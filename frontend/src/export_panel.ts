@@ -1,4 +1,4 @@
-/** The export panel: what leaves is chosen and seen here; the records stay in Python. */
+/** The export panel: choose what is exported, and see the result; the records stay in Python. */
 
 import "../styles/export_panel.css";
 import { type Child, fill, h, type Props, put, target, uniqueId } from "./dom.ts";
@@ -33,7 +33,7 @@ export function formatOf(file: string): string {
   return file.includes(".") ? (file.split(".").pop() as string).toLowerCase() : "";
 }
 
-/** Where a Jupyter server offers a file; null if it does not. */
+/** The address of a file on a Jupyter server; null if the server does not serve it. */
 export function addressOf(
   paths: string[],
   home: string,
@@ -43,14 +43,14 @@ export function addressOf(
   if (!baseUrl || !serverRoot) return null;
   const folder = serverRoot.replace(/\\/g, "/").replace(/^~(?=\/|$)/, home);
   const root = `${folder.replace(/\/+$/, "")}/`;
-  const path = paths.find((one) => one.startsWith(root));
+  const path = paths.find((each) => each.startsWith(root));
   const parts = path?.slice(root.length).split("/");
-  // The server offers no hidden files.
+  // The server does not serve hidden files.
   if (!parts || parts.some((part) => part.startsWith("."))) return null;
   return `${baseUrl}files/${parts.map(encodeURIComponent).join("/")}`;
 }
 
-/** Downloads an export that the panel shows; only a page can. */
+/** Downloads an export that the panel shows; undefined in a notebook. */
 export type Download = (file: string) => void;
 
 class Panel {
@@ -68,10 +68,10 @@ class Panel {
   private announced: string | null = null;
 
   // The form.
-  private readonly held = h("span.ikx-soft");
+  private readonly count = h("span.ikx-soft");
   private readonly columns = h("tbody");
   private readonly name = this.input("name", () => this.set({ file: this.fileAs(this.format) }));
-  private readonly ending = h("span.ikx-soft");
+  private readonly extension = h("span.ikx-soft");
   private readonly purpose = this.input("purpose", () => this.set({ purpose: this.purpose.value.trim() }), {
     pattern: "[a-z0-9_\\-]{1,64}",
     "aria-describedby": `${this.id}-note`,
@@ -119,7 +119,7 @@ class Panel {
     return fill(typeof text === "string" ? text : word, values);
   }
 
-  // ---- the frame, once the words are known
+  // ---- the layout, built once the texts are known
 
   private build(init: ExportInit): void {
     this.init = init;
@@ -136,7 +136,7 @@ class Panel {
     this.remarks = this.line("remarks", remarks, this.scrubNote);
     put(
       this.root,
-      h("header", {}, h("h3", {}, this.text("title")), this.held),
+      h("header", {}, h("h3", {}, this.text("title")), this.count),
       this.group(
         "level",
         h(
@@ -155,7 +155,7 @@ class Panel {
       this.group(
         "file",
         this.line("format", formats),
-        this.line("name", h("div.ikx-joined", {}, this.name, this.ending)),
+        this.line("name", h("div.ikx-joined", {}, this.name, this.extension)),
         this.line("purpose", this.purpose, h("p.ikx-soft", { id: `${this.id}-note` }, this.text("purpose_note"))),
         this.remarks,
         this.line("key", this.key),
@@ -214,7 +214,7 @@ class Panel {
     );
   }
 
-  /** A table that scrolls by itself, by keys too. */
+  /** A table that scrolls on its own, also by keyboard. */
   private table(name: "columns" | "history", titles: readonly ExportWord[], body: HTMLElement): HTMLElement {
     const head = titles.map((title) => h("th", { scope: "col" }, this.text(title)));
     return h(
@@ -238,7 +238,7 @@ class Panel {
     return [...this.root.querySelectorAll<HTMLInputElement>(`input[name="${this.id}-${group}"]`)];
   }
 
-  /** The whole form: what is typed and not yet left counts too. */
+  /** The whole form, including texts that are still being typed. */
   private form(): Form {
     const chosen = (group: string) => this.radiosOf(group).find((radio) => radio.checked)?.value;
     const form = {
@@ -261,7 +261,7 @@ class Panel {
     };
     write(this.name, this.format ? file.slice(0, -this.format.length - 1) : file);
     write(this.purpose, purpose);
-    this.ending.textContent = `.${this.format}`;
+    this.extension.textContent = `.${this.format}`;
     this.scrubNote.hidden = remarks !== "scrub";
     this.remarks.hidden = level === "aggregated";
     this.key.textContent = key;
@@ -333,7 +333,7 @@ class Panel {
     this.hide(this.question, this.problem, this.result, this.start);
     this.running.hidden = false;
     const isFinal = step === "proving";
-    // The button goes away, and the focus with it.
+    // The focused button is about to be hidden.
     this.isFollowed ||= isFinal && document.activeElement === this.stop;
     this.stop.hidden = isFinal;
     if (step === "preparing") this.stop.disabled = false;
@@ -342,14 +342,14 @@ class Panel {
       this.bar.value = done;
     } else this.bar.removeAttribute("value");
     if (!this.stop.disabled) this.step.textContent = text + left;
-    // Said once a quarter.
+    // Announce only each quarter.
     const quarter = `${step}${total ? Math.floor((4 * done) / total) : ""}`;
     if (quarter !== this.announced) this.live.textContent = text;
     this.announced = quarter;
     if (hadFocus) this.stop.focus();
   }
 
-  /** Show how the export ended, and move the focus there if it was at the progress. */
+  /** Show how the export ended, and move the focus there if it was on the progress. */
   private end(note: HTMLElement): void {
     const hadFocus = this.isFollowed || this.running.contains(document.activeElement);
     this.running.hidden = true;
@@ -364,7 +364,7 @@ class Panel {
     this.end(this.problem);
   }
 
-  private showResult({ file, paths, facts, still, said, passed, checks }: ExportResult): void {
+  private showResult({ file, paths, facts, still, notes, passed, checks }: ExportResult): void {
     const link = this.link(file, paths, `${this.text("download")} ${file}`, "ikx-button ikx-download");
     put(
       this.result,
@@ -376,7 +376,7 @@ class Panel {
       ),
       h("p.ikx-way", {}, link, h("span.ikx-soft", {}, `${this.text("where")} `, h("code", {}, paths[0]))),
       h("p", {}, h("strong", {}, still)),
-      said.map((text) => h("p", {}, text)),
+      notes.map((text) => h("p", {}, text)),
       h(
         "details",
         {},
@@ -392,7 +392,7 @@ class Panel {
     this.end(this.result);
   }
 
-  /** A link to a file that was exported: on the page over its server, in a notebook where Jupyter serves the folder. */
+  /** A link to an exported file: a download on the page, an address of Jupyter in a notebook. */
   private link(file: string, paths: string[], text: string, className = ""): Child {
     const { download } = this;
     if (download)
@@ -462,7 +462,7 @@ class Panel {
     document.getElementById(`${this.id}-verify-${message.id}`)?.focus();
   }
 
-  // ---- what Python says
+  // ---- messages
 
   private receive(message: ExportResponse): void {
     if (!this.init && message.type !== "init") return;
@@ -475,7 +475,7 @@ class Panel {
         break;
       case "count":
         this.total = message.total;
-        this.held.textContent = message.words;
+        this.count.textContent = message.words;
         this.enable();
         break;
       case "file_exists":

@@ -1,18 +1,18 @@
-/** The values of columns with their counts, to filter by. */
+/** The facets: the values of columns with their counts, to filter by. */
 
 import { h, keepInside, keyed, target } from "./dom.ts";
 import type { Facet, Word } from "./protocol.ts";
 import { chosenValues } from "./state.ts";
 import type { View } from "./view.ts";
 
-/** Longer lists have a search field. */
+/** Lists of more values have a search field. */
 const SHORT = 8;
-/** Milliseconds without a key after which values that are not listed are asked for. */
+/** Milliseconds after the last key until Python is asked for values that are not listed. */
 const SEARCH_DELAY = 180;
 /** Facets with a menu of their own beside the search; the others share one. */
 const MENUS = ["status", "method", "cause", "manager"];
 
-/** Facets that are open at first, where they stand beside the rows. */
+/** Facets that are open at first if they are beside the rows. */
 const OPEN = ["decision", "status", "cause"];
 
 interface Parts {
@@ -20,7 +20,7 @@ interface Parts {
   search: HTMLInputElement;
   values: HTMLElement;
   facet: Facet;
-  /** The last search for values that are not listed: of which view, and for what. */
+  /** The last search for values that are not listed: view and text. */
   asked: string;
 }
 type FacetValue = Facet["values"][number];
@@ -112,14 +112,14 @@ export class Facets {
     const isListed = ([, label]: FacetValue) => (label ?? this.view.text("empty")).toLowerCase().includes(part);
     keyed<FacetValue, HTMLLabelElement>(
       values,
-      this.found(parts, part) ?? facet.values.filter((value) => !part || isListed(value)),
+      this.searched(parts, part) ?? facet.values.filter((value) => !part || isListed(value)),
       ([value]) => value,
       (value, label) => this.drawValue(facet.name, value, max, label),
     );
   }
 
-  /** The values that contain a text, where not all are listed; null until Python has found them. */
-  private found(parts: Parts, text: string): FacetValue[] | null {
+  /** The values that contain a text, if not all are listed; null until Python has answered. */
+  private searched(parts: Parts, text: string): FacetValue[] | null {
     const { name, full } = parts.facet;
     if (!full || !text) return null;
     const { found, version } = this.view.state;

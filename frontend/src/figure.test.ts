@@ -7,7 +7,7 @@ const FIGURE = `<figure xmlns="http://www.w3.org/1999/xhtml"><svg xmlns="http://
   <g data-choice="0" aria-pressed="false"><rect/></g><g data-choice="1" aria-pressed="false"><rect/></g><rect/>
 </svg></figure>`;
 
-test("a click or a key on a bar opens its records, a second one all, and elsewhere nothing", () => {
+test("a click or a key on a bar opens its records, a second one shows all, and a click elsewhere does nothing", () => {
   const model = Object.assign(new FakeModel(), { get: () => FIGURE });
   const el = document.createElement("div");
   render({ model, el });

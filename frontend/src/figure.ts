@@ -1,9 +1,9 @@
-/** A figure above a screen: a click on a bar or a point shows its records there. */
+/** A figure above a screen: a click on a bar or a point shows its records on the screen. */
 
 import { target } from "./dom.ts";
 import type { Model } from "./kernel.ts";
 
-/** Draw the figure that Python has written as XHTML; it holds no script. */
+/** Draw the figure, which Python sends as XHTML without a script. */
 export function render({ model, el }: { model: Model; el: HTMLElement }): void {
   const drawn = new DOMParser().parseFromString(model.get("figure") as string, "application/xhtml+xml");
   const figure = document.importNode(drawn.documentElement, true);

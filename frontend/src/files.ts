@@ -1,4 +1,4 @@
-/** Upload files from the drop zone or the file chooser, and choose the workspace that keeps them. */
+/** Upload files from the drop zone or the file chooser, and choose the workspace that stores them. */
 
 import "../styles/files.css";
 import { button, type Dialog } from "./dialog.ts";
@@ -8,11 +8,11 @@ import { FILE_TYPES, type Trouble } from "./protocol.ts";
 import { type Arrived, type Sending, send } from "./transfer.ts";
 
 const DEFAULT_WORKSPACE = "invitekit.duckdb";
-const LOOK = "";
+const NO_WORKSPACE = "";
 const NEW = "\n";
 const PLAIN_NAME = String.raw`[^.\s\\\/:*?"<>\|][^\\\/:*?"<>\|]*`;
 
-/** A choice of where files are kept: the open workspace, another one of the folder, a new one, or nowhere. */
+/** The choice of a workspace: the open one, another one of the folder, a new one, or none. */
 export class Target {
   private readonly select: HTMLSelectElement;
   private readonly name: HTMLInputElement;
@@ -33,7 +33,7 @@ export class Target {
       { "aria-label": text("keep_in"), onchange: () => this.draw() },
       names.map((name) => option(name, name)),
       option(NEW, text("new_workspace")),
-      option(LOOK, text("only_look")),
+      option(NO_WORKSPACE, text("only_look")),
     );
     this.name = h("input", {
       type: "text",
@@ -50,12 +50,12 @@ export class Target {
     this.changed();
   }
 
-  /** Return whether the name is one that a file of the folder can have; says so where it is not. */
+  /** Return whether the name is a valid file name; the browser shows an invalid one. */
   check(): boolean {
     return this.name.hidden !== false || this.name.reportValidity();
   }
 
-  /** The name of the workspace; empty where files are only looked at. */
+  /** The name of the workspace; empty for none. */
   get value(): string {
     return this.select.value === NEW ? this.name.value.trim() || DEFAULT_WORKSPACE : this.select.value;
   }
@@ -69,7 +69,7 @@ interface Row {
   day: HTMLInputElement;
 }
 
-/** The sheet of files on their way: progress, the day of each export, and where they are kept. */
+/** The dialog of uploads: progress, the day of each export, and the workspace. */
 export class AddFiles {
   private rows: Row[] = [];
   private target: Target | null = null;
@@ -133,10 +133,10 @@ export class AddFiles {
     const sending = send(file, (share) => {
       bar.value = share;
     });
-    const leave = button("×", () => this.remove(row));
-    leave.setAttribute("aria-label", page.text("leave_out_file", { name: file.name }));
+    const remove = button("×", () => this.remove(row));
+    remove.setAttribute("aria-label", page.text("leave_out_file", { name: file.name }));
     const row: Row = {
-      element: h("li", {}, h("b", {}, file.name), state, leave),
+      element: h("li", {}, h("b", {}, file.name), state, remove),
       sending,
       arrived: null,
       hasEnded: false,
@@ -165,13 +165,13 @@ export class AddFiles {
   private remove(row: Row): void {
     row.sending.stop();
     if (row.arrived) this.page.ask({ type: "discard_upload", id: row.arrived.id });
-    this.rows = this.rows.filter((one) => one !== row);
+    this.rows = this.rows.filter((other) => other !== row);
     row.element.remove();
     if (this.rows.length) this.drawButton();
     else this.dialog.close();
   }
 
-  private leave(): void {
+  private cancel(): void {
     for (const row of [...this.rows]) this.remove(row);
     this.dialog.close();
   }
@@ -183,8 +183,8 @@ export class AddFiles {
       this.rows.map(({ element }) => element),
     );
     const content = [this.list, this.target?.element, h("p.soft", {}, page.text("keep_why"))];
-    const cancel = button(page.text("cancel"), () => this.leave());
-    this.dialog.open(page.text("add_title"), content, [this.open, cancel], () => this.leave());
+    const cancel = button(page.text("cancel"), () => this.cancel());
+    this.dialog.open(page.text("add_title"), content, [this.open, cancel], () => this.cancel());
     this.drawButton();
   }
 
@@ -192,9 +192,9 @@ export class AddFiles {
     const ready = this.rows.filter(({ arrived }) => arrived);
     put(this.open, this.page.text("open_files"));
     const undated = ready.some(({ arrived, day }) => !arrived?.day && !day.value);
-    // Only what is kept needs a day.
-    const isComing = this.rows.some(({ hasEnded }) => !hasEnded);
-    this.open.disabled = isComing || !ready.length || (undated && this.target?.value !== LOOK);
+    // Only a file in a workspace needs a day.
+    const isUploading = this.rows.some(({ hasEnded }) => !hasEnded);
+    this.open.disabled = isUploading || !ready.length || (undated && this.target?.value !== NO_WORKSPACE);
   }
 
   private confirm(): void {
@@ -204,6 +204,6 @@ export class AddFiles {
     );
     this.rows = [];
     this.dialog.close();
-    this.page.ask({ type: "open", files: [], uploads, workspace: this.target?.value ?? LOOK });
+    this.page.ask({ type: "open", files: [], uploads, workspace: this.target?.value ?? NO_WORKSPACE });
   }
 }

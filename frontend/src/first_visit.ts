@@ -1,4 +1,4 @@
-/** What is shown before anything is open: the drop zone, workspaces to go on with, files of the folder, the sample. */
+/** The start of the page: the drop zone, the workspaces and files of the folder, and the sample. */
 
 import { button } from "./dialog.ts";
 import { type Child, h } from "./dom.ts";

@@ -1,4 +1,4 @@
-/** The rows: only those that are visible are elements, whatever their number. */
+/** The grid of rows: only visible rows have elements. */
 
 import { h, put, target } from "./dom.ts";
 import { highlight } from "./highlight.ts";
@@ -12,7 +12,7 @@ import type { View } from "./view.ts";
 const ROW = 30;
 const TWO_LINES = 46;
 const HEAD = 34;
-/** Browsers draw nothing beyond some height: in a longer list a pixel of the scroll bar is several rows. */
+/** Browsers limit the height of an element: in a longer list, one pixel of the scroll bar is several pixels of the list. */
 const MAX_HEIGHT = 8e6;
 
 interface Line {
@@ -20,7 +20,7 @@ interface Line {
   cells: Block["cells"] | null;
   checkbox: HTMLInputElement;
 }
-type Found = ReturnType<typeof rowAt>;
+type Position = ReturnType<typeof rowAt>;
 
 export class Grid {
   active = { row: 0, column: 1 };
@@ -36,7 +36,7 @@ export class Grid {
   private layout = new Layout(0, ROW, []);
   private readonly resized: ResizeObserver;
   private top = 0;
-  /** Pixels of the list for one of the scroll bar. */
+  /** Pixels of the list for one pixel of the scroll bar. */
   private scale = 1;
   private tipCode = "";
 
@@ -95,36 +95,36 @@ export class Grid {
     if (document.activeElement === this.scroller) this.hint(this.active.row);
   }
 
-  /** Remove lines that mean other rows, or show other columns. */
+  /** Remove all lines, as they show other rows or columns now. */
   dropLines(): void {
     put(this.layer);
     this.lines.clear();
     this.headings.clear();
   }
 
-  /** Go back to the first row. */
+  /** Scroll to the first row. */
   reset(): void {
     this.top = this.scroller.scrollTop = this.active.row = this.anchor = 0;
   }
 
-  /** The rows that are elements now. */
+  /** The rows that have elements. */
   visibleRows(): number[] {
     return [...this.lines.keys()];
   }
 
   private drawLine(row: number): void {
-    const found = rowAt(this.view.state, row);
-    const cells = found?.block.cells ?? null;
+    const position = rowAt(this.view.state, row);
+    const cells = position?.block.cells ?? null;
     let line = this.lines.get(row);
     if (!line || line.cells !== cells) {
-      const next = this.newLine(row, found);
+      const next = this.newLine(row, position);
       if (line) line.element.replaceWith(next.element);
       else this.layer.append(next.element);
       line = next;
       this.lines.set(row, line);
     }
     line.element.style.transform = `translateY(${this.layout.topOf(row) - this.top}px)`;
-    this.flag(line, row, found);
+    this.flag(line, row, position);
   }
 
   /** Draw the headings of the groups that begin among some rows. */
@@ -149,7 +149,7 @@ export class Grid {
     return h("div.ik-heading", { role: "row" }, h("div", cell, lines));
   }
 
-  private newLine(row: number, found: Found): Line {
+  private newLine(row: number, position: Position): Line {
     const checkbox = h("input", {
       type: "checkbox",
       tabIndex: -1,
@@ -161,27 +161,27 @@ export class Grid {
       checkbox,
     );
     const cells = this.view.state.view.two_lines
-      ? this.twoLines(row, found)
-      : shownColumns(this.view.state).map((column, index) => this.cell(column, index + 1, row, found));
+      ? this.twoLines(row, position)
+      : shownColumns(this.view.state).map((column, index) => this.cell(column, index + 1, row, position));
     const props = { role: "row", "aria-rowindex": row + 2, "data-row": row };
-    const element = h(found ? "div.ik-line" : "div.ik-line.ik-wait", props, check, cells);
-    return { element, cells: found?.block.cells ?? null, checkbox };
+    const element = h(position ? "div.ik-line" : "div.ik-line.ik-wait", props, check, cells);
+    return { element, cells: position?.block.cells ?? null, checkbox };
   }
 
-  private twoLines(row: number, found: Found): HTMLElement[] {
-    const texts = found && new Row(this.view, found.block, found.index);
+  private twoLines(row: number, position: Position): HTMLElement[] {
+    const texts = position && new Row(this.view, position.block, position.index);
     return this.view.columns.twoLines.map((column, index) => {
       const props = { role: "gridcell", id: this.cellId(row, index + 1), "aria-colindex": index + 2 };
       return h("div", { className: `ik-cell ik-two-${column.name}`, ...props }, texts && column.cell(texts));
     });
   }
 
-  private cell({ name, kind }: Column, column: number, row: number, found: Found): HTMLElement {
-    const text = found?.block.cells[name]?.[found.index];
-    const code = found?.block.codes[name]?.[found.index];
+  private cell({ name, kind }: Column, column: number, row: number, position: Position): HTMLElement {
+    const text = position?.block.cells[name]?.[position.index];
+    const code = position?.block.codes[name]?.[position.index];
     let content: HTMLElement | string = text ?? "";
     if (name === "failure_code" && code) content = this.view.state.hints[code]?.[0] ?? content;
-    else if (found && name in found.block.codes && name !== "failure_code" && typeof text === "string") {
+    else if (position && name in position.block.codes && name !== "failure_code" && typeof text === "string") {
       content = h("span", { className: `ik-badge ik-is-${code}` }, text);
     }
     const title = typeof content === "string" ? content : "";
@@ -198,14 +198,14 @@ export class Grid {
     return document.getElementById(this.cellId(this.active.row, this.active.column));
   }
 
-  private flag({ element, checkbox }: Line, row: number, found: Found): void {
-    const isSelected = Boolean(found?.block.selected?.[found.index]);
+  private flag({ element, checkbox }: Line, row: number, position: Position): void {
+    const isSelected = Boolean(position?.block.selected?.[position.index]);
     checkbox.checked = isSelected;
-    checkbox.disabled = !found?.block.selectable?.[found.index];
+    checkbox.disabled = !position?.block.selectable?.[position.index];
     element.setAttribute("aria-selected", String(isSelected));
     element.classList.toggle("ik-chosen", isSelected);
     const { details } = this.view.state;
-    element.classList.toggle("ik-opened", details !== null && found?.block.keys[found.index] === details.key);
+    element.classList.toggle("ik-opened", details !== null && position?.block.keys[position.index] === details.key);
     for (const cell of element.querySelectorAll(".ik-active")) cell.classList.remove("ik-active");
     if (row === this.active.row) element.children[this.active.column]?.classList.add("ik-active");
   }
@@ -254,7 +254,7 @@ export class Grid {
 
   private wheel(event: WheelEvent): void {
     if (this.scale === 1 || event.ctrlKey || !event.deltaY) return;
-    // The scroll bar would skip rows; the wheel does not.
+    // Scroll by pixels of the list: by pixels of the scroll bar, the wheel would skip rows.
     this.moveTo(this.top + (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * ROW : event.deltaY));
     event.preventDefault();
   }

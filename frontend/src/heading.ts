@@ -1,11 +1,11 @@
-/** What a list is, in one sentence; what it is made of, in a line; and the rules of the plan. */
+/** The heading of a list: a sentence, a line of counts by status, and the rules of the plan. */
 
 import { type Child, formatDay, h, put } from "./dom.ts";
 import type { Word } from "./protocol.ts";
 import type { Sections } from "./sections.ts";
 import type { View } from "./view.ts";
 
-/** The sections whose customers the rules decide about. */
+/** The sections that depend on the rules. */
 const RULED = ["again", "valid", "blocked", "all"];
 
 export class Heading {
@@ -16,7 +16,7 @@ export class Heading {
     private readonly sections: Sections,
   ) {}
 
-  /** Draw the sentence of a place, with more behind the rules. */
+  /** Draw the heading of a place; `rules` is the menu that changes the rules. */
   draw(place: string, rules: Child): void {
     put(this.element, place === "customers" ? this.list(rules) : this.batches(place as "unsent" | "sent"));
   }
@@ -54,14 +54,14 @@ export class Heading {
     return h("button.ik-link", { onclick }, text);
   }
 
-  /** A sentence about some customers; for one of them it may be another one. */
+  /** A sentence about `n` customers; one customer may have a sentence of its own. */
   private sentence(word: string, n: number | null, values: Record<string, string> = {}): string {
     const one = `${word}_one`;
     const isOne = n === 1 && Object.hasOwn(this.view.state.words, one);
     return this.view.text((isOne ? one : word) as Word, { ...values, n: this.view.number(n) });
   }
 
-  /** How many of the rows that are shown have which status. */
+  /** The counts of the shown rows by status. */
   private breakdown(): string {
     const { view } = this;
     const statuses = view.state.facets.find(({ name }) => name === "status")?.values.filter(([, , n]) => n) ?? [];

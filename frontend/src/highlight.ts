@@ -1,19 +1,19 @@
-/** The words of a search, marked where they are in a text; case, accents and width do not matter, as in Python. */
+/** Mark the words of a search in a text, without regard to case, accents and width, as in Python. */
 
 import { type Child, h } from "./dom.ts";
 
-/** Spellings that Unicode does not list. */
-const ALSO: Record<string, string> = { ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ł: "l", ı: "i" };
+/** Spellings that Unicode does not decompose. */
+const SPELLINGS: Record<string, string> = { ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ł: "l", ı: "i" };
 
-/** The letters of a text as they are compared, each with its place in the text. */
+/** The folded letters of a text, each with its position in the text. */
 function folded(text: string): [string, number][] {
   return [...text.matchAll(/./gsu)].flatMap(({ 0: letter, index }) => {
     const plain = letter.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-    return [...(ALSO[plain] ?? plain)].map((each): [string, number] => [each, index]);
+    return [...(SPELLINGS[plain] ?? plain)].map((each): [string, number] => [each, index]);
   });
 }
 
-/** Return a text with each of some words in a mark. */
+/** Return a text with the words of a search in "mark" elements. */
 export function highlight(text: string, search: string): Child {
   const words = search
     .split(/\s+/)
@@ -26,11 +26,11 @@ export function highlight(text: string, search: string): Child {
   if (!words.length) return text;
   const letters = folded(text);
   const plain = letters.map(([letter]) => letter).join("");
-  const places = letters.flatMap(([letter], at) => Array.from({ length: letter.length }, () => at));
+  const positions = letters.flatMap(([letter], at) => Array.from({ length: letter.length }, () => at));
   const marked = new Set<number>();
   for (const word of words) {
     for (let at = plain.indexOf(word); at >= 0; at = plain.indexOf(word, at + 1)) {
-      for (let end = at; end < at + word.length; end++) marked.add(letters[places[end] as number]?.[1] as number);
+      for (let end = at; end < at + word.length; end++) marked.add(letters[positions[end] as number]?.[1] as number);
     }
   }
   if (!marked.size) return text;

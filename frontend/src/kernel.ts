@@ -2,7 +2,7 @@
 
 import { h } from "./dom.ts";
 
-/** What anywidget gives a screen; the page has one of its own. */
+/** The model that anywidget passes to a screen; the page has its own. */
 export interface Model {
   get(name: string): unknown;
   set?(name: string, value: unknown): void;
@@ -17,7 +17,7 @@ export type Listener = (message: any, buffers?: DataView[]) => void;
 const RECONNECT_AFTER = 3000;
 
 export class Kernel<Request, Response> {
-  private held = false;
+  private isHeld = false;
   private waiting: Response[] = [];
   private readonly notice = h("p", { role: "alert" });
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -31,14 +31,14 @@ export class Kernel<Request, Response> {
     model.on("comm_live_update", this.lost);
   }
 
-  /** Say that no kernel answers any more: JupyterLab leaves the screen as it is when it restarts one. */
+  /** Show that no kernel answers: JupyterLab keeps the screen when it restarts the kernel. */
   private lost = (): void => {
     if (this.notice.isConnected) return;
     this.notice.textContent = this.model.get("lost") as string;
     this.element.prepend(this.notice);
   };
 
-  /** Count what a person has changed, where Python has such a number: a marimo notebook then runs what depends on it. */
+  /** In a marimo notebook, count the changes by a person, so that marimo runs the dependent cells again. */
   count(): void {
     const changes = this.model.get("changes");
     if (typeof changes !== "number") return;
@@ -48,8 +48,8 @@ export class Kernel<Request, Response> {
 
   private deliver = (message: Response, buffers: DataView[] = []): void => {
     this.notice.remove();
-    // Buffers are only counted with later, so they need not wait.
-    if (this.held && !buffers.length) this.waiting.push(message);
+    // A message with a buffer does not redraw anything, so it need not wait.
+    if (this.isHeld && !buffers.length) this.waiting.push(message);
     else this.receive(message, buffers);
   };
 
@@ -57,24 +57,24 @@ export class Kernel<Request, Response> {
     if (!this.notice.isConnected) this.model.send(message);
   }
 
-  /** Send a message until it is answered: what is sent before a kernel listens is lost. */
+  /** Send a message repeatedly until it is answered: messages are lost until a kernel listens. */
   sendUntil(answered: () => boolean, message: Request): void {
     this.send(message);
     this.timer = setTimeout(() => answered() || this.sendUntil(answered, message), RECONNECT_AFTER);
   }
 
-  /** Keep messages back while a mouse button is down: a redraw would move what is about to be clicked. */
+  /** Delay messages while a mouse button is down: a redraw would move what is about to be clicked. */
   hold(): void {
-    this.held = true;
+    this.isHeld = true;
   }
 
   release(): void {
-    this.held = false;
+    this.isHeld = false;
     for (const message of this.waiting.splice(0)) this.receive(message, []);
   }
 
   get holds(): boolean {
-    return this.held;
+    return this.isHeld;
   }
 
   close(): void {

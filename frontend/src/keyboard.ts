@@ -16,7 +16,7 @@ export type Command =
 
 type Key = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey">;
 
-/** Return what a key does at a position; null if the grid does not know it. */
+/** Return the command of a key at a position; null if it has none. */
 export function commandOf({ key, ctrlKey, metaKey, shiftKey }: Key, at: Position): Command | null {
   const isCommand = ctrlKey || metaKey;
   const row = { ArrowDown: at.row + 1, ArrowUp: at.row - 1, PageDown: at.row + at.page, PageUp: at.row - at.page }[key];
@@ -44,7 +44,7 @@ function clamp(index: number, last: number): number {
   return Math.max(0, Math.min(index, last));
 }
 
-/** Keep keys inside: a notebook takes them for its own commands. */
+/** Stop keyboard events at an element: a notebook would run its own commands. */
 export function keepKeys(root: HTMLElement): void {
   for (const kind of ["keydown", "keypress", "keyup"]) root.addEventListener(kind, (event) => event.stopPropagation());
 }

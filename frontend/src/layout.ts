@@ -1,4 +1,4 @@
-/** Where rows are in a list, in pixels: they are equally high, and some have the heading of a group above them. */
+/** The positions of rows in a list, in pixels: all have the same height, and some have a group heading above them. */
 
 export const HEADING = 46;
 
@@ -6,7 +6,7 @@ export class Layout {
   /**
    * @param rows How many rows there are.
    * @param height Pixels of a row.
-   * @param firsts The rows that have a heading above them, in their order.
+   * @param firsts The rows that have a heading above them, in order.
    */
   constructor(
     private readonly rows: number,
@@ -19,12 +19,12 @@ export class Layout {
     return this.rows * this.height + this.firsts.length * HEADING;
   }
 
-  /** Where a row begins; a heading of its own ends there. */
+  /** The top of a row, below its heading. */
   topOf(row: number): number {
     return row * this.height + this.headingsUntil((index) => (this.firsts[index] as number) <= row) * HEADING;
   }
 
-  /** The row at some pixels from the top; that below, where a heading is. */
+  /** The row at a distance from the top; at a heading, the row below it. */
   rowAt(top: number): number {
     const headings = this.headingsUntil((index) => this.topOfHeading(index) <= top);
     const first = this.firsts[headings - 1] ?? 0;
@@ -36,7 +36,7 @@ export class Layout {
     return (this.firsts[index] as number) * this.height + index * HEADING;
   }
 
-  /** The number of headings for which a condition holds: it holds for the first ones, and not for those after. */
+  /** The number of headings that meet a condition, which only the first ones meet: a binary search. */
   private headingsUntil(holds: (index: number) => boolean): number {
     let low = 0;
     let high = this.firsts.length;

@@ -1,4 +1,4 @@
-/** What the parts of the page share: what is open, the words, and the way to the server. */
+/** What the parts of the page share: its state, its texts, and the connection to the server. */
 
 import type { PageRequest, PageState, Trouble, Word } from "./protocol.ts";
 import type { Answers } from "./transfer.ts";

@@ -1,4 +1,4 @@
-/** What the picker has beside the grid: the lists of the plan, rules with their effect, batches and results. */
+/** The parts of the picker around the grid: the lists of the plan, rules with their effect, batches and results. */
 
 import "../styles/grid.css";
 import "../styles/picker.css";
@@ -15,7 +15,7 @@ import { type Extension, View } from "./view.ts";
 
 /** Reasons after which a customer can be marked as done. */
 const WAITING = ["customer_must_act", "contact_support", "blocked"];
-/** The answer to each request that only the view that asked is to show. */
+/** The type of the answer to each request; only the view that sent the request shows the answer. */
 const ANSWERS: Record<string, string> = {
   preview_rules: "rules_effect",
   confirm: "confirmation",
@@ -73,7 +73,7 @@ class Picker implements Extension {
     this.drawHits();
   }
 
-  /** Say in which other lists the search has hits. */
+  /** Show in which other lists the search has hits. */
   private drawHits(): void {
     const { view } = this;
     const { facets } = view.state;
@@ -94,7 +94,7 @@ class Picker implements Extension {
 
   // ---- rules, and their effect before they apply
 
-  /** The rules, to be changed; a menu that is open stays. */
+  /** The menu that changes the rules; an open menu is not replaced. */
   private rulesMenu(): Child {
     const { rules } = this.view.state.view;
     if (!rules || this.rules?.open) return this.rules;
@@ -114,7 +114,7 @@ class Picker implements Extension {
 
   private ownAccountButton(): Child {
     const { workspace, held_for_own_account: held, own_account_marked } = this.view.state.view;
-    // The mark is taken back where these customers would be.
+    // Taking the mark back is offered in the list that would have these customers.
     const isHere = held || (own_account_marked && this.sections.current?.name === "support");
     if (!workspace || !isHere) return null;
     const onclick = () => this.markOwnAccount(held ?? 0);
@@ -149,7 +149,7 @@ class Picker implements Extension {
     ];
   }
 
-  /** Say what is being worked on. */
+  /** Show that Python is working. */
   private wait(word: Word): void {
     put(this.status, h("span.ik-spin"), this.view.text(word));
     this.status.hidden = false;
@@ -185,10 +185,10 @@ class Picker implements Extension {
   selectionFacts(): HTMLElement[] {
     const { view } = this;
     const { selected, hidden, selectable, batches } = view.state.counts;
-    const left = (selectable ?? 0) - (selected - hidden);
+    const leftOut = (selectable ?? 0) - (selected - hidden);
     const isAgain = this.sections.current === AGAIN;
     const texts = [
-      isAgain && selected && left > 0 && view.text("n_left_out", { n: view.number(left) }),
+      isAgain && selected && leftOut > 0 && view.text("n_left_out", { n: view.number(leftOut) }),
       selected && batches && view.text(batches === 1 ? "one_batch" : "n_batches", { n: view.number(batches) }),
     ];
     return texts.flatMap((text) => (text ? [h("span.ik-soft", {}, text)] : []));
@@ -300,7 +300,7 @@ class Picker implements Extension {
     });
   }
 
-  /** List files by their names, those of several types once, with the customers in them. */
+  /** List files by name with their number of customers; files that differ only in type share a line. */
   private fileLines(files: BatchesWritten["files"]): HTMLElement[] {
     const stems = new Set(files.map(([name]) => name.replace(/\.\w+$/, "")));
     return [...stems].map((stem) => {
@@ -312,16 +312,16 @@ class Picker implements Extension {
     });
   }
 
-  // ---- what was done
+  // ---- marks
 
-  /** A field for a date: the day of the plan, or else today where this browser is. */
+  /** A date field, filled with the day of the plan, or else with today in the browser's time zone. */
   private dayField(word: Word): HTMLInputElement {
     const now = new Date();
     const today = new Date(now.getTime() - 6e4 * now.getTimezoneOffset()).toISOString().slice(0, 10);
     return h("input", { type: "date", value: this.view.state.view.day ?? today, "aria-label": this.view.text(word) });
   }
 
-  /** Mark the partner's own account as changed, or take the mark back where no customer is held for it. */
+  /** Mark the partner's own account as changed, or take the mark back if it holds no customer. */
   private markOwnAccount(held: number): void {
     const { view } = this;
     const by = h("input", { type: "text", value: view.state.view.user, "aria-label": view.text("by") });
@@ -350,7 +350,7 @@ class Picker implements Extension {
     ];
   }
 
-  /** Mark that a customer has acted, or take the mark back. */
+  /** The button that marks that a customer has acted, or takes the mark back. */
   private resolution(key: number, reason: string): Child {
     const { view } = this;
     const { user = "" } = view.state.view;
@@ -385,7 +385,7 @@ class Picker implements Extension {
     if (answer) this.awaited.add(answer);
   }
 
-  /** Show what this view has asked for; of another view's requests only what they change is seen here. */
+  /** Show an answer if this view requested it. */
   received(message: PickerResponse, isCurrent: boolean): void {
     if (message.type === "error" || message.type === "init") this.status.hidden = true;
     if (message.type === "init" && this.host.place() === "sent") this.view.send({ type: "get_outcomes" });

@@ -235,7 +235,7 @@ export interface MarkSent {
   left_out: string[];
 }
 
-/** Take back that a batch was sent. */
+/** Undo the mark that a batch was sent. */
 export interface UnmarkSent {
   type: "unmark_sent";
   batch_id: string;
@@ -263,7 +263,7 @@ export interface MarkResolved {
   user: string;
 }
 
-/** Take back that a customer has done it. */
+/** Undo the mark that a customer has resolved the failure. */
 export interface UnmarkResolved {
   type: "unmark_resolved";
   version: number;
@@ -278,7 +278,7 @@ export interface MarkOwnAccount {
   user: string;
 }
 
-/** Take back that the partner's own account was changed. */
+/** Undo the mark that the partner's own account was changed. */
 export interface UnmarkOwnAccount {
   type: "unmark_own_account";
   user: string;
@@ -647,7 +647,7 @@ export interface ExportResult {
   paths: string[];
   facts: (string | null)[];
   still: string;
-  said: string[];
+  notes: string[];
   passed: string;
   checks: string[];
 }
@@ -704,7 +704,7 @@ export interface DiscardUpload {
   id: string;
 }
 
-/** Make up some exports, and open them. */
+/** Write sample exports, and open them. */
 export interface TrySample {
   type: "try_sample";
 }
@@ -725,13 +725,13 @@ export interface Dismiss {
   file: string;
 }
 
-/** Keep the meaning of words, by column, and read the files again. */
+/** Save the meaning of words, by column, and read the files again. */
 export interface TeachWords {
   type: "teach_words";
   words: Record<string, Record<string, string>>;
 }
 
-/** Keep how files are read, and read them again; an empty header takes a choice back. */
+/** Save how files are read, and read them again; an empty header removes the choice. */
 export interface SetReading {
   type: "set_reading";
   time_zone: string;
@@ -751,7 +751,7 @@ export interface ShowChanged {
   change: string;
 }
 
-/** Make a file to download.
+/** Write a file to download.
 
     ``name`` is a list such as ``shown.xlsx`` or a file of a batch: ``all`` for its whole folder, empty for
     its workbook.

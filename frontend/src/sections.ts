@@ -1,25 +1,25 @@
-/** The rail: the decisions of the plan as sections with their customers, and the batches that were written. */
+/** The rail: the lists of customers by decision, and the batches, with their counts. */
 
 import { type Child, h, keepFocus, put } from "./dom.ts";
 import { type Facet, LISTS, type Word } from "./protocol.ts";
 import { chosenValues } from "./state.ts";
 import type { View } from "./view.ts";
 
-/** What is open beside the rail: a list of customers, or batches. */
+/** The open place: a list of customers, or batches. */
 export type Place = "customers" | "unsent" | "sent";
 
-/** Where the rail is drawn, and which place is open: on the page its address says so. */
+/** The environment of the picker: where the rail is drawn, and which place is open. */
 export interface Host {
   rail: HTMLElement;
   place(): string;
   go(place: Place): void;
-  /** Call a function when another place is opened; returns the function that stops it. */
+  /** Call a function when another place is opened; returns a function that ends this. */
   listen(listener: () => void): () => void;
-  /** Download a list such as "shown.xlsx", or files of a batch: see ``AskDownload``; a cell of a notebook cannot. */
+  /** Download a list such as "shown.xlsx", or files of a batch, see ``AskDownload``; undefined in a notebook. */
   download?(what: "list" | "batch", name: string, batch_id?: string): void;
 }
 
-/** The decisions of the customers of each section; none are all. */
+/** The decisions of each section; an empty list means all. */
 const DECISIONS = { ...LISTS, associated: ["associated"], all: [] as string[] };
 
 export interface Section {
@@ -39,7 +39,7 @@ const sorted = (codes: readonly unknown[]) => JSON.stringify([...codes].sort());
 const sumOf = (counts: readonly (readonly [unknown, unknown, number])[], decisions: string[]) =>
   counts.reduce((sum, [code, , n]) => sum + (decisions.includes(code as string) ? n : 0), 0);
 
-/** Where a notebook's cell draws the rail: above the list. */
+/** The environment in a notebook, where the rail is above the list. */
 export function cellHost(rail: HTMLElement): Host {
   let place: Place = "customers";
   const listeners = new Set<() => void>();
@@ -67,22 +67,23 @@ export class Sections {
     host.rail.prepend(this.element);
   }
 
-  /** The section that the filter shows; null where it shows decisions of several. */
+  /** The section that the filter shows; null if it shows several. */
   get current(): Section | null {
     const chosen = sorted(chosenValues(this.view.state, "decision"));
     return SECTIONS.find(({ decisions }) => sorted(decisions) === chosen) ?? null;
   }
 
-  /** How many customers a section has; before the plan is there, none is known. */
+  /** How many customers a section has; null until the plan is computed. */
   count({ decisions }: Section): number | null {
     const { tabs = [], total } = this.view.state.view;
     if (!decisions.length) return total;
     return tabs.length ? sumOf(tabs, decisions) : null;
   }
 
-  /** How many customers each section has, but for that of all, by a count of their decisions. */
+  /** How many customers each section has, except "all", from counts by decision. */
   countEach(counts: Facet["values"]): [Section, number][] {
-    return SECTIONS.filter(({ decisions }) => decisions.length).map((one) => [one, sumOf(counts, one.decisions)]);
+    const sections = SECTIONS.filter(({ decisions }) => decisions.length);
+    return sections.map((section) => [section, sumOf(counts, section.decisions)]);
   }
 
   draw(): void {
@@ -91,8 +92,10 @@ export class Sections {
     const place = host.place();
     const isList = place === "customers" && !view.state.view.only;
     const { current } = this;
-    const list = (one: Section) =>
-      this.item(`section_${one.name}`, this.count(one), isList && one === current, () => this.show(one));
+    const list = (section: Section) =>
+      this.item(`section_${section.name}`, this.count(section), isList && section === current, () =>
+        this.show(section),
+      );
     const batches = (name: "unsent" | "sent", n: number) =>
       this.item(`section_${name}`, n, place === name, () => host.go(name), name === "unsent" && n > 0);
     keepFocus(this.element, () =>
@@ -106,7 +109,7 @@ export class Sections {
     this.reveal();
   }
 
-  /** Scroll a rail that is one row, so that the open list can be seen in it; the page around it stays. */
+  /** On a narrow screen the rail is one row: scroll it so that the open list is visible. */
   private reveal(): void {
     const { rail } = this.host;
     const item = this.element.querySelector('[aria-current="page"]')?.getBoundingClientRect();

@@ -1,4 +1,4 @@
-/** The bar of what is selected, and what can be done with it: there only while something is selected. */
+/** The bar of selected rows and its actions, visible while something is selected. */
 
 import { type Child, h, put } from "./dom.ts";
 import type { Select } from "./protocol.ts";
@@ -7,11 +7,11 @@ import type { View } from "./view.ts";
 
 export class SelectionBar {
   readonly element = h("div.ik-choice", { role: "region", hidden: true });
-  /** What is said while rows are being prepared. */
+  /** The status while rows are being prepared. */
   readonly preparing = h("div.ik-preparing", { role: "status", hidden: true });
   private drawn = "";
-  /** The view in which something was selected last. */
-  private seen = -1;
+  /** The version of the last view with a selection. */
+  private lastSelected = -1;
 
   constructor(private readonly view: View) {}
 
@@ -35,9 +35,9 @@ export class SelectionBar {
     this.preparing.hidden = shown.ready;
     if (!shown.ready) put(this.preparing, h("span.ik-spin"), view.preparing(), this.step());
     view.columns.drawSelected();
-    if (counts.selected) this.seen = view.state.version;
-    // What was cleared by mistake can be taken back, as long as the same rows are shown.
-    const isCleared = shown.can_undo && this.seen === view.state.version;
+    if (counts.selected) this.lastSelected = view.state.version;
+    // A selection that was cleared by mistake can be undone while the same rows are shown.
+    const isCleared = shown.can_undo && this.lastSelected === view.state.version;
     this.element.hidden = !shown.ready || !(counts.selected || onlySelected || isCleared);
     this.element.setAttribute("aria-label", view.text("selection"));
     const parts: (Child & Element)[] = [h("strong", {}, view.text("selected", { n: view.number(counts.selected) }))];
@@ -57,12 +57,12 @@ export class SelectionBar {
     }
     parts.push(...view.extension.actions());
     const drawn = parts.map((part) => `${part.textContent}${(part as HTMLButtonElement).disabled}`).join("|");
-    // A button that stays the same is not replaced under the mouse.
+    // Redraw only if something changed, so that a button is not replaced while it is clicked.
     if (this.drawn !== drawn) put(this.element, parts);
     this.drawn = drawn;
   }
 
-  /** Which step of the preparation is running. */
+  /** The current step of the preparation. */
   private step(): Child {
     const { view } = this;
     const { progress } = view.state;

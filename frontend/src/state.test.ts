@@ -30,7 +30,7 @@ const permutations = <Item>(items: Item[]): Item[][] =>
     ? [items]
     : items.flatMap((item, at) => permutations(items.toSpliced(at, 1)).map((rest) => [item, ...rest]));
 
-describe("answers in whatever order they come", () => {
+describe("answers in any order", () => {
   test.each(permutations([page(), counts(), { type: "customers", version: 0, customers: 1 } as const]))(
     "rows are shown, and never asked for as none: %#",
     (...messages) => {
@@ -46,7 +46,7 @@ describe("answers in whatever order they come", () => {
     },
   );
 
-  test("a view without rows asks for none: the answer would take the place of the first page", () => {
+  test("a view without rows requests none: the answer would replace the first page", () => {
     const selected = { type: "selected", version: 0, selected: 0, hidden: 0, can_undo: true } as const;
     const empty = applied([page([]), counts({ matched: 0 }), selected], shown);
     expect([empty.stale, requestRows(empty, 0, rowCount(empty))[1]]).toEqual([true, null]);
@@ -67,7 +67,7 @@ describe("answers in whatever order they come", () => {
     for (const message of early) expect(reduce(shown, message)).toBe(shown);
   });
 
-  test("counts that come before their page are shown, and take effect with it", () => {
+  test("counts that arrive before their page are shown, and take effect with it", () => {
     const filter = { invited_from: "2026-03-02" };
     const early = applied([counts({ version: 1, matched: 2, selectable: 2, filter, acked: {} })], shown);
     expect([early.early?.matched, early.filter, rowCount(early)]).toEqual([2, filter, 1]);
@@ -84,7 +84,7 @@ describe("answers in whatever order they come", () => {
     expect(nameAt(reduce(unmasked, page(["acme"], { unmasked: true })), 0)).toBe("acme");
   });
 
-  test("a selection makes the rows stale, and until they come they stay", () => {
+  test("a selection makes the rows stale, and they stay until new ones arrive", () => {
     const selected = reduce(shown, { type: "selected", version: 0, selected: 1, hidden: 0, can_undo: true });
     expect(nameAt(selected, 0)).toBe("acme");
     const [asked, request] = requestRows(selected, 0, 1);
@@ -102,7 +102,7 @@ describe("answers in whatever order they come", () => {
     expect(requestRows(next, 0, 1)[1]).toBeNull(); // the first page comes by itself
   });
 
-  test("an error stops waiting, and the next state removes it", () => {
+  test("an error ends the waiting, and the next state removes it", () => {
     const [waiting] = setFilter(shown, { text: "x" });
     const failed = reduce(waiting, { type: "error", version: -5, problem: "It failed.", hint: "Wait." });
     expect([waiting.busy, failed.busy, failed.error?.problem]).toEqual([true, false, "It failed."]);
@@ -110,7 +110,7 @@ describe("answers in whatever order they come", () => {
     expect(reduce(reconnect(applied([state({ version: 9 })], failed)), state({ version: 0 })).version).toBe(0);
   });
 
-  test("only the rows of forty blocks are kept, the newest ones", () => {
+  test("only the rows of the newest forty blocks are kept", () => {
     const names = Array.from({ length: 100 }, (_, index) => `row ${index}`);
     let current = applied([counts({ matched: 5000 })], shown);
     for (let first = 0; first < 5000; first += 100) current = reduce(current, page(names, { first }));
@@ -118,7 +118,7 @@ describe("answers in whatever order they come", () => {
     expect([rowAt(current, 900), nameAt(current, 4999)]).toEqual([null, "row 99"]);
   });
 
-  test("until rows are counted, no more are drawn than are there", () => {
+  test("until rows are counted, only the received ones are drawn", () => {
     const uncounted = applied([state({ version: 1 }), page(["a", "b", "c"], { version: 1 })], shown);
     expect(rowCount(uncounted)).toBe(3);
     expect(rowCount(reduce(uncounted, counts({ version: 1, matched: 2 })))).toBe(2);
@@ -159,7 +159,7 @@ describe("the filter", () => {
   const ready = (version: number, filter: State["filter"], acked: number) =>
     state({ version, filter, acked: { s: acked } });
 
-  test("choices made faster than Python answers are all kept", () => {
+  test("choices are kept even if they are made faster than Python answers", () => {
     const [one] = setFilter(shown, { status: ["expired"] });
     const [two] = setFilter(one, { status: ["expired", "failed"] });
     const answered = reduce(two, ready(1, { status: ["expired"] }, 1));
@@ -173,12 +173,12 @@ describe("the filter", () => {
     });
   });
 
-  test("a filter of another screen counts once all of ours are answered", () => {
+  test("a filter of another screen applies once all of ours are answered", () => {
     const [one] = setFilter(shown, { status: ["expired"] });
     expect(reduce(one, ready(1, {}, 1)).filter).toEqual({});
   });
 
-  test("a restriction without values is none", () => {
+  test("a restriction without values is removed", () => {
     const [filtered] = setFilter(shown, { status: ["expired"], text: "acme" });
     expect(setFilter(filtered, { status: [], text: "" })[1].filter).toEqual({});
     expect(setFilter(filtered, { text: undefined })[1].filter).toEqual({ status: ["expired"] });
@@ -230,7 +230,7 @@ describe("sums by day", () => {
   });
 });
 
-test("facets and days stay until others come", () => {
+test("facets and days stay until new ones arrive", () => {
   const all = reduce(shown, counts({ facets: [facet("status", { expired: 3 })], days: days(1, 2) }));
   const { days: _, ...without } = counts({ facets: [] });
   const next = reduce(all, without);

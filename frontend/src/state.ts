@@ -1,8 +1,8 @@
 /**
- * The state of a grid, as a pure function of what was asked and answered, in whatever order answers come.
+ * The state of a grid as a pure function of the messages, in whatever order they arrive.
  *
- * Each answer names the version of the view that it belongs to. Answers to an older version are dropped, and counts that
- * come before their page are shown, but take effect with it.
+ * Each answer has the version of the view that it belongs to. Answers to an older version are dropped. Counts that come
+ * before their page are shown at once, and applied together with the page.
  */
 
 import { type FacetValue, type Filter, readSums, type Sums, undatedKey } from "./crossfilter.ts";
@@ -36,9 +36,9 @@ export interface Block {
   selectable?: number[];
 }
 
-/** A group of rows; how many there are is known once they are counted. */
+/** A group of rows; `n` is null until they are counted. */
 export interface Group {
-  /** Of its heading. */
+  /** The position of its heading in `headings`. */
   place: number;
   first: number;
   n: number | null;
@@ -50,10 +50,10 @@ export interface State {
   view: GridState;
   words: Record<string, string>;
   hints: Record<string, string[]>;
-  /** The headings of groups, and what to do with their rows. */
+  /** The heading and the next step of each group. */
   headings: [string, string][];
   language: string;
-  /** The filter as chosen here; Python may not have answered it yet. */
+  /** The filter as chosen here; Python may not have answered yet. */
   filter: Filter;
   /** The ID of this screen, and how many filters it has sent. */
   screen: string;
@@ -65,35 +65,35 @@ export interface State {
     hidden: number;
     selectable: number | null;
     customers?: number;
-    /** The batches that the selected customers make. */
+    /** The number of batches of the selected customers. */
     batches?: number;
   };
-  /** Rows that are known to be there, until they are counted. */
+  /** How many rows are known to exist, until all are counted. */
   length: number | null;
   blocks: ReadonlyMap<number, Block>;
-  /** The groups of the rows, in their order; none where rows are not grouped. */
+  /** The groups of the rows, in order; empty if rows are not grouped. */
   groups: Group[];
-  /** The rows that were asked for and are still to come. */
+  /** The rows that were requested and have not arrived yet. */
   pending: { version: number; first: number; end: number } | null;
-  /** Whether the blocks have to be read again. */
+  /** Whether the blocks have to be requested again. */
   stale: boolean;
-  /** Whether other rows are being waited for. */
+  /** Whether other rows are expected. */
   busy: boolean;
   /** Counts that came before their page. */
   early: Counts | null;
   facets: Facet[];
-  /** The values that a search in a facet has found. */
+  /** The values of a facet that contain the text of its search field. */
   found: FacetValues | null;
   days: [string, number, number, number][];
   sums: Sums | null;
   progress: Progress | null;
   details: Details | null;
   error: Trouble | null;
-  /** Changes when lines that are drawn mean other rows, or show other columns. */
+  /** Changes when drawn lines have to show other rows or columns. */
   lines: number;
 }
 
-/** A view of which nothing is known yet. */
+/** The view before the first message. */
 export const EMPTY_VIEW: GridState = {
   columns: [],
   column_order: [],
@@ -145,18 +145,18 @@ export function initialState(screen: string): State {
   };
 }
 
-/** Whether a message is of this view, and not of one that was left or is still to come. */
+/** Whether a message belongs to the current view, not to an earlier or later one. */
 export function isCurrent(state: State, message: PickerResponse): boolean {
   if (message.type === "error" || message.type === "crossfilter") return true;
   if (message.version < state.version) return false;
   const needsState = ["preview", "counts", "customers", "selected", "facet_values"].includes(message.type);
   const isEarly = message.type === "counts" && message.filter !== undefined;
   if (message.version > state.version && needsState && !isEarly) return false;
-  // Rows that were asked for before they were masked, or unmasked.
+  // Drop rows that were requested before numbers and addresses were hidden or shown.
   return !("unmasked" in message) || message.type === "state" || message.unmasked === state.view.unmasked;
 }
 
-/** Apply a message of Python. */
+/** Apply a message from Python. */
 export function reduce(state: State, message: PickerResponse, buffer?: DataView): State {
   if (message.type === "selected" && state.early?.version === message.version) {
     const { selected, hidden, batches } = message;
@@ -218,7 +218,7 @@ function showView(state: State, version: number, view: GridState): State {
     view,
     filter: newestFilter(state, view.filter, view.acked),
     error: null,
-    // Sums are of the rows that are shown.
+    // Sums are valid for the same rows only.
     sums: view.every_row === before.every_row ? state.sums : null,
   };
   if (isNew) {
@@ -232,12 +232,12 @@ function showView(state: State, version: number, view: GridState): State {
   const needsReading = !sameColumns || !sameMasking || view.ready !== before.ready;
   if (needsReading) Object.assign(next, { stale: true, pending: null });
   if (needsReading || isNew) next.lines += 1;
-  // The first page is sent without being asked for.
+  // Python sends the first page without a request.
   if (isFresh) next.pending = { version, first: 0, end: BLOCK };
   return next;
 }
 
-/** Take the filter of Python, unless a later one of this screen is on its way. */
+/** Return the filter of Python, unless a later one of this screen is on its way. */
 function newestFilter(state: State, filter: Filter, acked: Record<string, number>): Filter {
   return (acked[state.screen] ?? 0) >= state.requests ? filter : state.filter;
 }
@@ -255,15 +255,15 @@ function addPage(state: State, page: Page): State {
     blocks.delete(oldest);
   }
   let { length } = state;
-  // Until all rows are counted, no more are drawn than are there.
+  // Until all rows are counted, draw only as many as are known to exist.
   if (page.first === 0 && length !== null) length = n < BLOCK ? n : Math.max(length, BLOCK);
-  // Until groups are counted, those of the first page are known.
+  // Until groups are counted, use those of the first page.
   const groups = state.groups.length || page.first ? state.groups : groupsOf(page.groups ?? []);
   const next = { ...state, blocks, length, groups, stale: false, pending: null, busy: false };
   return state.early?.version === page.version ? applyCounts(next, state.early) : next;
 }
 
-/** The groups of the first rows, by the place of each row's group. */
+/** The groups of the first rows, from the group of each row. */
 function groupsOf(places: number[]): Group[] {
   return places.flatMap((place, first) => (place === places[first - 1] ? [] : [{ place, first, n: null }]));
 }
@@ -290,16 +290,16 @@ function applyCounts(
   return { ...state, counts, groups: counted, length: null, early: null };
 }
 
-// Questions about the state.
+// Queries.
 
 export function rowCount({ view, length, counts, blocks }: State): number {
   return view.ready ? (length ?? counts.matched ?? 0) : (blocks.get(0)?.keys.length ?? 0);
 }
 
-/** Where a row is; null if it is still to come. */
+/** The block of a row and its index there; null if the row has not arrived yet. */
 export function rowAt(state: State, row: number): { block: Block; index: number } | null {
-  const found = state.blocks.get(Math.floor(row / BLOCK) * BLOCK);
-  return found && row % BLOCK < found.keys.length ? { block: found, index: row % BLOCK } : null;
+  const block = state.blocks.get(Math.floor(row / BLOCK) * BLOCK);
+  return block && row % BLOCK < block.keys.length ? { block, index: row % BLOCK } : null;
 }
 
 export function shownColumns({ view }: State): Column[] {
@@ -312,24 +312,24 @@ export function chosenValues(state: State, name: string): FacetValue[] {
   return Array.isArray(chosen) ? chosen : [];
 }
 
-/** The text that is searched for; empty where none is. */
+/** The search text; empty without a search. */
 export function searchText({ filter }: State): string {
   return (filter.text as string | undefined) ?? "";
 }
 
-/** What a row is: an invitation or a customer by its newest state, or a row of a file. */
+/** What a row stands for: an invitation or a customer by its newest state, or a row of a file. */
 export function unitOf({ view }: State): GridState["unit"] {
   return view.every_row ? "rows" : view.unit;
 }
 
-/** Whether the first rows and their counts are still to come. */
+/** Whether the first rows and their counts have not arrived yet. */
 export function isConnecting({ version, view, counts }: State): boolean {
   return version < 0 || !view.ready || counts.matched === null;
 }
 
-// What a person does: the state changes at once, and Python is asked.
+// Actions of a person: each returns the new state and the request to send.
 
-/** Change the filter by some restrictions; null removes all of them. */
+/** Change some restrictions of the filter; null removes all. */
 export function setFilter(state: State, change: Record<string, Filter[string] | undefined> | null): [State, SetFilter] {
   const wanted = change === null ? {} : { ...state.filter, ...change };
   const filter = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value?.length)) as Filter;
@@ -337,11 +337,11 @@ export function setFilter(state: State, change: Record<string, Filter[string] | 
   return [next, { type: "set_filter", filter, screen: state.screen, request: next.requests }];
 }
 
-/** Ask for the rows that are visible and missing; one question at a time, as a newer one stops an older. */
+/** Request visible rows that are missing; one request at a time, as a newer one cancels an older one. */
 export function requestRows(state: State, first: number, end: number): [State, GetPage | null] {
   const from = Math.floor(first / BLOCK) * BLOCK;
   const to = Math.ceil(end / BLOCK) * BLOCK;
-  // Without rows the answer would be empty, and would replace the first page.
+  // Without visible rows, an empty answer would replace the first page.
   if (!state.view.ready || to <= from) return [state, null];
   let isMissing = state.stale;
   for (let at = from; at < to; at += BLOCK) if (!state.blocks.has(at)) isMissing = true;
@@ -352,15 +352,17 @@ export function requestRows(state: State, first: number, end: number): [State, G
   return [next, { type: "get_page", first: from, count: to - from }];
 }
 
-/** Select a row, or no longer. */
+/** Select or deselect a row. */
 export function toggleRow(state: State, row: number): [State, Select | null] {
-  const found = rowAt(state, row);
-  const key = found?.block.keys[found.index];
-  if (!found?.block.selectable?.[found.index] || typeof key !== "number") return [state, null];
-  const isSelected = !found.block.selected?.[found.index];
-  const selected = [...(found.block.selected ?? [])];
-  selected[found.index] = Number(isSelected);
-  const blocks = new Map(state.blocks).set(row - found.index, { ...found.block, selected });
+  const position = rowAt(state, row);
+  if (!position) return [state, null];
+  const { block, index } = position;
+  const key = block.keys[index];
+  if (!block.selectable?.[index] || typeof key !== "number") return [state, null];
+  const isSelected = !block.selected?.[index];
+  const selected = [...(block.selected ?? [])];
+  selected[index] = Number(isSelected);
+  const blocks = new Map(state.blocks).set(row - index, { ...block, selected });
   const action = isSelected ? "add" : "remove";
   return [
     { ...state, blocks },
@@ -368,14 +370,14 @@ export function toggleRow(state: State, row: number): [State, Select | null] {
   ];
 }
 
-/** Ask for the sums of the filter, once. */
+/** Request the sums of the filter, once. */
 export function requestSums(state: State): [State, GetCrossfilter | null] {
   const key = undatedKey(state.filter);
   if (state.sums?.key === key) return [state, null];
   return [{ ...state, sums: { key } }, { type: "get_crossfilter" }];
 }
 
-/** Forget the view after an error, so that any answer is a new one. */
+/** Reset the version after an error, so that any answer is accepted. */
 export function reconnect(state: State): State {
   return { ...state, version: -1, error: null };
 }

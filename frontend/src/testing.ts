@@ -1,4 +1,4 @@
-/** Messages and a model for tests: Python's part of the conversation. */
+/** Messages from Python and a model, for tests. */
 
 import type { Model } from "./kernel.ts";
 import type { Counts, Facet, GridState, Page, State as StateMessage } from "./protocol.ts";
@@ -56,9 +56,9 @@ export const facet = (name: string, values: Record<string, number>): Facet => ({
 export const days = (...numbers: number[]): [string, number, number, number][] =>
   numbers.map((n, index) => [`2026-03-0${index + 1}`, n, 0, 0]);
 
-/** Rows of some days, as Python adds them up: for all rows, then for each value, the number up to each day. */
+/** Prefix sums as Python sends them: for all rows, then for each value, the number of rows up to each day. */
 export function sumsOf(numbers: number[]): DataView {
-  // The buffer of a message starts anywhere.
+  // The buffer of a message may start at any byte.
   const bytes = new Uint8Array(1 + 4 * numbers.length);
   bytes.set(new Uint8Array(new Uint32Array(numbers).buffer), 1);
   return new DataView(bytes.buffer, 1);
@@ -66,7 +66,7 @@ export function sumsOf(numbers: number[]): DataView {
 
 type Request = { type: string; [name: string]: unknown };
 
-/** A kernel that keeps what it is sent. */
+/** A kernel that records the messages it receives. */
 export class FakeModel implements Model {
   readonly sent: Request[] = [];
   private listener: ((message: unknown, buffers?: DataView[]) => void) | null = null;

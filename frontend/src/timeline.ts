@@ -1,4 +1,4 @@
-/** Invitations by day, as bars that can be brushed to choose dates. */
+/** Invitations by day as bars; dragging over them chooses dates. */
 
 import { countDays, listed } from "./crossfilter.ts";
 import { h, isComplete, put, svg, target } from "./dom.ts";
@@ -15,7 +15,7 @@ const KINDS = ["failed", "associated", "others"] as const;
 type Days = View["state"]["days"];
 type Dates = [from?: string, to?: string];
 
-/** Bars of equally many days each: failed, associated, others. */
+/** The bars, each of the same number of days: failed, associated, others. */
 export function bins(days: Days): [number, number, number][] {
   const first = Date.parse(days[0]?.[0] ?? "");
   const step = Math.max(1, Math.ceil(spanOf(days) / MAX_BARS));
@@ -43,7 +43,7 @@ export class Timeline {
 
   constructor(private readonly view: View) {}
 
-  /** Draw the dates of the filter, and the bars if there are other days. */
+  /** Draw the dates of the filter, and the bars if the days have changed. */
   draw(hasDays: boolean): void {
     const { invited_from: from, invited_to: to } = this.view.state.filter as Record<string, string>;
     this.drawDates(from, to);
@@ -127,8 +127,8 @@ export class Timeline {
       KINDS.forEach((kind, part) => {
         const height = ((bar[part] as number) / max) * HEIGHT;
         y -= height;
-        const place = { x: index * wide, y, width: Math.max(wide - 0.5, 0.5), height };
-        if (height > 0) chart.append(svg("rect", { ...place, class: `ik-${kind}` }));
+        const box = { x: index * wide, y, width: Math.max(wide - 0.5, 0.5), height };
+        if (height > 0) chart.append(svg("rect", { ...box, class: `ik-${kind}` }));
       });
     });
   }
@@ -158,7 +158,7 @@ export class Timeline {
       const [invited_from, invited_to] = datesTo(partOf(up));
       this.view.refine({ invited_from, invited_to });
     };
-    // After a release, and where the pointer was taken away.
+    // After a release, and if the browser ends the capture.
     chart.onlostpointercapture = () => {
       chart.onpointermove = chart.onpointerup = chart.onlostpointercapture = null;
       const { invited_from, invited_to } = this.view.state.filter as Record<string, string>;
@@ -167,7 +167,7 @@ export class Timeline {
     };
   }
 
-  /** Show the counts of some days at once; those of Python come later, and are the same. */
+  /** Show the counts of the brushed days at once; Python sends the same counts later. */
   private countBrushed(from?: string, to?: string, isEnd = false): void {
     const { state } = this.view;
     const counted = countDays(state.sums, state.filter, from, to);
@@ -177,7 +177,7 @@ export class Timeline {
     this.view.facets.draw(
       state.facets.map((facet) => {
         const brushed = byName.get(facet.name);
-        // Values keep their places until the end.
+        // Values keep their positions until the end of the drag.
         return brushed && isEnd ? listed(brushed, chosenValues(state, facet.name)) : (brushed ?? facet);
       }),
     );

@@ -1,4 +1,4 @@
-/** What stands above the rows: search, counts, menus, and the restrictions of the filter. */
+/** The toolbar above the rows: search, counts, menus, and the restrictions of the filter. */
 
 import { type Child, formatDay, h, keepFocus, keepInside, put, target } from "./dom.ts";
 import type { Word } from "./protocol.ts";
@@ -8,7 +8,7 @@ import type { View } from "./view.ts";
 const SEARCH_DELAY = 180;
 const refill = new WeakMap<Element, () => void>();
 
-/** A button that opens a menu; its content is made when it opens. */
+/** A button that opens a menu, whose content is created when it opens. */
 export function menu(label: string, items: () => Child[]): HTMLDetailsElement {
   const box = h("div.ik-menubox");
   const summary = h("summary.ik-button", {}, label);
@@ -67,7 +67,7 @@ export class Toolbar {
     });
   }
 
-  /** Fill the bar: the view knows by now whether filters are menus. */
+  /** Build the bar; the view calls this once it knows whether filters are menus. */
   build(): HTMLElement {
     return put(this.bar, this.search, this.menus(), this.count, this.tools);
   }
@@ -108,7 +108,7 @@ export class Toolbar {
     this.reset.hidden = !isSet(Object.keys(filter).filter((name) => name !== "decision"));
   }
 
-  /** Remove all restrictions, and stay in the list. */
+  /** Remove all restrictions except the open list. */
   resetFilters(): void {
     const names = Object.keys(this.view.state.filter).filter((name) => !this.view.hasMenus || name !== "decision");
     this.view.refine(Object.fromEntries(names.map((name) => [name, undefined])));
@@ -182,7 +182,7 @@ export class Toolbar {
     });
   }
 
-  /** What is seldom changed, in one menu. */
+  /** The items of the menu of options. */
   private moreItems(): Child[] {
     const { view } = this;
     const { two_lines, grouped, ready } = view.state.view;
@@ -201,7 +201,7 @@ export class Toolbar {
     ];
   }
 
-  /** Buttons that download the rows shown, where a page can. */
+  /** Buttons that download the shown rows; none in a notebook. */
   private downloads(): Child {
     const { download, state } = this.view;
     const item = (kind: string, word: Word) =>
@@ -288,14 +288,14 @@ export class Toolbar {
     ];
   }
 
-  /** Whether the rows are restricted by more than the list that is open. */
+  /** Whether the rows are restricted by more than the open list. */
   get isFiltered(): boolean {
     return this.view.hasMenus ? !this.reset.hidden : this.view.state.view.chips.length > 0;
   }
 
-  // ---- counts, and what they leave out
+  // ---- counts
 
-  /** Show how many rows there are; `brushed` while days are brushed, of which customers are counted later. */
+  /** Show how many rows match; `brushed` is the number while days are brushed, before customers are counted. */
   drawCount(brushed?: number): void {
     const { view } = this;
     const { counts, early } = view.state;
@@ -313,14 +313,14 @@ export class Toolbar {
       text += view.text("not_sent", { n: view.number(facts.not_sent) });
     }
     this.count.textContent = ready ? (view.hasMenus ? view.text("n_shown", values) : text) : "";
-    // Without a restriction the heading says it.
+    // Without a restriction the heading shows the number.
     this.count.hidden = view.hasMenus && this.reset.hidden && brushed === undefined;
-    // Once per view, and not at each step of a drag.
+    // Announce the count once per view, not at each step of a drag.
     if (customers === undefined || view.isPressed || this.announced === text) return;
     this.announced = this.live.textContent = text;
   }
 
-  /** Say which rows cannot be told apart, and which are not counted. */
+  /** Show how many masked rows are not matched to a customer, and how many are not counted. */
   private drawFacts(): void {
     const { every_row, facts } = this.view.state.view;
     const shown = (["masked", "masked_before"] as const).filter((name) => facts[name] && !every_row);

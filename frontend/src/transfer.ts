@@ -1,9 +1,9 @@
-/** Uploads and downloads, and the lists that the page asks for. */
+/** Uploads, downloads, and lists that the page requests. */
 
 import { h } from "./dom.ts";
 import type { AskDownload, Download, GetRejected, Listing, PageRequest } from "./protocol.ts";
 
-/** A file that arrived whole; the day is that in its name. */
+/** A complete upload; `day` is the date in its name. */
 export interface Arrived {
   id: string;
   name: string;
@@ -15,7 +15,7 @@ export interface Sending {
   stop(): void;
 }
 
-/** Send a file; the promise fails with what the server says is wrong, or with nothing. */
+/** Upload a file; the promise is rejected with the server's error, or with null. */
 export function send(file: File, progress: (share: number) => void): Sending {
   const request = new XMLHttpRequest();
   const arrived = new Promise<Arrived>((resolve, reject) => {
@@ -33,7 +33,7 @@ export function send(file: File, progress: (share: number) => void): Sending {
 
 type Asked = Omit<AskDownload, "request"> | Omit<GetRejected, "request">;
 
-/** Questions whose answer only the tab that asked is to show: every tab hears all messages. */
+/** Requests whose answer only this browser tab shows, although the server sends it to every tab. */
 export class Answers {
   private readonly waiting = new Map<string, (listing: Listing) => void>();
 

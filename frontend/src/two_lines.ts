@@ -1,4 +1,4 @@
-/** Rows of two lines: what a person reads of a customer at a glance, in six columns. */
+/** The two-line layout: the most important fields of a customer in six columns. */
 
 import { type Child, formatDay, h } from "./dom.ts";
 import { highlight } from "./highlight.ts";
@@ -9,7 +9,7 @@ import type { View } from "./view.ts";
 const DAY = 864e5;
 
 export interface TwoLineColumn {
-  /** The column that it is sorted by. */
+  /** The column to sort by. */
   name: string;
   label: Word;
   width: string;
@@ -32,7 +32,7 @@ export class Row {
     return this.block.codes[name]?.[this.index] ?? "";
   }
 
-  /** A text with the words of the search marked in it. */
+  /** A text with the words of the search marked. */
   marked(text: string): Child {
     return highlight(text, searchText(this.view.state));
   }
@@ -125,7 +125,7 @@ const COLUMNS: TwoLineColumn[] = [
   },
 ];
 
-/** The columns for some decisions: a chance for those to invite again, and the day for those who wait. */
+/** The columns of the open list: customers to invite again have a chance, those who wait have a day. */
 export function twoLineColumns(view: View): TwoLineColumn[] {
   const decisions = chosenValues(view.state, "decision").map(String);
   const waits = decisions.includes("wait_for_expiry");
@@ -133,7 +133,7 @@ export function twoLineColumns(view: View): TwoLineColumn[] {
   return COLUMNS.flatMap((column) => (column !== chance ? column : hasChance ? chance : waits ? againFrom : []));
 }
 
-/** The day of a time, without its year where that is the plan's. */
+/** The day of a time, without the year if it is the year of the plan. */
 function day(row: Row, name: string): string {
   const text = row.text(name);
   if (!text) return "";
@@ -141,7 +141,7 @@ function day(row: Row, name: string): string {
   return formatDay(text, language, text.slice(0, 4) !== today(row).slice(0, 4));
 }
 
-/** How many days ago the last invitation was, on the day of the plan. */
+/** How many days before the day of the plan the last invitation was sent. */
 function age(row: Row): string {
   const days = Math.round((Date.parse(today(row)) - Date.parse(row.text("invited_at").slice(0, 10))) / DAY);
   return days < 0 ? "" : row.view.text(days === 1 ? "day_ago" : "days_ago", { n: row.view.number(days) });

@@ -69,7 +69,7 @@ describe("while a button is down", () => {
     expect(texts(".ik-line .ik-text")).toEqual(message.cells.account_name);
   });
 
-  test("a click opens the row that was seen", () => {
+  test("a click opens the row that was shown", () => {
     const line = one(".ik-line .ik-text");
     pointer("pointerdown", line);
     model.say(page(["beta"], { keys: [8] }));
@@ -81,7 +81,7 @@ describe("while a button is down", () => {
     expect(line.isConnected).toBe(false);
   });
 
-  test("a value of a facet keeps its place, and counts once the button is up", () => {
+  test("a value of a facet keeps its position, and is applied once the button is released", () => {
     const box = one(".ik-value input");
     pointer("pointerdown", box);
     model.say(counts({ facets: [facet("status", { failed: 9, expired: 2 })] }));
@@ -94,7 +94,7 @@ describe("while a button is down", () => {
   });
 });
 
-test("a panel that was closed stays closed though a late answer comes", () => {
+test("a closed panel stays closed when a late answer arrives", () => {
   mount();
   const details = { key: 7, fields: [], codes: {}, invitations: [], selectable: true, selected: false, messages: [] };
   const answer = { type: "details", version: 0, unmasked: false, details } as const;
@@ -108,7 +108,7 @@ test("a panel that was closed stays closed though a late answer comes", () => {
   expect(panel().hidden).toBe(true);
 });
 
-test("a tick of a value stays though an answer to the one before comes", () => {
+test("a tick of a value stays when the answer to the previous one arrives", () => {
   mount();
   model.say(counts({ facets: [facet("status", { expired: 3, failed: 2, invited: 1 })] }));
   const boxes = () => all(".ik-value input") as HTMLInputElement[];
@@ -138,7 +138,7 @@ test("a long list of values keeps its elements, its search and its focus", () =>
   expect(texts(".ik-value")).toEqual(["land_5752"]);
 });
 
-test("counts that come before their page say how many there are; the rows stay until theirs come", () => {
+test("counts that arrive before their page are shown; the old rows stay until new ones arrive", () => {
   mount({
     some_rows: "{n} of {total}",
     all_rows: "all {total}",
@@ -176,7 +176,7 @@ describe("the brush", () => {
     model.say(counts({ days: days(1, 2), facets }));
   });
 
-  test("counts at once with sums that come while the button is down, and asks for them once", () => {
+  test("counts at once with sums that arrive while the button is down, and requests them once", () => {
     const aloud = one(".ik-live").textContent;
     pointer("pointerenter", bars());
     pointer("pointerdown", bars(), 1);
@@ -212,7 +212,7 @@ describe("the brush", () => {
     expect(shown()).toBe("3");
   });
 
-  test("leaves everything as it was when the pointer is taken away", () => {
+  test("changes nothing when the pointer is cancelled", () => {
     model.say({ ...sums, filter: {} }, numbers);
     pointer("pointerdown", bars(), 1);
     pointer("pointermove", bars(), 4);
@@ -222,7 +222,7 @@ describe("the brush", () => {
     expect([shown(), one(".ik-brush").getAttribute("width"), model.asked("set_filter")]).toEqual(["3", "0", []]);
   });
 
-  test("keeps its bars, though others come before the button is up", () => {
+  test("keeps its bars until the button is released", () => {
     pointer("pointerdown", bars(), 1);
     pointer("pointermove", bars(), 4);
     const held = bars();
@@ -242,7 +242,7 @@ describe("the brush", () => {
   });
 });
 
-test("bars hold as many days as fit", () => {
+test("a bar covers as many days as needed", () => {
   expect(
     bins([
       ["2026-03-01", 5, 2, 1],
@@ -260,7 +260,7 @@ test("bars hold as many days as fit", () => {
   expect([long.length <= 150, long.at(-1)]).toEqual([true, [0, 2, 0]]);
 });
 
-test("the connection is asked for until rows are counted", () => {
+test("the connect message is repeated until rows are counted", () => {
   model = new FakeModel();
   const view = new View(model, document.body);
   close = () => view.close();
@@ -274,7 +274,7 @@ test("the connection is asked for until rows are counted", () => {
   expect(model.asked("connect")).toHaveLength(3);
 });
 
-test("keys do not leave the screen, and a slash leads to the search", () => {
+test("keys do not reach the notebook, and a slash focuses the search", () => {
   mount();
   const keys = vi.fn();
   document.body.addEventListener("keydown", keys);
@@ -311,7 +311,7 @@ describe("the picker", () => {
     for (const message of [init(), state(plan), page(), counts()]) model.say(message);
   });
 
-  test("a card that is drawn again still says how many are marked as sent", () => {
+  test("a card that is drawn again still shows how many are marked as sent", () => {
     const batch = { batch_id: "b", batch: 1, kind: "Invite", files: [], customers: 2, written_at: "2026-03-30" };
     const unsent = { ...batch, sent_at: null, sent_by: null, sent: null };
     close();
@@ -338,7 +338,7 @@ describe("the picker", () => {
     expect(texts(".ik-batch .ik-act, .ik-batch .ik-warn")).toEqual(["Not any more: 1", "Mark 1 as sent"]);
   });
 
-  test("heads the rows of a group with what to do, and says how many once they are counted", () => {
+  test("heads the rows of a group with what to do, and shows how many once they are counted", () => {
     vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(400);
     model.say({
       ...init({ one_customer: "1", all_customers: "{total}" }),
@@ -362,7 +362,7 @@ describe("the picker", () => {
     expect(texts(".ik-heading")).toEqual(["Expired · 2Send it again", "Used · 1Ask"]);
   });
 
-  test("says where else a search has hits, and leads there", () => {
+  test("links to other lists in which a search has hits", () => {
     const filter = { decision: ["resend_now", "resend_as_reseller"], text: "acme" };
     const decisions = facet("decision", { resend_now: 1, review: 2, blocked: 0 });
     model.say(page(["acme"], { version: 1, state: { ...VIEW, ...plan, filter } }));
@@ -372,7 +372,7 @@ describe("the picker", () => {
     expect(model.asked("set_filter")[0]?.filter).toEqual({ decision: ["review"], text: "acme" });
   });
 
-  test("asks for values that are not listed, and shows those of its search only", () => {
+  test("requests values that are not listed, and shows only those of its search", () => {
     const many = {
       ...facet("manager", Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`m${n}`, 9]))),
       full: true,
@@ -394,7 +394,7 @@ describe("the picker", () => {
     expect(model.asked("search_facet")).toHaveLength(2);
   });
 
-  test("asks for sums as well, and counts with them", () => {
+  test("requests sums too, and counts with them", () => {
     model.say(counts({ days: days(1, 2), facets: [facet("status", { expired: 3 })] }));
     const sums = {
       type: "crossfilter" as const,
@@ -409,7 +409,7 @@ describe("the picker", () => {
     expect([texts(".ik-value .ik-n"), one(".ik").dataset.sums]).toEqual([["1"], "2"]);
   });
 
-  test("shows a dialog only to the view that asked for it, and no markup in it", () => {
+  test("shows a dialog only to the view that requested it, and no markup in it", () => {
     model.say(confirmation);
     expect(all("dialog[open]")).toEqual([]);
     model.say({ type: "selected", version: 0, selected: 1, hidden: 0, can_undo: true });

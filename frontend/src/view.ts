@@ -1,4 +1,4 @@
-/** A grid with everything around it: it draws what the state says, and sends what a person asks for. */
+/** A grid with everything around it: it draws the state, and sends the requests of a person. */
 
 import { Columns } from "./columns.ts";
 import type { Filter } from "./crossfilter.ts";
@@ -16,15 +16,16 @@ import { Toolbar } from "./toolbar.ts";
 
 type Request = ExplorerRequest | PickerRequest;
 
-/** What a screen has beside the grid. */
+/** The parts of a screen around the grid. */
 export interface Extension {
-  /** What is said while the rows are being prepared. */
+  /** The status text while rows are being prepared. */
   preparing: Word;
-  /** What is said beside the number of selected rows, buttons for them, and for the details of a record. */
+  /** More about the selected rows, beside their number. */
   selectionFacts(): HTMLElement[];
+  /** The buttons for the selected rows. */
   actions(): HTMLElement[];
+  /** The buttons for the details of a record. */
   detailActions(details: Details): Child;
-  /** Draw what the view says. */
   draw(): void;
   sent(request: Request): void;
   received(message: PickerResponse, isCurrent: boolean): void;
@@ -60,14 +61,14 @@ export class View {
   private releasing: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * @param hasMenus Whether filters are menus beside the search; else they stand beside the rows, and days above.
+   * @param hasMenus Whether filters are menus beside the search; otherwise they are beside the rows, and the days above.
    */
   constructor(
     model: Model,
     element: HTMLElement,
     extend: (view: View) => Extension = () => GRID_ONLY,
     readonly hasMenus = false,
-    /** Downloads a list such as "shown.xlsx"; only a page can. */
+    /** Downloads a list such as "shown.xlsx"; undefined in a notebook. */
     readonly download?: (list: string) => void,
   ) {
     const { toolbar, grid, facets } = this;
@@ -134,14 +135,14 @@ export class View {
     return this.kernel.holds;
   }
 
-  // ---- what a person does
+  // ---- requests
 
   send(request: Request): void {
     this.extension.sent(request);
     this.kernel.send(request);
   }
 
-  /** Change the state, and send the request that comes of it, if any. */
+  /** Change the state, and send the resulting request, if any. */
   ask<Asked extends Request | null>(change: (state: State) => [State, Asked]): void {
     const [state, request] = change(this.state);
     this.update(() => state);
@@ -151,19 +152,19 @@ export class View {
   update(change: (state: State) => State): void {
     this.state = change(this.state);
     const { busy, details } = this.state;
-    // Rows are dimmed while others are asked for; answers that come at once are not noticed.
+    // Rows are dimmed, after a delay, while others are expected.
     this.root.classList.toggle("ik-busy", busy);
     this.grid.scroller.setAttribute("aria-busy", String(busy));
     if (!details) this.details.hide();
   }
 
-  /** Change the filter by some restrictions; null removes all of them. */
+  /** Change some restrictions of the filter; null removes all. */
   refine(change: Record<string, Filter[string] | undefined> | null): void {
     this.ask((state) => setFilter(state, change));
     if (change === null || "text" in change) this.toolbar.showText();
   }
 
-  /** Sort by a column: ascending, descending, and then as the rows came. */
+  /** Sort by a column: ascending, then descending, then in the original order. */
   sortBy(name: string): void {
     const { sort_by, descending } = this.state.view;
     const isSame = sort_by === name;
@@ -185,13 +186,13 @@ export class View {
     } else if (event.key === "Escape" && this.state.details) this.details.close();
   }
 
-  /** Redraw nothing while a button is down: a click would be lost, or mean another row. */
+  /** Close open menus, and delay redraws while a button is down: a click could be lost or hit another row. */
   private press(event: PointerEvent): void {
     for (const open of this.root.querySelectorAll<HTMLDetailsElement>(".ik-menus > details[open], .ik-menu[open]")) {
       if (!open.contains(target(event))) open.open = false;
     }
     if (event.button || !target(event).closest("button, label, summary, .ik-bars, .ik-line")) return;
-    clearTimeout(this.releasing); // the second of two clicks
+    clearTimeout(this.releasing); // in a double click, of the first click
     this.kernel.hold();
     for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, this.release, { once: true });
   }
@@ -200,7 +201,7 @@ export class View {
     this.releasing = setTimeout(() => this.kernel.release());
   };
 
-  // ---- what Python says
+  // ---- messages
 
   private receive(message: PickerResponse, buffer: DataView | undefined): void {
     if (message.type === "details" && !this.details.wants(message.details)) return;

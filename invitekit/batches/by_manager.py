@@ -20,8 +20,8 @@ INVITE = "invite_again"
 def divide(lists: Sequence[WorkList], language: Language) -> dict[str, list[WorkList]]:
     """Return the lists of each account manager by the name of the workbook, without extension.
 
-    Names that differ in case, width or white space around them only are one manager; customers without one are in
-    ``manager_none``.
+    Names that differ only in case, width or surrounding white space are one manager; customers without a manager are
+    in ``manager_none``.
 
     Args:
         lists: Batches and work lists; the rows of all batches become one list with their batch.

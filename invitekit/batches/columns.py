@@ -28,9 +28,9 @@ WORK = {
     "review": (*_WORK, "failure_message", "source_file", "source_row"),
 }
 """The columns of each work list by who has to act; messages come after them."""
-_BEHIND = ("customer_id", "batch", "reason_code", "failure_code", "advice", "chance_from")
-NEEDED = tuple(name for name in dict.fromkeys((*BATCH, *WORK["review"], *_BEHIND)) if name != OPTIONAL)
-"""The columns of a plan that lists are made of."""
+_NOT_WRITTEN = ("customer_id", "batch", "reason_code", "failure_code", "advice", "chance_from")
+NEEDED = tuple(name for name in dict.fromkeys((*BATCH, *WORK["review"], *_NOT_WRITTEN)) if name != OPTIONAL)
+"""The columns of a plan that lists need."""
 
 _OWN_HEADERS = {"reason": {"en": "Why"}}
 """Headers that differ from the label: ``load`` reads a column "Reason" as the failure message, for example."""
@@ -66,20 +66,20 @@ def labelled(rows: pl.DataFrame, language: Language) -> pl.DataFrame:
 
 
 def chance(language: Language) -> pl.Expr:
-    """Build the expression of a chance in words: a percentage, or that there was too little history."""
+    """Build the expression of a chance as text: a percentage, or ``no history``."""
     percent = (pl.col("chance") * 100).round(0).cast(pl.Int64).cast(pl.String) + "%"
     none = pl.col("chance").is_null() | (pl.col("chance_from") == NO_HISTORY)
     return pl.when(none).then(pl.lit(translate(_("no history"), language))).otherwise(percent).alias("chance")
 
 
 def widths(rows: pl.DataFrame, headers: tuple[str, ...], messages: int) -> tuple[int, ...]:
-    """Return the width of each column's longest text, within limits; messages, at the end, have one of their own."""
+    """Return the width of each column's longest text, within limits; the last columns, messages, have a fixed width."""
     fitted = [_width(column, title) for column, title in zip(rows.iter_columns(), headers, strict=True)]
     return (*fitted[: len(fitted) - messages], *[_MESSAGE] * messages)
 
 
 def lines(rows: pl.DataFrame, widths: tuple[int, ...], messages: int) -> pl.Series:
-    """Return how many lines each row needs to show its texts whole, messages left aside."""
+    """Return how many lines each row needs to show its texts whole, without its messages."""
     shown = list(zip(rows.columns, widths, strict=True))[: rows.width - messages]
     texts = [(pl.col(name), width) for name, width in shown if rows.schema[name] == pl.String]
     needed = [(_cells_wide(text) / width).ceil() + text.str.count_matches("\n") for text, width in texts]

@@ -73,9 +73,9 @@ def shared_addresses(plan: Any) -> list[str]:
     """
     frame: Any = as_narwhals(plan)
     pairs = frame.select(_email=address(), _customer=nw.coalesce("customer_id", "record_id"))
-    ends = pairs.filter(~nw.col("_email").is_null()).group_by("_email")
-    ends = ends.agg(_low=nw.col("_customer").min(), _high=nw.col("_customer").max())
-    several = ends.filter(nw.col("_low") != nw.col("_high")).select("_email")
+    by_address = pairs.filter(~nw.col("_email").is_null()).group_by("_email")
+    customers = by_address.agg(_first=nw.col("_customer").min(), _last=nw.col("_customer").max())
+    several = customers.filter(nw.col("_first") != nw.col("_last")).select("_email")
     return cast("list[str]", several.lazy().collect("polars")["_email"].to_list())
 
 

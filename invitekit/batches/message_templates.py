@@ -24,8 +24,8 @@ FILE = "message_templates.toml"
 LANGUAGES = ("en", "zh")
 OTHER = "other"
 """The code of the message for all causes without a message of their own."""
-PLACEHOLDERS = {"customer": ("customer", "manager"), OTHER: ("customer", "manager", "reason", "advice")}
-"""The placeholders that a message may use: any message the first, the one for other causes the second."""
+PLACEHOLDERS = ("customer", "manager", "reason", "advice")
+"""The placeholders that a message may use."""
 _BY_FAILURE = ("customer_must_act", "contact_support")
 """For these reasons the message is looked up by the failure code, for all others by the reason code."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -45,7 +45,7 @@ Templates = Mapping[tuple[str, str, str], Template]
 
 @cache
 def texts() -> Mapping[str, Any]:
-    """Read the file beside this module."""
+    """Read the texts of ``message_templates.toml``."""
     return tomllib.loads(files("invitekit.batches").joinpath(FILE).read_text("utf-8"))
 
 
@@ -60,7 +60,7 @@ def read_templates(path: str | os.PathLike[str] | None) -> Templates:
 
     Args:
         path: A TOML file of ``[[message]]`` tables with ``to, code`` and ``subject_en, body_en, subject_zh, body_zh``,
-            or one of the languages. ``code`` is a failure or reason code, or ``other``. None for the built-in ones.
+            or one of the languages. ``code`` is a failure or reason code, or ``other``. None returns the built-in ones.
 
     Raises:
         SourceError: The file cannot be read.
@@ -87,12 +87,12 @@ def read_templates(path: str | os.PathLike[str] | None) -> Templates:
 _FORM = _(
     'write to = "customer" or "customer_service", a code, and a subject and body in en, zh or both; they may use '
     "{known}.",
-    known=", ".join(f"{{{name}}}" for name in PLACEHOLDERS[OTHER]),
+    known=", ".join(f"{{{name}}}" for name in PLACEHOLDERS),
 )
 
 
 def _problem(row: Mapping[str, Any]) -> Message | None:
-    """Return what is wrong with a message of the user's own, else None."""
+    """Return what is wrong with a message of the user, or None."""
     languages = [language for language in LANGUAGES if {f"subject_{language}", f"body_{language}"} <= row.keys()]
     written = {"to", "code", *(f"{part}_{language}" for language in languages for part in ("subject", "body"))}
     if not languages or row.keys() != written:
@@ -102,7 +102,7 @@ def _problem(row: Mapping[str, Any]) -> Message | None:
     if row["to"] not in texts()["unnamed"]:
         return _("has a recipient that does not exist")
     used = {name for field in row.keys() - {"to", "code"} for name in _PLACEHOLDER.findall(row[field])}
-    unknown = sorted(used - set(PLACEHOLDERS[OTHER]))
+    unknown = sorted(used - set(PLACEHOLDERS))
     return _("uses {{{name}}}, which is not a placeholder", name=unknown[0]) if unknown else None
 
 
@@ -119,7 +119,7 @@ def columns(who: str, language: str, templates: Templates) -> dict[str, pl.Expr]
     """Return the columns of ready-to-send messages by their header; none where no message is sent.
 
     Args:
-        who: Has to act, such as ``customer``.
+        who: The recipient, such as ``customer``.
         language: Of the headers; the messages are in English and in Chinese.
         templates: The messages.
     """
@@ -146,7 +146,7 @@ def body(who: str, language: str, templates: Templates) -> pl.Expr:
 
 
 def _of_cause(who: str, language: str, templates: Templates, parts: Mapping[tuple[str, str, str], str]) -> pl.Expr:
-    """Build the expression of a text: each row gets the one of its cause, with its own names filled in."""
+    """Build the expression of a text: each row gets the text of its cause, with its own names filled in."""
     values = _values(who, language)
     of_code = {code: text for (to, code, each), text in parts.items() if (to, each) == (who, language)}
     text = _filled(of_code.pop(OTHER), values)
@@ -157,7 +157,7 @@ def _of_cause(who: str, language: str, templates: Templates, parts: Mapping[tupl
 
 
 def _code(templates: Templates) -> pl.Expr:
-    """Build the expression of the message's code; none where the user's own catalogue gives other advice."""
+    """Build the expression of the message's code; ``other`` if the user's catalogue has different advice."""
     advised = [f"{f.code}|{f.advice(each)}" for f in read_catalogue().failures for each in LANGUAGES]
     own = [code for (_, code, _), template in templates.items() if template not in built_in().values()]
     known = pl.concat_str("failure_code", "advice", separator="|").is_in(advised) | pl.col("failure_code").is_in(own)
@@ -186,12 +186,12 @@ def _values(who: str, language: str) -> dict[str, pl.Expr]:
 
 
 def _shown(name: str) -> pl.Expr:
-    """Build the expression of a name that a person can be called by: null where it is empty or masked."""
+    """Build the expression of a name for a salutation: null where it is empty or masked."""
     hidden = pl.any_horizontal(pl.col(name).str.contains(mark, literal=True) for mark in schema.MASK_MARKS)
     return pl.when(~hidden & (pl.col(name).str.strip_chars() != "")).then(pl.col(name))
 
 
 def _filled(text: str, values: Mapping[str, pl.Expr]) -> pl.Expr:
-    """Build the expression of a text with its placeholders filled: joined, never formatted, so data stays data."""
+    """Build the expression of a text with its placeholders filled; braces in the values are not placeholders."""
     parts = _PLACEHOLDER.split(text)
     return pl.concat_str([values[part] if index % 2 else pl.lit(part) for index, part in enumerate(parts)])

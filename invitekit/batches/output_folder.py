@@ -1,4 +1,4 @@
-"""The folder of the batches: check that it can be written, and find the files of an earlier run to replace."""
+"""The output folder of the batches: check that it can be written, and find the files of earlier runs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from invitekit.io.lock import exclusive_lock
 from invitekit.model.vocabularies import BATCH_KINDS
 
 PAGE = "00_read_me_first.txt"
-"""The first file by name; it is written last, so where it is, the set is complete."""
+"""The first file by name. It is written last: if it exists, the set is complete."""
 _KINDS = "|".join(kind.code for kind in BATCH_KINDS)
 OURS = re.compile(
     rf"manager_[^/\\]+\.xlsx|mail_merge\.xlsx|reminder_\d{{4,}}\.eml|dates\.ics|batch_\d{{2,}}_({_KINDS})\.(csv|xlsx)"
     rf"|worklist_({'|'.join(WORKLISTS)})\.(csv|xlsx)|{re.escape(PAGE)}"
 )
-"""The names of files that a run writes; no other file is ever changed."""
+"""The names of files that a run writes; other files are never changed."""
 
 
 def check(target: Path, *, overwrite: bool) -> Path:
@@ -95,7 +95,7 @@ def earlier_files(target: Path, *, overwrite: bool) -> list[Path]:
 
 @contextlib.contextmanager
 def private_set(target: Path) -> Iterator[Path]:
-    """Create a private folder on the target's own disk, for the whole set; it is removed afterwards.
+    """Create a private folder on the target's disk, in which the whole set is written; it is removed afterwards.
 
     Raises:
         OutputError: The disk does not allow it, or another process writes to the same folder.

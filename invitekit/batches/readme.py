@@ -41,16 +41,16 @@ def text(
     batch_ids: Mapping[int, str] | None = None,
     extras: Sequence[Extra] = (),
 ) -> str:
-    """Return the text, with numbers and without any customer.
+    """Return the text of the read-me, which names no customer.
 
     Args:
         summary: The counts of the plan.
         settings: The rules and the time of the plan.
         lists: The lists that were written.
-        kinds: In which formats.
+        kinds: The formats of the lists.
         language: Of the text.
         batch_ids: The ID of each batch in the workspace.
-        extras: What else was written.
+        extras: The files besides them.
     """
     page = read_texts(__package__, "words.toml", language)["page"]
     batches = [each for each in lists if each.batch is not None]

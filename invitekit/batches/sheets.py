@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ _SMALL = 5_000
 
 
 def write_csv(worklist: WorkList, path: Path, _moment: dt.datetime) -> None:
-    """Write UTF-8 with a byte order mark, every text quoted, and none that a spreadsheet would run as a formula."""
+    """Write UTF-8 with a byte order mark, every text quoted, and formulas escaped."""
     safe = escape_frame(worklist.rows)
     with path.open("wb") as file:
         safe.rename(dict(zip(safe.columns, worklist.headers, strict=True))).write_csv(
@@ -76,7 +76,7 @@ def write_workbook(lists: Sequence[WorkList], path: Path, moment: dt.datetime) -
 
 
 def _lay_out(book: Any, sheet: Any, worklist: WorkList) -> None:
-    """Set widths and formats of the columns before any row is written, as large sheets need it."""
+    """Set widths and formats of the columns; in a large sheet this must precede the rows."""
     last, rows = worklist.rows.width - 1, worklist.rows.height
     for index, kind in enumerate(worklist.rows.dtypes):
         style = book.add_format({"valign": "top"} | _FORMATS.get(kind.base_type(), {}))
@@ -99,12 +99,13 @@ def _lay_out(book: Any, sheet: Any, worklist: WorkList) -> None:
 
 
 def _fill(sheet: Any, worklist: WorkList) -> None:
-    """Write row by row, each column by its type: the type is never guessed from a text."""
+    """Write the rows, each cell by the type of its column: no type is guessed from a text."""
     writers = {pl.String: sheet.write_string, pl.Datetime: sheet.write_datetime}
     kinds = [kind.base_type() for kind in worklist.rows.dtypes]
     write: list[Callable[..., int]] = [writers.get(kind, sheet.write_number) for kind in kinds]
     usual = _MESSAGE_LINES if worklist.messages else 1
-    for number, (cells, lines) in enumerate(zip(_rows(worklist.rows), worklist.lines, strict=True), start=1):
+    rows = worklist.rows.iter_rows(buffer_size=_SMALL)
+    for number, (cells, lines) in enumerate(zip(rows, worklist.lines, strict=True), start=1):
         if lines > usual:
             sheet.set_row(number, min(_LINE * lines, _HIGHEST))
         for index, cell in enumerate(cells):
@@ -119,10 +120,6 @@ def _fill(sheet: Any, worklist: WorkList) -> None:
                 )
             if cell is not None:
                 write[index](number, index, cell)
-
-
-def _rows(rows: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
-    return rows.iter_rows(buffer_size=_SMALL)
 
 
 WRITERS: dict[str, Callable[[WorkList, Path, dt.datetime], None]] = {"csv": write_csv, "xlsx": write_xlsx}

@@ -1,4 +1,4 @@
-"""Read back what was written and compare it with what should be there, before the files get their names."""
+"""Read the written files back and compare them with the plan, before they get their names."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ _HINT = _("nothing was left behind; try again, and report it if it happens twice
 _KIND_LABELS = {label for value in BATCH_KINDS for label in (value.en, value.zh)}
 
 
-def prove(lists: Sequence[WorkList], folder: Path, kinds: Sequence[str], rules: ResendRules, candidates: int) -> None:
+def verify_lists(
+    lists: Sequence[WorkList], folder: Path, kinds: Sequence[str], rules: ResendRules, candidates: int
+) -> None:
     """Read every file back, and check the batches against the plan.
 
     Args:
-        lists: What should be written.
+        lists: The lists that were written.
         folder: Where the files are.
-        kinds: The formats; each of them has every list.
-        rules: How large a batch may be.
+        kinds: The formats, each of which has every list.
+        rules: The rules of the plan, which limit the size of a batch.
         candidates: How many customers the whole plan invites again.
 
     Raises:
@@ -33,26 +35,26 @@ def prove(lists: Sequence[WorkList], folder: Path, kinds: Sequence[str], rules: 
         OutputError: A file lacks rows, or the batches do not have every customer exactly once.
     """
     for kind in kinds:
-        seen: list[str] = []
+        customers: list[str] = []
         for worklist in lists:
             rows = _read_back(worklist, folder / worklist.file_name(kind), READERS[kind])
             if worklist.batch is not None:
-                seen += _customers(worklist, rows, rules)
-        if len(set(seen)) < len(seen):
+                customers += _customers(worklist, rows, rules)
+        if len(set(customers)) < len(customers):
             raise ArgumentError(
                 _("A customer is in two rows to invite again."), hint=_("pass what plan_resends(...) returns.")
             )
-        if len(seen) != candidates:
+        if len(customers) != candidates:
             problem = _(
                 "The batches have {customers:,} customers, the plan has {candidates:,} to invite again.",
-                customers=len(seen),
+                customers=len(customers),
                 candidates=candidates,
             )
             raise OutputError(problem, hint=_HINT)
 
 
-def prove_workbooks(workbooks: Mapping[str, Sequence[WorkList]], lists: Sequence[WorkList], folder: Path) -> None:
-    """Read the workbooks of account managers back: each has rows of its manager only, and together they have all.
+def verify_workbooks(workbooks: Mapping[str, Sequence[WorkList]], lists: Sequence[WorkList], folder: Path) -> None:
+    """Read the workbooks of account managers back: each has its manager's rows only, and together they have every row.
 
     Args:
         workbooks: The lists of each workbook by its file name.
@@ -88,7 +90,7 @@ def _read_back(worklist: WorkList, path: Path, read: Callable[[Path, list[int]],
 
 
 def _customers(worklist: WorkList, rows: pl.DataFrame, rules: ResendRules) -> list[str]:
-    """Return the customers of a batch."""
+    """Check a batch that was read back, and return its customers."""
     if rows.height > rules.batch_size:
         raise ArgumentError(
             _(

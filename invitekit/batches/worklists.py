@@ -19,7 +19,7 @@ from invitekit.planning.ranking import kind
 from invitekit.planning.reasons import CANDIDATE
 
 WORKLISTS = {"customer": "wait_for_customer", "customer_service": "contact_support", "review": "review"}
-"""The work lists by who has to act, and the decision of the records in each."""
+"""The decision of the records in each work list, by who has to act."""
 _NAME, _LINES = "_name", "_lines"
 
 
@@ -28,15 +28,15 @@ class WorkList:
     """One list to write.
 
     Attributes:
-        name: Of its files, without extension.
-        who: Has to act: ``partner`` for a batch, else a key of ``WORKLISTS``.
+        name: The name of its files, without extension.
+        who: Who has to act: ``partner`` for a batch, else a key of ``WORKLISTS``.
         rows: The columns that are written, in order.
         headers: A header for each column.
         widths: How many characters of each column to show.
         lines: How many lines each row needs; not written.
         records: The plan's columns of each row; not written.
-        batch: Its number, or None.
-        messages: How many of its last columns hold whole messages.
+        batch: The number of a batch; None for a work list.
+        messages: How many of the last columns are ready-to-send messages.
     """
 
     name: str
@@ -50,7 +50,7 @@ class WorkList:
     messages: int = 0
 
     def file_name(self, kind: str) -> str:
-        """Return the name of its file in a format."""
+        """Return the name of the file in a format."""
         return f"{self.name}.{kind}"
 
 
@@ -60,7 +60,7 @@ def make(plan: Any, language: Language, templates: Templates | None = None) -> l
     Args:
         plan: What ``plan_resends`` returns, of any engine; only the rows needed are collected, once.
         language: Of headers and values.
-        templates: Messages of the user's own; else the built-in ones.
+        templates: The user's messages; default: the built-in ones.
 
     Raises:
         SchemaError: The plan lacks a column.
@@ -74,7 +74,6 @@ def make(plan: Any, language: Language, templates: Templates | None = None) -> l
 
 
 def _collect(plan: Any) -> pl.DataFrame:
-    """Collect the rows of all lists into memory."""
     frame: Any = as_narwhals(plan)
     names = frame.collect_schema().names()
     missing = [name for name in NEEDED if name not in names]
@@ -96,7 +95,7 @@ def _batches(rows: pl.DataFrame, language: Language) -> list[WorkList]:
         )
     digits = max(2, len(str(rows["batch"].max() or 0)))
     number = pl.col("batch").cast(pl.String).str.zfill(digits)
-    # The kind, not the decision: who was never invited is invited, not resent to.
+    # The kind, not the decision: a customer who was never invited is invited, not invited again.
     is_candidate = nw.col("reason_code").is_in(list(CANDIDATE))
     decision = nw.when(is_candidate).then(kind()).otherwise(nw.col("decision"))
     rows = nw.from_native(rows).with_columns(decision=decision).to_native()

@@ -36,7 +36,7 @@ class Written:
     """What was written, without its contents.
 
     Attributes:
-        paths: Every file; the one to read first comes first.
+        paths: Every file; the read-me comes first.
         customers: Customers to invite again, each in one batch.
         batches: How many batches there are.
         worklists: Rows by work list (``customer, customer_service, review``); an empty one is not written.
@@ -68,12 +68,12 @@ def write_batches(
     calendar: CalendarTexts | None = None,
     whole: Any = None,
 ) -> Written:
-    """Write whom to invite again, batch by batch, and a work list for everyone else who has to act.
+    """Write the customers to invite again, batch by batch, and a work list for everyone else who has to act.
 
     The files name real customers: they are for the person who clicks in the portal, readable by their
     owner only, and to be deleted after use. They appear together, after they have been read back and
-    verified: no customer is in two batches, none is larger than the rules allow, and only decisions
-    to resend are in them. ``00_read_me_first.txt`` gets its name last: where it is, the set is complete.
+    verified: no customer is in two batches, no batch is larger than the rules allow, and batches have only decisions
+    to resend. ``00_read_me_first.txt`` gets its name last: if it exists, the set is complete.
 
     Args:
         plan: What ``plan_resends`` returns, of any engine. It is read twice: a lazy one is computed twice.
@@ -88,11 +88,11 @@ def write_batches(
         by: ``account_manager`` writes a workbook for each account manager too, with a sheet for each list.
         reminders: Write a draft for each customer who has to act (``reminder_0001.eml``; mail programs open it ready
             to send) and all of them as a table for a mail merge. A customer whose address is missing, masked or
-            that of another customer too gets none.
+            shared with another customer gets none.
         templates: A TOML file with messages of your own; see ``message_templates.read_templates``.
         calendar: Write ``dates.ics``: from when customers may be invited again, and when pre-registrations lapse;
             ``counts`` names no customers, ``names`` names them.
-        whole: The plan that these rows were chosen from, if a filter chose them: the read-me's warnings are about it.
+        whole: If ``plan`` was filtered, the whole plan: the warnings in the read-me are about it.
 
     Returns:
         ``Written(paths, customers, batches, worklists, rows, batch_ids)``.
@@ -101,8 +101,8 @@ def write_batches(
         ArgumentError: A language or format that does not exist, several plans in one frame, or ``as_of``
             or ``rules`` that differ from the plan's.
         SchemaError: The plan lacks a column.
-        OutputError: The folder or the disk does not allow it, an earlier run's files are in the way, or
-            what was written is not what had to be. Nothing is left behind.
+        OutputError: The folder cannot be written, it has files of an earlier run, or the written files are not as
+            expected. Nothing is left behind.
 
     Example:
         >>> import datetime as dt, tempfile
@@ -127,7 +127,7 @@ def write_batches(
         for worklist in lists:
             for kind in kinds:
                 sheets.WRITERS[kind](worklist, folder / worklist.file_name(kind), settings.as_of)
-        verify_written.prove(lists, folder, kinds, settings.rules, summary.candidates)
+        verify_written.verify_lists(lists, folder, kinds, settings.rules, summary.candidates)
         rows = {each.file_name(kind): each.rows.height for each in lists for kind in kinds}
         extras = [_write_by_manager(lists, folder, settings.as_of, language)] if by is not None else []
         if reminders:
@@ -160,11 +160,11 @@ def _check(formats: Sequence[str], **choices: tuple[str | None, Sequence[str]]) 
 
 
 def _write_by_manager(lists: Sequence[WorkList], folder: Path, as_of: dt.datetime, language: Language) -> Extra:
-    """Write a workbook for each account manager, and read each back."""
+    """Write a workbook for each account manager, and verify them."""
     workbooks = {f"{name}.xlsx": parts for name, parts in by_manager.divide(lists, language).items()}
     for name, parts in workbooks.items():
         sheets.write_workbook(parts, folder / name, as_of)
-    verify_written.prove_workbooks(workbooks, lists, folder)
+    verify_written.verify_workbooks(workbooks, lists, folder)
     rows = {name: sum(part.rows.height for part in parts) for name, parts in workbooks.items()}
     return Extra("managers", rows, len(workbooks))
 

@@ -29,7 +29,8 @@ COLOURS: dict[str, tuple[str, str]] = {
     "invited": ("#5aa9dc", "#6fb8ec"), "not_used": ("#8a6d3b", "#a08550"), "pending_review": ("#5f4fa8", "#7a5fd6"),
     "pre_registered": ("#a9b4c0", "#9aa5b1"), "not_invited": ("#d3d8de", "#565f6a"),
 }  # fmt: skip
-"""By name: on light and on dark. Colour-blind people can distinguish the parties that act, and the statuses."""
+"""Each colour by name, for a light and for a dark background. Colour-blind people can distinguish the parties that
+act, and the statuses."""
 _SAME = {"association_failed": "failed", "not_pre_registered": "not_invited", "open": "invited"}
 
 

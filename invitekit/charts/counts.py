@@ -22,8 +22,8 @@ _STATUSES: Mapping[str, tuple[str, ...]] = {
     "invited": _SENT, "associated": ("associated",), "failed": (FAILED,), "expired": ("expired",),
 }  # fmt: skip
 """The statuses of each stage; whether an invitation is open or was not used depends on its follow-up too."""
-MOST, MOST_RATES = 12, 10
-"""Most rows of counts, and of rates, in a figure; the others are counted together."""
+MAX_ROWS, MAX_RATES = 12, 10
+"""The most rows of counts, and of rates, in a figure."""
 _OF_LIST = {"again": "partner", "check": "partner", "customer": "customer", "valid": "customer",
             "support": "customer_service", "blocked": "muted"}  # fmt: skip
 """The colour of each list: that of the party that has to act."""
@@ -79,7 +79,7 @@ def pareto(table: Any, look: Look = LOOK) -> Figure:
     """Draw ``MetricsReport.pareto``: the causes of failures, the most frequent first, coloured by who acts."""
     rows = table.to_dicts()
     causes = [row for row in rows if row["failure_code"] != OTHER]
-    causes = causes[: MOST if len(causes) == len(rows) <= MOST else MOST - 1]
+    causes = causes[: MAX_ROWS if len(causes) == len(rows) <= MAX_ROWS else MAX_ROWS - 1]
     rest = [row for row in rows if row not in causes]
     bars = [_cause(row, look) for row in causes] + ([_other_causes(rest, look)] if rest else [])
     return Figure(look.words["pareto"], look, rows=tuple(bars))
@@ -88,9 +88,9 @@ def pareto(table: Any, look: Look = LOOK) -> Figure:
 def _cause(row: Values, look: Look) -> Row:
     who, text = label_for(row["who_acts"] or UNKNOWN, "who_acts", look), _counted(row["n"], row["of"], look)
     together = look.words["cumulative"].format(share=percent(row["cumulative"]))
-    said = "\n".join([one_line(row["cause"], 80), who, text, together])
+    on_hover = "\n".join([one_line(row["cause"], 80), who, text, together])
     choice = Filter(cause=row["failure_code"], status=FAILED)
-    return Row(row["cause"], (Part(row["n"], of_code(row["who_acts"]), said, choice),), f"{text} · {who}")
+    return Row(row["cause"], (Part(row["n"], of_code(row["who_acts"]), on_hover, choice),), f"{text} · {who}")
 
 
 def _other_causes(rows: list[Values], look: Look) -> Row:
@@ -112,7 +112,7 @@ def groups(table: Any, by: str, look: Look = LOOK) -> Figure:
 
     Args:
         table: ``MetricsReport.by_manager`` and the like.
-        by: The column that makes the groups, ``account_manager`` for example.
+        by: The column to group by, such as ``account_manager``.
         look: How to draw it.
     """
     names = {"n": "followed_failed", "of": "followed", "rate": "failure_rate", "low": "failure_low",
@@ -147,12 +147,12 @@ def _rates(title: str, rates: Sequence[Values], note: str, look: Look) -> Figure
     rows = tuple(
         Row(row["label"], (Part(row["rate"], "accent", hover(row["label"], row, look), row.get("choice")),),
             share(row["n"], row["of"], words["of"], words["rate_of"]), (row["low"], row["high"]), bool(row["small"]))
-        for row in shown[:MOST_RATES]
+        for row in shown[:MAX_RATES]
     )  # fmt: skip
     mean = None
     if rows and all(row["n"] is not None for row in rates):
         mean = float(sum(row["n"] for row in rates) / sum(row["of"] for row in rates))
-    more = len(shown) - MOST_RATES
+    more = len(shown) - MAX_RATES
     notes = [note, *[words["overall"]] * (mean is not None), *[words["not_shown"].format(n=f"{more:,}")] * (more > 0)]
     return Figure(title, look, " · ".join(notes), rows, mean=mean)
 
@@ -181,7 +181,7 @@ def _stacks(title: str, rows: Iterable[tuple[str, Values]], look: Look) -> Figur
         if row["n"]:
             counts = stacks.setdefault(label, {})
             counts[row["status"]] = counts.get(row["status"], 0) + row["n"]
-    shown, more = dict(list(stacks.items())[:MOST]), len(stacks) - MOST
+    shown, more = dict(list(stacks.items())[:MAX_ROWS]), len(stacks) - MAX_ROWS
     order = [value for value in status_order() if any(value.code in counts for counts in shown.values())]
     bars = tuple(
         Row(label, tuple(Part(counts[value.code], of_code(value.code),

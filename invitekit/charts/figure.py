@@ -26,7 +26,7 @@ class Look:
     Attributes:
         choice: The filter that selected the records.
         language: ``en`` or ``zh``.
-        catalogue: The known failures with the texts of their causes; else the built-in ones.
+        catalogue: The known failures with the texts of their causes; default: the built-in ones.
     """
 
     choice: Filter = field(default_factory=Filter)
@@ -52,7 +52,7 @@ LOOK = Look()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One piece of a bar, or the dot of a rate; without ``choice`` where no filter selects the records behind it."""
+    """One piece of a bar, or the dot of a rate, with the filter of its records, if there is one."""
 
     value: float
     colour: str
@@ -87,7 +87,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A curve of the only panel: the value that stands at its end, and the number at risk on the day of each tick."""
+    """A survival curve: the value written at its end, and the number at risk on the day of each tick."""
 
     label: str
     colour: str
@@ -97,7 +97,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Figure:
-    """A figure: rows of bars or of rates, or panels of lines; without both, it states that there is nothing to show.
+    """A figure of rows (bars or rates) or of panels (lines); with neither, it states that there is nothing to show.
 
     Attributes:
         title: What is shown, one line.
@@ -110,7 +110,7 @@ class Figure:
         top: The largest value of the scale of panels.
         ticks: Days and their texts.
         days: The first and the last day of panels.
-        curves: Those of the panel; the days then count from the invitation.
+        curves: The curves of the only panel; its days count from the invitation.
     """
 
     title: str
@@ -156,7 +156,7 @@ def hover(label: str, row: Values, look: Look, *more: str) -> str:
 
 
 def label_for(value: str | None, by: str | None, look: Look) -> str:
-    """Return the label of a group: that of its code, the text of a cause, or the value itself."""
+    """Return the label of a group: the label of its code, the text of a cause, or the value itself."""
     if value in (None, EMPTY, OTHER):
         return str(look.words["groups_named"][value or EMPTY])
     if by == "cause":
@@ -167,7 +167,7 @@ def label_for(value: str | None, by: str | None, look: Look) -> str:
 
 
 def choice_of(value: str | None, by: str | None, **more: Any) -> Filter | None:
-    """Return the filter of a group with more restrictions; None where no filter selects the group."""
+    """Return the filter of a group with more restrictions; None if no filter selects the group."""
     if by is None or value is None:
         return Filter(**more)
     name = "cause" if by == "cause" else _FILTERS.get(by)

@@ -6,7 +6,7 @@ import unicodedata
 
 CELLS = 64
 """Columns of a line of a label: a Chinese character fills two."""
-LINES = 2
+MAX_LINES = 2
 FEW = 30
 """Below this count, a share is written as "7 of 12": a percentage would look too exact."""
 _CLOSING, _OPENING = " 。，、；：！？）》」』”", "（《「『“"
@@ -18,8 +18,8 @@ def width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
-def wrap(text: str, cells: int = CELLS, lines: int = LINES) -> list[str]:
-    """Break a text into lines that fit: between words, else between characters; an ellipsis ends what is cut.
+def wrap(text: str, cells: int = CELLS, lines: int = MAX_LINES) -> list[str]:
+    """Break a text into lines that fit: between words, else between characters; an ellipsis marks a cut.
 
     Invisible characters, and those that change the direction of writing, are left out.
 
@@ -66,7 +66,7 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def share(n: int, of: int, few: str, many: str = "{rate}") -> str:
-    """Fill ``{n}``, ``{of}`` and ``{rate}`` into a text; below ``FEW``, into one that states counts, not a rate."""
+    """Fill ``{n}``, ``{of}`` and ``{rate}`` into the text ``many``, or into ``few`` if the count is below ``FEW``."""
     return (few if of < FEW else many).format(n=f"{n:,}", of=f"{of:,}", rate=percent(n / of))
 
 

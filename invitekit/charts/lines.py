@@ -15,21 +15,22 @@ from invitekit.metrics import OTHER
 from invitekit.metrics.aggregate import Period, number_of, start_of
 from invitekit.metrics.follow_up import FAILED
 
-PANELS = 8
+MAX_PANELS = 8
 """The most groups that a trend shows, each in its own panel; the note counts the others."""
-MOST_PERIODS = 400
-"""Most periods in a trend, the newest ones: more would be closer together than pixels."""
-TICKS = 7
-"""Most labels of an axis."""
-CURVES = 4
-"""Most groups in a figure of survival curves."""
+MAX_PERIODS = 400
+"""The most periods in a trend, the newest ones: more would be closer together than pixels."""
+MAX_TICKS = 7
+"""The most labels of an axis."""
+MAX_CURVES = 4
+"""The most groups in a figure of survival curves."""
 _SIGNS = {"high": ("triangle-up", "alarm"), "low": ("triangle-down", "relief"), "run": ("diamond", "ink")}
 
 
 def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: Period = "week") -> Figure:
     """Draw the failure rate of each period, and the range of chance variation.
 
-    A period outside of that range has a sign of its own; one whose invitations are still open is hollow.
+    A period outside of that range has a mark of its own; the mark of a period whose invitations are still open is
+    hollow.
 
     Args:
         table: ``MetricsReport.trend``, or one of its ``trends``.
@@ -43,15 +44,15 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: Perio
     if all(row["of"] is None for row in rows):
         return Figure(title, look)
     periods = sorted({row["period_start"] for row in rows})
-    shown = periods[-MOST_PERIODS:]
+    shown = periods[-MAX_PERIODS:]
     rows = [row for row in rows if row["period_start"] >= shown[0]]
     names = table["group"].unique(maintain_order=True).to_list()
     with_panel, panels = _with_panel(names), []
     for name in with_panel:
-        mine = [row for row in rows if row["group"] == name]
+        own = [row for row in rows if row["group"] == name]
         colour = of_code(name) if by == "who_acts" else "accent"
         label = one_line(label_for(name, by, look)) if by else ""
-        panels.append(Panel(label, tuple(_lines(mine, colour)), tuple(_marks(mine, colour, look, period, by))))
+        panels.append(Panel(label, tuple(_lines(own, colour)), tuple(_marks(own, colour, look, period, by))))
     most = max(max(row["rate"] or 0, row["upper_limit"] or 0) for row in rows)
     left_out = {"not_shown": len(names) - len(with_panel), "older": len(periods) - len(shown)}
     notes = [words["of_outcomes"], *(words[name].format(n=f"{n:,}") for name, n in left_out.items() if n)]
@@ -64,8 +65,8 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: Perio
 
 
 def _ticks(days: list[Any], period: Period) -> tuple[tuple[float, str], ...]:
-    """Return the first days of the labelled periods with their labels; the first one of a year names the year."""
-    days = days[:: -(-len(days) // TICKS)]
+    """Return the first days of the labelled periods with their labels; the first label of a year names the year."""
+    days = days[:: -(-len(days) // MAX_TICKS)]
     texts = [f"{day:{'%Y-%m' if period == 'month' else '%m-%d'}}" for day in days]
     if period != "month":
         is_new = [before is None or before.year != day.year for before, day in zip([None, *days], days, strict=False)]
@@ -74,15 +75,15 @@ def _ticks(days: list[Any], period: Period) -> tuple[tuple[float, str], ...]:
 
 
 def _with_panel(names: list[str | None]) -> list[str | None]:
-    """Return the groups that have a panel; of too many, the first ones and the group of all others."""
-    if len(names) <= PANELS:
+    """Return the groups that have a panel; if there are too many, the first ones and the group of all others."""
+    if len(names) <= MAX_PANELS:
         return names
     others = [OTHER] if OTHER in names else []
-    return [*[name for name in names if name != OTHER][: PANELS - len(others)], *others]
+    return [*[name for name in names if name != OTHER][: MAX_PANELS - len(others)], *others]
 
 
 def _lines(rows: list[Values], colour: str) -> Iterator[Line]:
-    """Return the lines of one panel: the range of chance variation, its centre, the rates of complete periods."""
+    """Yield the lines of one panel: the range of chance variation, its centre, the rates of complete periods."""
     for run in _runs(rows, "lower_limit"):
         upper, lower = (_steps([(_day(row), row[name]) for row in run]) for name in ("upper_limit", "lower_limit"))
         yield Line((*upper, *lower[::-1]), "muted", filled=True)
@@ -103,14 +104,14 @@ def _day(row: Values) -> float:
 
 
 def _steps(points: list[Xy]) -> list[Xy]:
-    """Return the corners of a line that is level around each of its points."""
+    """Return the corners of a step line, which is level around each point."""
     middles = [(left[0] + right[0]) / 2 for left, right in itertools.pairwise(points)]
     starts, ends = [points[0][0], *middles], [*middles, points[-1][0]]
     return [(x, y) for (_, y), start, end in zip(points, starts, ends, strict=True) for x in (start, end)]
 
 
 def _marks(rows: list[Values], colour: str, look: Look, period: Period, by: str | None) -> Iterator[Mark]:
-    """Return a mark for each period, with the filter of its failed invitations."""
+    """Yield a mark for each period, with the filter of its failed invitations."""
     words = look.words
     for row in (row for row in rows if row["rate"] is not None):
         day = f"{row['period_start']:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}"
@@ -126,12 +127,11 @@ def _marks(rows: list[Values], colour: str, look: Look, period: Period, by: str 
 
 
 def _last_day(start: dt.date, period: Period) -> dt.date:
-    """Return the last day of a period."""
     return start_of(period, number_of(period, start) + 1) - dt.timedelta(days=1)
 
 
 def _keys(rows: list[Values], look: Look) -> Iterator[Mark]:
-    """Return the legend of the signs that are drawn, and of the range."""
+    """Yield the legend of the marks that are drawn, and of the range."""
     words, drawn = look.words, [row for row in rows if row["rate"] is not None]
     if any(row["lower_limit"] is not None for row in drawn):
         yield Mark(words["limits"], "grid", symbol="square", size=11)
@@ -147,7 +147,7 @@ def _keys(rows: list[Values], look: Look) -> Iterator[Mark]:
 def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
     """Draw the share of customers associated within each number of days (1 - Kaplan-Meier).
 
-    Below it are the numbers at risk: the customers still waiting at the start of that day.
+    Below the curves are the numbers at risk: the customers still waiting at the start of a day.
 
     Args:
         table: ``MetricsReport.survival``.
@@ -158,19 +158,19 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
     if not rows:
         return Figure(words["survival"], look)
     sizes = {row["group"]: row["size"] for row in rows}
-    names = sorted(sizes, key=lambda name: (name is not None, -sizes[name], str(name)))[: CURVES + 1]
+    names = sorted(sizes, key=lambda name: (name is not None, -sizes[name], str(name)))[: MAX_CURVES + 1]
     rows = [row for row in rows if row["group"] in names]
     last = max(row["days"] for row in rows)
-    ticks = _spaced(sorted({row["days"] for row in rows}), last / TICKS)
+    ticks = _spaced(sorted({row["days"] for row in rows}), last / MAX_TICKS)
     lines, marks, curves = list[Line](), list[Mark](), list[Curve]()
     for position, name in enumerate(names):
-        mine = [row for row in rows if row["group"] == name]
+        own = [row for row in rows if row["group"] == name]
         label = label_for(name, by, look) if name else words["all"]
         colour = "ink" if name is None else of_series(str(name), position)
-        lines += _curve(mine, colour, last, with_band=not lines)
-        marks += [_mark_of_curve(row, label, colour, look) for row in mine if row["associated"]]
-        at_risk = tuple(next((row["at_risk"] for row in mine if row["days"] >= day), 0) for day in ticks)
-        curves.append(Curve(label, colour, mine[-1]["share"], at_risk))
+        lines += _curve(own, colour, last, with_band=not lines)
+        marks += [_mark_of_curve(row, label, colour, look) for row in own if row["associated"]]
+        at_risk = tuple(next((row["at_risk"] for row in own if row["days"] >= day), 0) for day in ticks)
+        curves.append(Curve(label, colour, own[-1]["share"], at_risk))
     more = len(sizes) - len(names)
     note = words["not_shown"].format(n=more) if more else ""
     return Figure(
@@ -181,7 +181,7 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
 
 
 def _spaced(days: list[int], apart: float) -> list[int]:
-    """Return the first day, and each next one that is at least ``apart`` from the one before."""
+    """Return the first day, and then each day that is at least ``apart`` after the last one returned."""
     chosen = days[:1]
     for day in days[1:]:
         if day - chosen[-1] >= apart:
@@ -190,7 +190,7 @@ def _spaced(days: list[int], apart: float) -> list[int]:
 
 
 def _curve(rows: list[Values], colour: str, last: int, *, with_band: bool) -> list[Line]:
-    """Return the curve of one group, on request with the area of its interval; several areas would overlap."""
+    """Return the curve of one group, with the area of its interval if ``with_band``; several areas would overlap."""
 
     def steps(name: str, some: list[Values]) -> list[Xy]:
         ends = [*(row["days"] for row in some[1:]), last]

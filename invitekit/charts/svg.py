@@ -61,7 +61,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point with a symbol, the text on hovering, and the filter of its records where there is one."""
+    """A point with a symbol, the text on hovering, and the filter of its records, if there is one."""
 
     hover: str
     colour: str
@@ -76,8 +76,8 @@ def draw(figure: Figure, *, clickable: bool = False) -> str:
     """Return the figure without its title.
 
     Args:
-        figure: What is drawn.
-        clickable: Make buttons of the bars and points with records behind them: ``data-choice`` is the position in
+        figure: The figure to draw.
+        clickable: Make each bar and point with a filter a button: ``data-choice`` is the filter's position in
             ``choices``.
     """
     canvas, height = _lay_out(figure, clickable=clickable)
@@ -162,7 +162,7 @@ class _Canvas:
 
 
 def _lay_out(figure: Figure, *, clickable: bool = False) -> tuple[_Canvas, float]:
-    """Return what is drawn, and the height."""
+    """Return the drawn canvas and its height."""
     canvas = _Canvas(clickable=clickable)
     top = _draw_legend(canvas, figure.keys)
     if figure.rows:
@@ -207,8 +207,8 @@ def _draw_rows(canvas: _Canvas, figure: Figure, top: float) -> float:
             (dot,), middle = row.parts, y + BAR / 2
             ends = tuple((start + value * scale, middle) for value in row.interval)
             canvas.line(Line(ends, dot.colour, 1.4 if row.small else 2.6))
-            place = (start + dot.value * scale, middle)
-            canvas.mark(Mark(dot.hover, dot.colour, place, size=9, hollow=row.small, choice=dot.choice))
+            at_rate = (start + dot.value * scale, middle)
+            canvas.mark(Mark(dot.hover, dot.colour, at_rate, size=9, hollow=row.small, choice=dot.choice))
         else:
             x = 0.0
             for part in row.parts:
@@ -221,7 +221,7 @@ def _draw_rows(canvas: _Canvas, figure: Figure, top: float) -> float:
 
 
 def _draw_panels(canvas: _Canvas, figure: Figure, top: float) -> float:
-    """Draw the panels with one scale of days below them, and the numbers under it, and return the height."""
+    """Draw the panels, the days and the numbers at risk below them, and return the height."""
     ends = [f"{one_line(curve.label, _END)} {percent(curve.end)}" for curve in figure.curves]
     left = max((34 + COLUMN * width(one_line(curve.label, _NAME)) for curve in figure.curves), default=46)
     right = WIDTH - max((16 + COLUMN * width(text) for text in ends), default=16)
@@ -230,24 +230,24 @@ def _draw_panels(canvas: _Canvas, figure: Figure, top: float) -> float:
     bottoms = list(accumulate((each + height for each in above), initial=top - _BETWEEN_PANELS))[1:]
     first, last = figure.days
 
-    def place(day: float, value: float, base: float) -> Xy:
+    def to_pixels(day: float, value: float, base: float) -> Xy:
         return left + (day - first) / ((last - first) or 1) * (right - left), base - value / figure.top * height
 
-    days, bottom = [place(day, 0, 0)[0] for day, _ in figure.ticks], bottoms[-1]
+    days, bottom = [to_pixels(day, 0, 0)[0] for day, _ in figure.ticks], bottoms[-1]
     for x in days:
         canvas.line(Line(((x, top), (x, bottom)), "grid", 1))
     for panel, base in zip(figure.panels, bottoms, strict=True):
         for value in nice(figure.top, lines):
-            _, y = place(0, value, base)
+            _, y = to_pixels(0, value, base)
             canvas.line(Line(((left, y), (right, y)), "grid", 1))
             canvas.text([percent(value)], (left - 6, y + 4), anchor="end")
         if panel.label:
             canvas.text([panel.label], (0, base - height - 11), "ink", on_paper=True)
         for line in panel.lines:
-            canvas.line(replace(line, points=tuple(place(*point, base) for point in line.points)))
+            canvas.line(replace(line, points=tuple(to_pixels(*point, base) for point in line.points)))
         for mark in panel.marks:
-            canvas.mark(replace(mark, at=place(*mark.at, base)))
-    heights = spread([place(0, curve.end, bottom)[1] for curve in figure.curves], LINE)
+            canvas.mark(replace(mark, at=to_pixels(*mark.at, base)))
+    heights = spread([to_pixels(0, curve.end, bottom)[1] for curve in figure.curves], LINE)
     for curve, text, y in zip(figure.curves, ends, heights, strict=True):
         canvas.text([text], (right + 6, y + 4), curve.colour)
     return _draw_below(canvas, figure, days, (left + right) / 2, bottom)
@@ -271,7 +271,7 @@ def _draw_below(canvas: _Canvas, figure: Figure, days: list[float], middle: floa
 
 
 def spread(heights: list[float], apart: float) -> list[float]:
-    """Move heights away from each other, as little as is needed, so that texts do not cover each other.
+    """Move heights apart, as little as needed, so that texts do not overlap.
 
     >>> spread([10, 12, 50], 16)
     [3.0, 19.0, 50]
@@ -287,7 +287,7 @@ def spread(heights: list[float], apart: float) -> list[float]:
 
 
 def nice(end: float, most: int) -> Iterator[float]:
-    """Return round values from 0 to an end, no more than so many after 0.
+    """Return round tick values from 0 to ``end``, at most ``most`` after 0.
 
     >>> list(nice(0.47, 6))
     [0.0, 0.1, 0.2, 0.3, 0.4]

@@ -84,14 +84,14 @@ def main() -> None:
     os.environ.setdefault(_ALLOCATOR, _KEEP_MEMORY)
     with _signals_raised() as caught:
         try:
-            if sys.argv[1:2] not in (["app"], ["lab"]):  # which serve until they are stopped
+            if sys.argv[1:2] not in (["app"], ["lab"]):  # these two are servers, which run until they are stopped
                 work_in_child()
             _print_any_text()
             app()
         except SystemExit:
             raise
         except BaseException as error:
-            # DuckDB makes an error of its own of what a signal raises.
+            # DuckDB replaces the exception that a signal raises by an error of its own.
             if caught:
                 name = signal.Signals(caught[0]).name
                 _fail(f"stopped by {name}; nothing was left half written.", code=128 + caught[0])
@@ -101,7 +101,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _signals_raised() -> Iterator[list[int]]:
-    """Raise an exception for the first signal that asks the process to end, and list all signals.
+    """Raise an exception for the first signal that asks the process to end, and yield the list of all such signals.
 
     Signals that are ignored, as under nohup, stay ignored.
     """
@@ -120,7 +120,7 @@ def _signals_raised() -> Iterator[list[int]]:
     try:
         yield caught
     finally:
-        # Once stopped, cleaning up at exit is not to be cut short either.
+        # After a signal, a second one must not interrupt the clean-up at exit.
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if caught else handler)
 

@@ -151,25 +151,25 @@ def _content(content: str | None) -> str:
     return "; ".join(f"{schema.label(name)}: {cell}" for name, cell in cells.items())
 
 
-def _file(one: FileSummary) -> list[str]:
-    return [one.name, *how_read(one), f"{one.rows_read:,}", f"{one.records:,}", f"{one.rejects:,}"]
+def _file(file: FileSummary) -> list[str]:
+    return [file.name, *how_read(file), f"{file.rows_read:,}", f"{file.records:,}", f"{file.rejects:,}"]
 
 
 def _columns(summary: Summary) -> Iterator[list[str]]:
     """Yield each header with the field that it was read as, the unknown ones last."""
-    known = {header: name for one in summary.files for header, name in one.headers.items()}
+    known = {header: name for file in summary.files for header, name in file.headers.items()}
     yield from ([header, schema.label(name)] for header, name in known.items())
-    extras = dict.fromkeys(name for one in summary.files for name in one.extras)
+    extras = dict.fromkeys(name for file in summary.files for name in file.extras)
     yield from ([name, "an extra column, kept as it is"] for name in list(extras)[:_MOST_EXTRAS])
 
 
 def _missing(summary: Summary) -> list[str]:
-    seen = {name for one in summary.files for name in one.headers.values()}
-    return [schema.label(c.name) for c in schema.RECORD if c.name not in seen and c.name not in schema.DERIVED]
+    present = {name for file in summary.files for name in file.headers.values()}
+    return [schema.label(c.name) for c in schema.RECORD if c.name not in present and c.name not in schema.DERIVED]
 
 
 def _dates(summary: Summary) -> Iterator[list[str]]:
-    for one in summary.dates:
-        forms = ", ".join(f"{form} ({count:,})" for form, count in one.forms.items())
-        order = f"{one.order}, by {one.decided_by}" if one.order else "no question"
-        yield [one.file, schema.label(one.column), forms or "empty", order, f"{one.without_offset:,}"]
+    for report in summary.dates:
+        forms = ", ".join(f"{form} ({count:,})" for form, count in report.forms.items())
+        order = f"{report.order}, by {report.decided_by}" if report.order else "no question"
+        yield [report.file, schema.label(report.column), forms or "empty", order, f"{report.without_offset:,}"]

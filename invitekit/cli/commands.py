@@ -104,8 +104,8 @@ def annotate(
     source.check_output(output, overwrite=overwrite)
     loaded = source.load()
     annotated = annotate_records(loaded, as_of=moment, catalogue=source.failures, language=language)
-    history = resolve(annotated)  # before the filter: which record is the newest is a question to all
-    chosen_records, found = matched(choice, history, lambda final: where(history, final))
+    history = resolve(annotated)  # before the filter: all records are needed to know which one is the newest
+    chosen_records, filtered = matched(choice, history, lambda final: where(history, final))
     if output is not None:
         from invitekit.io.table_writers import write_table
 
@@ -113,10 +113,10 @@ def annotate(
         write_table(nw.from_native(chosen_records).select(names).to_native(), output, overwrite=overwrite)
     counts = count_statuses(chosen_records)
     if as_json:
-        out.json_line(out.summary_json(loaded.summary) | asdict(counts) | found.json() | out.output_json(output))
+        out.json_line(out.summary_json(loaded.summary) | asdict(counts) | filtered.json() | out.output_json(output))
         return
     out.headline(loaded.summary)
-    found.print()
+    filtered.print()
     out.tables(counts, source.failures, language)
     out.snapshots(loaded.summary)
     out.written(output, "Annotated records")
@@ -154,8 +154,8 @@ def sample(
         )  # fmt: skip
     names = [str(path) for path in written.paths]
     if as_json:
-        rows, refused = written.rows, written.unreadable_rows
-        out.json_line({"rows_read": rows, "records": rows - refused, "rejects": refused, "files": names})
+        rows, rejects = written.rows, written.unreadable_rows
+        out.json_line({"rows_read": rows, "records": rows - rejects, "rejects": rejects, "files": names})
         return
     out.line(f"{written.rows:,} synthetic rows, {written.unreadable_rows} of them unreadable on purpose:")
     for name in names:
@@ -165,7 +165,7 @@ def sample(
 def lab(folder: o.Notebooks = Path("invitekit-notebooks"), *, port: o.Port = None, browser: o.Browser = True) -> None:
     """Open the notebooks in JupyterLab.
 
-    They and sample data are copied into a folder first; a file that is there already stays as it is.
+    The notebooks and sample data are copied into a folder first; a file that exists there stays as it is.
     """
     from invitekit.cli import output as out
 
@@ -176,11 +176,11 @@ def lab(folder: o.Notebooks = Path("invitekit-notebooks"), *, port: o.Port = Non
     if copied.changed:
         out.line(f"Kept your own version of {', '.join(copied.changed)}.")
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    words = [sys.executable, "-m", "jupyterlab", *as_root, "--ServerApp.answer_yes=True"]
-    words += [f"--ServerApp.root_dir={folder.resolve()}", "--LabApp.default_url=/lab/tree/notebooks"]
-    words += [f"--port={port}"] if port else []
-    words += [] if browser else ["--no-browser"]
-    with subprocess.Popen(words) as server:  # noqa: S603 - this very Python
+    command = [sys.executable, "-m", "jupyterlab", *as_root, "--ServerApp.answer_yes=True"]
+    command += [f"--ServerApp.root_dir={folder.resolve()}", "--LabApp.default_url=/lab/tree/notebooks"]
+    command += [f"--port={port}"] if port else []
+    command += [] if browser else ["--no-browser"]
+    with subprocess.Popen(command) as server:  # noqa: S603 - this very Python
         try:
             code = server.wait()
         finally:
@@ -189,7 +189,7 @@ def lab(folder: o.Notebooks = Path("invitekit-notebooks"), *, port: o.Port = Non
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End a server that still runs because a signal ended our waiting: on Windows, Ctrl-C has reached it already."""
+    """End a server that still runs after a signal ended the wait; on Windows, Ctrl-C reaches the server itself."""
     if os.name != "nt":
         server.terminate()
     try:

@@ -72,7 +72,7 @@ def find(
     source.check_output(output, overwrite=overwrite, inputs=[rules])
     with source.opened() as inputs:
         planned = make_plan(inputs, chosen, moment, language, source.failures)
-        customers, found = matched(choice, planned, lambda final: _matching(planned, final), "customers")
+        customers, filtered = matched(choice, planned, lambda final: _matching(planned, final), "customers")
         if output is not None:
             write_table(customers.to_native(), output, overwrite=overwrite)
         rows = sorted(collect(customers.select(*_JSON)).rows(named=True), key=lambda row: str(list(row.values())))
@@ -80,7 +80,7 @@ def find(
             listed = [_plain(row, unmasked=unmasked) for row in rows]
             return out.json_line(inputs.json() | {"customers": listed} | out.output_json(output))
         inputs.print_summary()
-    found.print()
+    filtered.print()
     _print_customers(rows, language, unmasked=unmasked)
     return out.written(output, "Customers")
 

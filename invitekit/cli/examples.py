@@ -1,4 +1,4 @@
-"""The notebooks and the made-up data that they read: part of the wheel, copied to where a user works on them."""
+"""The notebooks and the made-up data that they read: packaged in the wheel, copied to a folder of the user."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def _contents() -> dict[str, bytes]:
     package = Path(str(files("invitekit")))
     packaged = package / _PACKAGED
     if packaged.is_dir():
-        found = sorted(path for path in packaged.rglob("*") if path.is_file())
-        return {path.relative_to(packaged).as_posix(): path.read_bytes() for path in found}
+        paths = sorted(path for path in packaged.rglob("*") if path.is_file())
+        return {path.relative_to(packaged).as_posix(): path.read_bytes() for path in paths}
     project = tomllib.loads((package.parent / "pyproject.toml").read_text(encoding="utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     start = f"invitekit/{_PACKAGED}/"

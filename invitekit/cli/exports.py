@@ -56,17 +56,17 @@ def export(
     read = source.check_output(output, overwrite=overwrite, inputs=[policy, key_file, source.workspace])
     with source.opened(to_write=True, both=True) as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
-        _, found = matched(choice, annotated, lambda final: where(annotated, final))
+        _, filtered = matched(choice, annotated, lambda final: where(annotated, final))
         with out.progress("rows") as tick:
             exported = export_records(
-                annotated, output, filter=found.choice, level=level, policy=policy, key=key_file, purpose=purpose,
+                annotated, output, filter=filtered.choice, level=level, policy=policy, key=key_file, purpose=purpose,
                 remarks=remarks, language=language, overwrite=overwrite, spreadsheet_safe=not raw_csv,
                 workspace=inputs.workspace, progress=tick, sources=read,
             )  # fmt: skip
         if as_json:
-            return out.json_line(inputs.json() | found.json() | _json(exported))
+            return out.json_line(inputs.json() | filtered.json() | _json(exported))
         inputs.print_summary()
-        found.print()
+        filtered.print()
     return out.exported(exported)
 
 
@@ -103,11 +103,11 @@ def new(key_file: o.KeyFile = None) -> None:
     from invitekit.cli import output as out
     from invitekit.export import key_override, new_key
 
-    instead = key_override(key_file)
-    made, where = new_key(key_file)
-    out.line(f"Key {made.id} is stored in {where}. With it, tokens can be traced to customers: do not share it.")
-    if instead:
-        out.line(f"{instead}.")
+    override = key_override(key_file)
+    created, where = new_key(key_file)
+    out.line(f"Key {created.id} is stored in {where}. With it, tokens can be traced to customers: do not share it.")
+    if override:
+        out.line(f"{override}.")
 
 
 @key.command("show-id", cls=Command)
@@ -131,8 +131,10 @@ def rotate(key_file: o.KeyFile = None) -> None:
     from invitekit.cli import output as out
     from invitekit.export import rotate_key
 
-    old, made, where = rotate_key(key_file)
-    out.line(f"Key {made.id} replaces {old.id} in {where}. Tokens of the two do not join; the old one is kept beside.")
+    old, new_one, where = rotate_key(key_file)
+    out.line(
+        f"Key {new_one.id} replaces {old.id} in {where}. Tokens of the two do not join; the old one is kept beside."
+    )
 
 
 def _show_history(path: Path | None, *, as_json: bool) -> None:
@@ -149,7 +151,6 @@ def _show_history(path: Path | None, *, as_json: bool) -> None:
 
 
 def _json(done: Exported) -> dict[str, Any]:
-    """Return what was exported as plain JSON values."""
     return {
         "output": str(done.path),
         "manifest": str(done.manifest),

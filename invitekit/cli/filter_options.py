@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
     from invitekit.model.filters import Filter
 
 PANEL = "Filter"
-_OPEN = ("manager", "tag", "country")
-"""Restrictions to texts of the records."""
-_NEAR = 3
-"""Values that are suggested for one that does not exist."""
+_FREE_TEXT = ("manager", "tag", "country")
+"""Restrictions whose values are texts of the records, not codes."""
+_MAX_SUGGESTIONS = 3
+"""Suggestions for a value that does not exist."""
 
 
 def _codes(column: str) -> Callable[[str], list[str]]:
-    """Return the completion of a column's codes."""
-
     def complete(incomplete: str) -> list[str]:
         return [code for code in dict.fromkeys(_known(column, None).values()) if code.startswith(incomplete)]
 
@@ -105,7 +103,7 @@ class FilterOptions:
         for name, column in COLUMNS.items():
             option = options.get(name, name)
             values: list[str] = getattr(self, option, None) or []
-            if name in _OPEN:
+            if name in _FREE_TEXT:
                 restrictions[name] = [value.strip() or None for value in values]
             elif values:
                 restrictions[name] = [_code(value, column, option, failures) for value in values]
@@ -116,14 +114,14 @@ class FilterOptions:
 
 @dataclass(frozen=True)
 class PlanFilterOptions(FilterOptions):
-    """The same of a plan, which has decisions."""
+    """The filter of a plan, whose records also have a decision."""
 
     decision: Decision = None
 
 
 @dataclass(frozen=True)
 class Matched:
-    """A filter with its values as the records have them, and how many it matches.
+    """A filter with its values as the records spell them, and how many records it matches.
 
     Attributes:
         choice: The filter.
@@ -160,7 +158,7 @@ def matched(
 ) -> tuple[Any, Matched]:
     """Return the records that match a filter, and their count.
 
-    Managers, tags and countries are compared without case and width: the filter gets them as the records have them.
+    Managers, tags and countries are compared without case and width: the filter gets the spelling of the records.
 
     Args:
         choice: The filter.
@@ -171,9 +169,9 @@ def matched(
     import narwhals.stable.v2 as nw
 
     choice, unused = _as_written(choice, records)
-    found = matching(choice)
-    n, of = (_count(nw.from_native(frame), unit) if choice else 0 for frame in (found, records))
-    return found, Matched(choice, n, of, unit, unused)
+    matches = matching(choice)
+    n, of = (_count(nw.from_native(frame), unit) if choice else 0 for frame in (matches, records))
+    return matches, Matched(choice, n, of, unit, unused)
 
 
 def _count(frame: Any, unit: str) -> int:
@@ -195,17 +193,17 @@ def _as_written(choice: Filter, records: Any) -> tuple[Filter, tuple[str, ...]]:
 
     frame, unused = nw.from_native(records), []
     written: dict[str, Any] = {}
-    for name in _OPEN:
-        asked = [value for value in getattr(choice, name) if value is not None]
-        if asked:
+    for name in _FREE_TEXT:
+        wanted = [value for value in getattr(choice, name) if value is not None]
+        if wanted:
             column = COLUMNS[name]
             distinct = collect(frame.group_by(column).agg().select(column))[column].to_list()
             spellings: dict[str, list[str]] = defaultdict(list)
             for value in filter(None, distinct):
                 spellings[fold(value)].append(value)
-            found = {value: spellings.get(fold(value), []) for value in asked}
-            unused += [f"No record has {label(column)} '{value}'." for value, some in found.items() if not some]
-            values = [spelling for value, some in found.items() for spelling in some or [value]]
+            known = {value: spellings.get(fold(value), []) for value in wanted}
+            unused += [f"No record has {label(column)} '{value}'." for value, some in known.items() if not some]
+            values = [spelling for value, some in known.items() for spelling in some or [value]]
             written[name] = [*values, *([None] if None in getattr(choice, name) else [])]
     return replace(choice, **written), tuple(unused)
 
@@ -232,15 +230,15 @@ def _code(value: str, column: str, option: str, failures: Catalogue) -> str:
     """Return the code that a value means.
 
     Raises:
-        typer.BadParameter: It means none; the nearest known codes are listed, else all.
+        typer.BadParameter: It is unknown; the nearest known codes are listed, else all.
     """
     from invitekit.model.schema import header_key
 
     known = _known(column, failures)
     code = known.get(header_key(value))
     if code is None:
-        near: Iterable[str] = (known[word] for word in get_close_matches(header_key(value), known, n=_NEAR))
-        listed = ", ".join(dict.fromkeys(near))
+        words = get_close_matches(header_key(value), known, n=_MAX_SUGGESTIONS)
+        listed = ", ".join(dict.fromkeys(known[word] for word in words))
         hint = f"Did you mean {listed}?" if listed else f"Use one of {', '.join(dict.fromkeys(known.values()))}."
         raise typer.BadParameter(f"'{value}' is unknown. {hint}", param_hint=f"--{option.replace('_', '-')}")
     return code

@@ -36,18 +36,12 @@ class Command(TyperCommand):
                     formatter.write_dl(records)
 
 
-def new_app(text: str, **how: Any) -> typer.Typer:
-    """Create a group of commands.
-
-    Args:
-        text: What the group is for.
-        how: Passed on to ``typer.Typer``.
-    """
+def new_app(text: str) -> typer.Typer:
+    """Create a group of commands, with the text that its help shows."""
     return typer.Typer(
         help=text,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        **how,
     )

@@ -24,12 +24,12 @@ CalendarName = Literal["counts", "names"]
 RemarksName = Literal["drop", "scrub"]
 FormatName = Literal["csv", "xlsx", "parquet"]
 SampleEncoding = Literal["utf-8", "utf-8-sig", "utf-16", "gb18030"]
-"""Choices are listed here and not imported, because their modules load slowly: "--help" stays quick."""
+"""The choices are repeated here, because the modules that define them load slowly: ``--help`` stays quick."""
 if TYPE_CHECKING:
     LanguageCode = str
 else:
     LanguageCode = Literal[languages()]
-"""One of the languages that there are; a checker of types cannot know them."""
+"""One of the available languages, which a type checker cannot know."""
 
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCES", help="Files, folders or globs.", show_default=False)]
 Output = Annotated[
@@ -94,7 +94,7 @@ Rules = Annotated[
 ]
 Period = Annotated[PeriodName, typer.Option("--period", help="Length of a period.")]
 
-Level = Annotated[LevelName | None, typer.Option("--level", help="How much leaves. Default: pseudonymised.")]
+Level = Annotated[LevelName | None, typer.Option("--level", help="Export level. Default: pseudonymised.")]
 Policy = Annotated[
     Path | None, typer.Option("--policy", metavar="FILE", help="A TOML file with actions for extra columns.")
 ]
@@ -104,7 +104,9 @@ Purpose = Annotated[
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key-file", metavar="FILE", help="A file with the key. Default: INVITEKIT_KEY, else the one kept."),
+    typer.Option(
+        "--key-file", metavar="FILE", help="A file with the key. Default: INVITEKIT_KEY, else the stored key."
+    ),
 ]
 Remarks = Annotated[
     RemarksName,
@@ -155,7 +157,7 @@ Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it i
 
 
 def read_rules(path: Path | None) -> ResendRules:
-    """Read the resend rules of an option; the default ones without it."""
+    """Read the resend rules of an option; without a file, return the default rules."""
     from invitekit.planning import ResendRules  # noqa: PLC0415 - only commands with rules load it
 
     return ResendRules.from_toml(path) if path else ResendRules()
@@ -180,7 +182,7 @@ def parse_time(text: str | None, option: str) -> dt.datetime | None:
 
 
 def parse_day(text: str | None, option: str) -> dt.datetime | dt.date | None:
-    """Read an option's date, or its exact time; a date stays a date.
+    """Read an option's date or time; a date without a time is returned as a date.
 
     Raises:
         typer.BadParameter: As for ``parse_time``.

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from invitekit.workspace.outcomes import BatchOutcome
 
 if "duckdb" not in sys.modules:  # if DuckDB is imported before the freeze, it reports leaks at exit
-    gc.freeze()  # what was imported lives until the process ends: do not search it for cycles again
+    gc.freeze()  # imported objects live until the process ends: do not search them for cycles again
 # A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
-_MOST = 12
+_MAX_CAUSES = 12
 _READERS = "only you can" if POSIX_MODES else "everyone who can open the folder can"
 _COUNTED = ("Records", "Invitations", "Customers", "Share")
 _NUMBERS = (
@@ -80,10 +80,10 @@ def note(text: str) -> None:
     sys.stderr.write(f"{printable(text)}\n")
 
 
-def json_line(found: dict[str, Any]) -> None:
-    """Print one JSON object; where the output's encoding is not Unicode, in ASCII, so that nothing is lost."""
+def json_line(content: dict[str, Any]) -> None:
+    """Print one JSON object; in ASCII if the output's encoding is not Unicode, so that nothing is lost."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    text = json.dumps(found, ensure_ascii=not unicode, default=str)
+    text = json.dumps(content, ensure_ascii=not unicode, default=str)
     sys.stdout.write("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text) + "\n")
 
 
@@ -113,88 +113,88 @@ def progress(unit: Literal["bytes", "rows"] = "bytes") -> Iterator[Callable[[str
         yield tick
 
 
-def headline(found: Summary) -> None:
+def headline(loaded: Summary) -> None:
     """Print how many rows were read and rejected, and remarks."""
-    line(str(found).splitlines()[0])
-    for remark in found.remarks():
+    line(str(loaded).splitlines()[0])
+    for remark in loaded.remarks():
         line(f"  - {remark}")
 
 
-def snapshots(found: Summary) -> None:
-    """Print what is counted where several snapshots were read together."""
-    days = {file.snapshot_at for file in found.files}
+def snapshots(loaded: Summary) -> None:
+    """Print what is counted if several snapshots were read together."""
+    days = {file.snapshot_at for file in loaded.files}
     if len(days) > 1:
         line(f"Records: of {len(days)} snapshots together. Invitations, customers and shares: by the newest record.")
 
 
-def summary(found: Summary) -> None:
+def summary(loaded: Summary) -> None:
     """Print files, headers and date formats of the sources."""
-    headline(found)
+    headline(loaded)
     files = new_table("Source", "Read as", "Rows", "Records", "Rejects", "Snapshot")
-    for f in found.files:
-        how, when = how_read(f)
-        files.add_row(f.name, how, f"{f.rows_read:,}", f"{f.records:,}", f"{f.rejects:,}", when)
+    for file in loaded.files:
+        how, when = how_read(file)
+        files.add_row(file.name, how, f"{file.rows_read:,}", f"{file.records:,}", f"{file.rejects:,}", when)
     _OUT.print(files)
-    _print_headers(found)
-    _print_dates(found)
+    _print_headers(loaded)
+    _print_dates(loaded)
 
 
-def how_read(one: FileSummary) -> tuple[str, str]:
+def how_read(file: FileSummary) -> tuple[str, str]:
     """Return how a source was read, such as ``csv utf-8``, and the day of its snapshot."""
-    delimiter = f"'{one.delimiter}'" if one.delimiter not in (None, ",") else None
-    when = f"{one.snapshot_at:%Y-%m-%d}" if one.snapshot_at else one.snapshot_from or "not known"
-    return " ".join(filter(None, [one.format, one.encoding, delimiter])), when
+    delimiter = f"'{file.delimiter}'" if file.delimiter not in (None, ",") else None
+    when = f"{file.snapshot_at:%Y-%m-%d}" if file.snapshot_at else file.snapshot_from or "not known"
+    return " ".join(filter(None, [file.format, file.encoding, delimiter])), when
 
 
-def _print_headers(found: Summary) -> None:
+def _print_headers(loaded: Summary) -> None:
     table = new_table("Column", "Header in the file")
-    seen: dict[str, dict[str, None]] = {}
+    headers: dict[str, dict[str, None]] = {}
     extras: dict[str, None] = {}
-    for file in found.files:
+    for file in loaded.files:
         extras |= dict.fromkeys(file.extras)
         for header, name in file.headers.items():
-            seen.setdefault(name, {})[header] = None
-    for name in (c.name for c in schema.RECORD if c.name in seen):
-        table.add_row(name, ", ".join(seen[name]))
+            headers.setdefault(name, {})[header] = None
+    for name in (c.name for c in schema.RECORD if c.name in headers):
+        table.add_row(name, ", ".join(headers[name]))
     _OUT.print(table)
-    missing = [c.name for c in schema.RECORD if c.name not in seen and c.name not in schema.DERIVED]
+    missing = [c.name for c in schema.RECORD if c.name not in headers and c.name not in schema.DERIVED]
     line(f"Not in the files: {', '.join(missing) or 'nothing'}.")
     line(f"Extra columns, kept as they are: {', '.join(extras) or 'none'}.")
 
 
-def _print_dates(found: Summary) -> None:
-    """Print one row a time column, over all sources; where sources differ in order, each is named."""
+def _print_dates(loaded: Summary) -> None:
+    """Print one row for each time column, over all sources; if sources differ in order, each is named."""
     table = new_table("Time column", "Forms (cells)", "Day and month", "No offset", "Unreadable")
-    for name in dict.fromkeys(d.column for d in found.dates):
-        same = [d for d in found.dates if d.column == name]
-        forms: Counter[str] = sum((Counter(d.forms) for d in same), Counter())
-        orders = {(d.order, d.decided_by): d.file for d in same if d.order}
-        said = [f"{order}, by {by}" + f" ({file})" * (len(same) > 1) for (order, by), file in orders.items()]
-        shown = ", ".join(f"{form} ({count:,})" for form, count in forms.most_common())
+    for name in dict.fromkeys(d.column for d in loaded.dates):
+        same = [d for d in loaded.dates if d.column == name]
+        counts: Counter[str] = sum((Counter(d.forms) for d in same), Counter())
+        files = {(d.order, d.decided_by): d.file for d in same if d.order}
+        orders = [f"{order}, by {by}" + f" ({file})" * (len(same) > 1) for (order, by), file in files.items()]
+        forms = ", ".join(f"{form} ({count:,})" for form, count in counts.most_common())
         without, unreadable = sum(d.without_offset for d in same), sum(d.unreadable for d in same)
-        table.add_row(name, shown or "empty", "; ".join(said) or "no question", f"{without:,}", f"{unreadable:,}")
+        table.add_row(name, forms or "empty", "; ".join(orders) or "no question", f"{without:,}", f"{unreadable:,}")
     _OUT.print(table)
 
 
-def summary_json(found: Summary) -> dict[str, Any]:
+def summary_json(loaded: Summary) -> dict[str, Any]:
     """Return the summary as plain JSON values, free texts without addresses and numbers."""
     return {
-        "rows_read": found.rows_read,
-        "records": found.records,
-        "rejects": found.rejects,
-        "files": [asdict(file) for file in found.files],
-        "dates": [asdict(d) for d in found.dates],
-        "time_zone": found.time_zone,
+        "rows_read": loaded.rows_read,
+        "records": loaded.records,
+        "rejects": loaded.rejects,
+        "files": [asdict(file) for file in loaded.files],
+        "dates": [asdict(d) for d in loaded.dates],
+        "time_zone": loaded.time_zone,
         "reject_reasons": [
             {"column": column, "reason": reason, "count": count}
-            for (column, reason), count in found.reject_reasons.items()
+            for (column, reason), count in loaded.reject_reasons.items()
         ],
-        "unknown_codes": {n: {show_text(t): c for t, c in texts.items()} for n, texts in found.unknown_codes.items()},
-        "unknown_messages": [asdict(m) | {"text": show_text(m.text)} for m in found.unknown_messages],
-        "masked": {name: asdict(column) for name, column in found.masked.items()},
-        "failed_without_message": found.failed_without_message,
-        "messages": asdict(found.messages) if found.messages else None,
-        "engine": found.engine,
+        "unknown_codes": {n: {show_text(t): c for t, c in texts.items()} for n, texts in loaded.unknown_codes.items()},
+        "unknown_messages": [asdict(m) | {"text": show_text(m.text)} for m in loaded.unknown_messages],
+        "masked": {name: asdict(column) for name, column in loaded.masked.items()},
+        "failed_without_message": loaded.failed_without_message,
+        "messages": asdict(loaded.messages) if loaded.messages else None,
+        "engine": loaded.engine,
     }
 
 
@@ -210,34 +210,34 @@ def written(output: Path | None, what: str, *, personal: bool = True) -> None:
         line(f"{what}: {output}. {note}")
 
 
-def tables(found: StatusCounts, known: Catalogue, language: Language) -> None:
+def tables(statuses: StatusCounts, known: Catalogue, language: Language) -> None:
     """Print how many records, invitations and customers have each status, and why associations failed."""
     labels = {value.code: value.label(language) for value in vocabularies.STATUSES}
     status = new_table("Status today", *_COUNTED)
-    for code in found.by_status:
-        status.add_row(labels.get(code, "Unknown"), *_counted(found, "by_status", [code]))
-    status.add_row("All", *_counted(found, "by_status", list(found.by_status)))
+    for code in statuses.by_status:
+        status.add_row(labels.get(code, "Unknown"), *_counted(statuses, "by_status", [code]))
+    status.add_row("All", *_counted(statuses, "by_status", list(statuses.by_status)))
     _OUT.print(status)
-    if found.by_cause:
-        _OUT.print(_causes(found, known, language))
+    if statuses.by_cause:
+        _OUT.print(_causes(statuses, known, language))
 
 
-def _causes(found: StatusCounts, known: Catalogue, language: Language) -> Table:
+def _causes(statuses: StatusCounts, known: Catalogue, language: Language) -> Table:
     acts = {value.code: value.label(language) for value in vocabularies.WHO_ACTS}
     table = new_table("Why the association failed", "Who acts", *_COUNTED)
-    codes = list(found.by_cause)
-    for code in codes[:_MOST]:
+    codes = list(statuses.by_cause)
+    for code in codes[:_MAX_CAUSES]:
         failure = known.by_code(code)
         text, who = (failure.cause(language), acts[failure.who_acts]) if failure else (code, "")
-        table.add_row(text, who, *_counted(found, "by_cause", [code]))
-    if rest := codes[_MOST:]:
-        table.add_row(f"{len(rest)} other causes", "", *_counted(found, "by_cause", rest))
+        table.add_row(text, who, *_counted(statuses, "by_cause", [code]))
+    if rest := codes[_MAX_CAUSES:]:
+        table.add_row(f"{len(rest)} other causes", "", *_counted(statuses, "by_cause", rest))
     return table
 
 
-def _counted(found: StatusCounts, by: str, codes: list[str]) -> list[str]:
+def _counted(statuses: StatusCounts, by: str, codes: list[str]) -> list[str]:
     """Return the cells of ``_COUNTED`` for some codes."""
-    units: list[dict[str, int]] = [getattr(found, by), found.invitations[by], found.customers[by]]
+    units: list[dict[str, int]] = [getattr(statuses, by), statuses.invitations[by], statuses.customers[by]]
     sums = [sum(counts[code] for code in codes) for counts in units]
     share = sums[1] / sum(units[1].values()) if any(units[1].values()) else 0.0
     return [*(f"{n:,}" for n in sums), f"{share:.1%}"]
@@ -274,7 +274,7 @@ def decisions(summary: PlanSummary, rules: ResendRules, language: Language) -> N
 
 
 def personal(folder: Path | None) -> None:
-    """Print first that files with personal data are written, if they are."""
+    """Print a personal data warning if files that name customers are written to a folder."""
     if folder is not None:
         who = _READERS.capitalize()
         line(f"PERSONAL DATA: the files in {folder} name customers. {who} read them; delete them after use.")
@@ -316,8 +316,8 @@ def exported(done: Exported) -> None:
     if done.level == "aggregated":
         line("Exports of nearly the same records differ where a count is rounded differently: publish only one.")
     else:
-        kept = f"Key {done.key_id}" if done.key_id else "The key was thrown away: tokens join inside this file only"
-        line(f"{kept}. It is still personal data: share it only with people who may have that.")
+        key = f"Key {done.key_id}" if done.key_id else "The key was thrown away: tokens join inside this file only"
+        line(f"{key}. It is still personal data: share it only with people who may have that.")
 
 
 def history(rows: Iterable[dict[str, Any]]) -> None:
@@ -326,8 +326,8 @@ def history(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         rows_written = "" if row["rows"] is None else f"{row['rows']:,}"
         when = f"{row['started_at']:%Y-%m-%d %H:%M}"
-        told = (str(row["id"]), when, row["status"], row["level"], rows_written, row["purpose"], row["file_name"])
-        table.add_row(*(cell or "" for cell in told))
+        cells = (str(row["id"]), when, row["status"], row["level"], rows_written, row["purpose"], row["file_name"])
+        table.add_row(*(cell or "" for cell in cells))
     _OUT.print(table)
 
 
@@ -370,7 +370,7 @@ def workspace_files(rows: Rows) -> None:
 
 
 def workspace_batches(rows: Rows) -> None:
-    """Print the batches that were written, and which of them are still to be sent."""
+    """Print the batches that were written, and which of them were sent."""
     if not rows:
         return line("No batches yet. Write some: invitekit plan --workspace FILE --batch-dir DIR.")
     table = new_table("Batch", "Written", "Customers", "Marked as sent")
@@ -381,7 +381,7 @@ def workspace_batches(rows: Rows) -> None:
 
 
 def workspace_marks(rows: Rows) -> None:
-    """Print the marks of resolved failures by number, with which 'unmark' takes them back."""
+    """Print the marks of resolved failures, with the numbers that 'unmark' takes."""
     if not rows:
         return None
     table = new_table("Mark", "Resolved on", "By", "Failure", "Taken back")
@@ -393,7 +393,7 @@ def workspace_marks(rows: Rows) -> None:
 
 
 def outcomes(batches: Sequence[BatchOutcome], causes: Rows, known: Catalogue) -> None:
-    """Print the results of each batch in one line, and below them those by cause."""
+    """Print the results of each batch, and below them the results by cause."""
     if not batches:
         return line("No batch was marked as sent yet: invitekit workspace mark-sent BATCH_ID --by YOUR_NAME.")
     table = new_table(
@@ -423,7 +423,7 @@ def outcomes(batches: Sequence[BatchOutcome], causes: Rows, known: Catalogue) ->
 
 
 def _compared(one: BatchOutcome) -> tuple[str, str]:
-    """Return the rate of comparable customers, and by how much the batch's is higher."""
+    """Return the rate of comparable customers, and by how much the rate of the batch is higher."""
     values = one.compared_rate, one.others_rate, one.difference_low, one.difference_high
     if None in values:
         return "too few", ""
@@ -437,7 +437,7 @@ def _share(part: int, of: int) -> str:
 
 
 def reconciliation(result: Reconciliation) -> None:
-    """Print what a customer list says of the customers in a workspace."""
+    """Print what a customer list says about the customers in a workspace."""
     line(f"Customer list of {result.listed_at:%Y-%m-%d}: {many(result.listed, 'customer')}.")
     table = new_table("What the list says", "Customers")
     for name, words in _FINDINGS.items():

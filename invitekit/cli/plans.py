@@ -64,7 +64,7 @@ def plan(
         if not as_json:
             _print_inputs(inputs, batch_dir)
         whole = make_plan(inputs, chosen, moment, language, source.failures)
-        planned, found = matched(choice, whole, lambda final: _matching(whole, final, chosen))
+        planned, filtered = matched(choice, whole, lambda final: _matching(whole, final, chosen))
         if output is not None:
             write_table(planned, output, overwrite=overwrite)
         how: dict[str, Any] = {"language": language, "overwrite": overwrite, **extras}
@@ -72,9 +72,10 @@ def plan(
         batches = _write_batches(inputs, planned, batch_dir, how | {"whole": chosen_from}) if batch_dir else None
         summary = count_decisions(planned, chosen_from)
         if as_json:
-            files = out.output_json(output) | (_files(batches) if batches else {})
-            return out.json_line(inputs.json() | _json(summary, chosen, language) | found.json() | files)
-    found.print()
+            files = {"batch_files": batches.rows, "batch_ids": batches.batch_ids} if batches else {}
+            content = inputs.json() | _json(summary, chosen, language) | filtered.json()
+            return out.json_line(content | out.output_json(output) | files)
+    filtered.print()
     out.decisions(summary, chosen, language)
     out.batches(batches, source.workspace)
     return out.written(output, "Decisions")
@@ -106,7 +107,7 @@ def make_plan(
         as_of: The time to plan for.
         language: Of reasons and next steps.
         failures: The known failure messages.
-        history: The records as ``annotate`` or ``resolve`` returns them, where that was done before.
+        history: The records as ``annotate`` or ``resolve`` returns them, if the caller has them already.
     """
     from invitekit.engine.materialize import materialize
     from invitekit.model.annotate import annotate
@@ -120,7 +121,7 @@ def make_plan(
 
 
 def _matching(planned: Any, choice: Filter, rules: ResendRules) -> Any:
-    """Return the rows of a plan that match a filter, those to invite again in batches of their own."""
+    """Return the rows of a plan that match a filter, divided into batches of these customers only."""
     from invitekit.engine.materialize import materialize
     from invitekit.model.filters import where
     from invitekit.planning import select_customers
@@ -146,10 +147,6 @@ def _write_batches(inputs: Inputs, planned: Any, folder: Path, how: dict[str, An
         if new:
             inputs.workspace.discard_batches(new)
         raise
-
-
-def _files(batches: Written) -> dict[str, Any]:
-    return {"batch_files": batches.rows, "batch_ids": batches.batch_ids}
 
 
 def _json(summary: PlanSummary, rules: ResendRules, language: str) -> dict[str, Any]:

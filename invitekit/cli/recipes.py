@@ -1,4 +1,4 @@
-"""Recipes: commands with the files that they read and wrote, by hash: to be repeated, or run on other files."""
+"""Recipes: recorded commands with the hashes of their files, to repeat them or to run them on other files."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _CHANGES = ("workspace add", "reconcile")
 _CUSTOMER_LISTS = ("reconcile",)
 """Commands whose sources are a customer list, not exports of invitations."""
 _FROM_PORTAL = ("from-huawei", "endpoint")
-"""Options that ask the portal, with the user's keys: its answer has no hash, and a recipe of another person may name
-another host."""
+"""Options that query the portal with the user's keys. They are not recorded: the answer has no hash, and a recipe from
+another person could name another host."""
 _READS = ("messages", "catalogue", "words", "rules", "policy", "templates")
 """Options that name files which a command reads. A workspace changes with each use, and a key is a secret."""
 _NOT_RECORDED = ("sources", "overwrite", "as_json")
@@ -50,7 +50,7 @@ Options = dict[str, Any]
 
 
 class File(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A file that is read, or a file or folder that is written; without a hash where each run writes other bytes."""
+    """A file or folder that a command reads or writes; without a hash if each run writes other bytes."""
 
     name: str
     size: int = 0
@@ -78,8 +78,8 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
         """Return the files and folders that the command writes."""
         return [str(self.options[name]) for name in WRITES if name in self.options]
 
-    def takes_place_of(self, other: Step) -> bool:
-        """Return whether the command writes a file of another one, or is the same."""
+    def replaces(self, other: Step) -> bool:
+        """Return whether the command is the same as another one, or writes one of its files."""
         is_same = (self.command, self.sources, self.options) == (other.command, other.sources, other.options)
         return is_same or not {*self.written()}.isdisjoint(other.written())
 
@@ -128,21 +128,21 @@ def _value(value: Any) -> str:
 
 
 def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], None]:
-    """Check that a command can be added to a recipe, and hash what it reads.
+    """Check that a command can be added to a recipe, and hash the files that it reads.
 
     Args:
-        ctx: That of the command.
-        path: The recipe; one that exists gets one more command.
+        ctx: The context of the command.
+        path: The recipe; an existing one gets one more command.
         values: The command's parameters.
 
     Returns:
-        Adds the finished command to the recipe.
+        A function that adds the command to the recipe once it has run.
 
     Raises:
-        ArgumentError: An option may name a person or asks the portal, a name is not UTF-8 text, or the command reads
-            what another one of the recipe writes.
+        ArgumentError: An option may name a person or queries the portal, a name is not UTF-8 text, or the command
+            reads what another command of the recipe writes.
         OutputError: The recipe cannot be written.
-        SourceError: There is a file of that name which is no recipe, or a file to read cannot be read.
+        SourceError: A file of that name is not a recipe, or an input cannot be read.
     """
     options = _typed_options(ctx, values)
     if personal := [name for name in PERSONAL if name in options]:
@@ -156,16 +156,18 @@ def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], 
     read = [*list_files(sources).paths, *_own_files(options)]
     check_target(path, extensions=[".toml"], overwrite=True, sources=read)
     command = " ".join(_words(ctx))
-    placed = [_placed(source, folder) for source in sources]
     step = Step(
-        command, placed, {name: _plain(value, folder) for name, value in options.items()}, _hashed(read, folder)
+        command,
+        [_relative(source, folder) for source in sources],
+        {name: _plain(value, folder) for name, value in options.items()},
+        _hashed(read, folder),
     )
     try:
         as_toml(Recipe("", [step])).encode()
     except UnicodeEncodeError:
         problem = _("The command has a name that is not UTF-8 text, so it cannot be in a recipe.")
         raise ArgumentError(problem, hint=_("rename it, or run this command without --save-recipe.")) from None
-    steps = [one for one in (read_recipe(path).step if path.exists() else []) if not step.takes_place_of(one)]
+    steps = [one for one in (read_recipe(path).step if path.exists() else []) if not step.replaces(one)]
     others = {PurePath(name) for one in steps for name in one.written()}
     if any(not others.isdisjoint([PurePath(file.name), *PurePath(file.name).parents]) for file in step.input):
         problem = _("The command reads what another command of the recipe writes.")
@@ -196,7 +198,6 @@ def _typed_options(ctx: typer.Context, values: Options) -> Options:
 
 
 def _words(ctx: Any) -> list[str]:
-    """Return the words of a command after ``invitekit``."""
     return [*_words(ctx.parent), ctx.info_name] if ctx.parent is not None else []
 
 
@@ -209,11 +210,11 @@ def _plain(value: Any, folder: Path) -> Any:
     """Return the value of an option as TOML has it."""
     if isinstance(value, list):
         return [_plain(one, folder) for one in value]
-    return _placed(value, folder) if isinstance(value, Path) else value
+    return _relative(value, folder) if isinstance(value, Path) else value
 
 
-def _placed(path: str | Path, folder: Path) -> str:
-    """Return a path as it is from another folder; an absolute one, and one on another disk of Windows, stays whole."""
+def _relative(path: str | Path, folder: Path) -> str:
+    """Return a path relative to a folder; an absolute path, or one on another Windows drive, is returned absolute."""
     with contextlib.suppress(ValueError):
         if not Path(path).is_absolute():
             return Path(os.path.relpath(path, folder)).as_posix()
@@ -221,14 +222,14 @@ def _placed(path: str | Path, folder: Path) -> str:
 
 
 def _own_files(options: Options) -> list[Path]:
-    """Return the files that options name and that a command reads."""
+    """Return the files that a command reads because an option names them."""
     values = [options[name] for name in _READS if name in options]
     return [Path(one) for value in values for one in (value if isinstance(value, list) else [value])]
 
 
 def _hashed(paths: Iterable[Path], folder: Path) -> list[File]:
-    """Return files with their sizes and hashes, by their names from a folder, in order."""
-    named = {_placed(os.path.relpath(path), folder): path for path in paths}
+    """Return files with their sizes and hashes, sorted by their paths relative to a folder."""
+    named = {_relative(os.path.relpath(path), folder): path for path in paths}
     return [File(name, *_digest(named[name])) for name in sorted(named)]
 
 
@@ -250,18 +251,18 @@ def _digest(path: Path) -> tuple[int, str]:
 
 
 def _holds_records(step: Step) -> bool:
-    """Return whether an export contains records: their order is random, while counts are sorted."""
+    """Return whether an export contains records, whose order is random; counts are sorted."""
     from invitekit.export.manifest import path_of  # noqa: PLC0415 - only for exports
 
     pages = [json.loads(path_of(Path(name)).read_text("utf-8")) for name in step.written()]
     return any(page["level"] != "aggregated" for page in pages)
 
 
-# Running one
+# Running a recipe
 
 
 def new_sources(recipe: Recipe, path: Path, files: list[str], customer_list: list[str]) -> list[list[str]]:
-    """Return the sources that replace those of each command; an empty list keeps its own.
+    """Return the new sources of each command; a command with an empty list keeps its own.
 
     Args:
         recipe: The recipe.
@@ -290,7 +291,7 @@ def changed(step: Step, sources: list[str], as_of: str | None, folder: Path | No
         folder: Where all files are written; None for where the recipe has them.
 
     Raises:
-        ArgumentError: The recipe dates its sources by an option, which would date the others too.
+        ArgumentError: The recipe dates its sources by an option, which would date the new ones too.
     """
     options, is_other = dict(step.options), bool(step.sources and sources)
     if is_other and "snapshot" in options:
@@ -304,7 +305,7 @@ def changed(step: Step, sources: list[str], as_of: str | None, folder: Path | No
 
 
 def check_unchanged(recipe: Recipe, path: Path, others: list[list[str]]) -> None:
-    """Check that every file to read is as the recipe has it; paths start from the current folder.
+    """Check that every input file is unchanged since it was recorded; paths start from the current folder.
 
     Args:
         recipe: The recipe.
@@ -317,7 +318,7 @@ def check_unchanged(recipe: Recipe, path: Path, others: list[list[str]]) -> None
     problems = set[Message]()
     for step, other in zip(recipe.step, others, strict=True):
         read, with_sources = _own_files(step.options), not other
-        own = {_placed(file, Path()) for file in read}
+        own = {_relative(file, Path()) for file in read}
         if with_sources:
             with contextlib.suppress(SourceError):  # the folder is empty: each of its files is missing
                 read += list_files(step.sources).paths
@@ -339,15 +340,16 @@ def check_unchanged(recipe: Recipe, path: Path, others: list[list[str]]) -> None
 
 
 def check_outputs(steps: Sequence[Step], folder: Path | None, *, overwrite: bool) -> None:
-    """Check, before the first command runs, that no output exists or is elsewhere.
+    """Check, before the first command runs, that no output exists or is outside of the allowed folder.
 
     A recipe may come from another person: without ``folder``, it writes into its own folder only.
 
     Raises:
         OutputError: A file exists or is elsewhere, two commands write the same one, or the folder cannot be made.
     """
-    home, kept = Path.cwd(), [one.options.get("workspace", "") for one in steps if one.command in _CHANGES]
-    for name in [*(name for step in steps if folder is None for name in step.written()), *map(str, kept)]:
+    home = Path.cwd()
+    workspaces = [str(step.options.get("workspace", "")) for step in steps if step.command in _CHANGES]
+    for name in [*(name for step in steps if folder is None for name in step.written()), *workspaces]:
         if not Path(name).resolve().is_relative_to(home):
             problem = _("The recipe writes '{name}', outside of its own folder.", name=name)
             raise OutputError(problem, hint=_("move the recipe, or name the folder to write to: -o DIR."))
@@ -399,7 +401,7 @@ def run_step(ctx: typer.Context, step: Step, *, overwrite: bool, as_json: bool) 
 
 
 def compare_outputs(before: Step, step: Step, *, is_repeat: bool) -> list[dict[str, Any]]:
-    """Return what a command wrote, and whether it is as recorded: None where that cannot be compared."""
+    """Return each output of a command, and whether it is as recorded: None if that cannot be compared."""
     recorded, compared = {file.name: file.sha256 for file in before.output}, []
     for was, name in zip(before.written(), step.written(), strict=True):
         sha256, expected = _digest(Path(name))[1], recorded.get(was) if is_repeat else None
@@ -409,7 +411,7 @@ def compare_outputs(before: Step, step: Step, *, is_repeat: bool) -> list[dict[s
 
 
 def print_comparison(outputs: list[dict[str, Any]], *, is_repeat: bool) -> None:
-    """Print which files are byte for byte as recorded."""
+    """Print how many files are byte for byte as recorded, and which are not."""
     if not is_repeat:
         return out.line("Not compared with the recipe: other files, or another time.")
     compared = [one for one in outputs if one["as_recorded"] is not None]

@@ -73,7 +73,7 @@ def report(
     with source.opened() as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=failures, language=language)
         history = resolve(annotated)
-        records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
+        records, filtered = matched(choice, history, lambda final: where_newest(history, final), "invitations")
         planned_from = history if choice or by else used_by_plan(history)
         plan = make_plan(inputs, ResendRules(), moment, language, failures, planned_from)
         moments = sorted(at for at in _distinct(inputs.records, "snapshot_at") if at is not None)
@@ -88,20 +88,20 @@ def report(
             decided = count_decisions(where(plan, stated), plan) if stated else count_decisions(plan)
             return page(metrics, look, decided, audience=audience, summary=inputs.summary, change=change)
 
-        whole = content(records, found.choice)
+        whole = content(records, filtered.choice)
         if by is None:
             write_page(whole, output, overwrite=overwrite)
         else:
             files = manager_files(_distinct(latest(records), "account_manager"), output, overwrite=overwrite)
             for spellings, path in files.items():
                 own = where_newest(records, Filter(manager=spellings))
-                write_page(content(own, replace(found.choice, manager=spellings)), path, overwrite=overwrite)
+                write_page(content(own, replace(filtered.choice, manager=spellings)), path, overwrite=overwrite)
         if as_json:
             stated_json = {"audience": audience, "summary": list(whole.summary)}
             names = {"files": [path.name for path in files.values()]} if by else {}
-            return out.json_line(inputs.json() | found.json() | stated_json | names | out.output_json(output))
+            return out.json_line(inputs.json() | filtered.json() | stated_json | names | out.output_json(output))
         inputs.print_summary()
-        found.print()
+        filtered.print()
     for sentence in whole.summary:
         out.line(sentence)
     if by:
@@ -110,7 +110,6 @@ def report(
 
 
 def _distinct(records: Any, column: str) -> list[Any]:
-    """Return each value of a column once."""
     import narwhals.stable.v2 as nw
 
     from invitekit.engine.materialize import collect
@@ -120,7 +119,7 @@ def _distinct(records: Any, column: str) -> list[Any]:
 
 
 def _of_same_customers(history: Any, records: Any) -> Any:
-    """Return all records of the history whose customers some records have too."""
+    """Return all records of the history that belong to the customers of the given records."""
     import narwhals.stable.v2 as nw
 
     customers = nw.from_native(records).group_by("customer_id").agg().select("customer_id")
@@ -130,13 +129,13 @@ def _of_same_customers(history: Any, records: Any) -> Any:
 def _change(
     inputs: Inputs, moments: Sequence[dt.datetime], failures: Catalogue, chosen: Any = None
 ) -> Comparison | None:
-    """Compare the two newest snapshots, where there are two; records of none are left out.
+    """Compare the two newest snapshots, if there are two; records without a snapshot are left out.
 
     Args:
-        inputs: What was opened.
+        inputs: The loaded files or the workspace.
         moments: The times of its snapshots, in order.
         failures: The known failure messages.
-        chosen: The records of the customers to compare; else all.
+        chosen: The records of the customers to compare; None compares all.
     """
     if len({at.date() for at in moments}) < 2:
         return None

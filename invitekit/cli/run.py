@@ -78,20 +78,20 @@ def run(
     from invitekit.cli import recipes
 
     o.parse_time(as_of, "--as-of")
-    found, is_changed = recipes.read_recipe(recipe), bool(files or customer_list or allow_changed)
+    recorded, is_changed = recipes.read_recipe(recipe), bool(files or customer_list or allow_changed)
     moment, is_repeat = as_of or (_now() if is_changed else None), not (as_of or is_changed)
     exports, lists = ([str(Path(name).absolute()) for name in names or ()] for names in (files, customer_list))
     folder = output.absolute() if output else None
-    others = recipes.new_sources(found, recipe, exports, lists)
-    if found.invitekit != version("invitekit"):
-        out.note(f"{recipe.name} was written by invitekit {found.invitekit}: this version may write other bytes.")
+    others = recipes.new_sources(recorded, recipe, exports, lists)
+    if recorded.invitekit != version("invitekit"):
+        out.note(f"{recipe.name} was written by invitekit {recorded.invitekit}: this version may write other bytes.")
     with contextlib.chdir(recipe.parent.resolve()):
         if not allow_changed:
-            recipes.check_unchanged(found, recipe, others)
-        steps = [recipes.changed(step, new, moment, folder) for step, new in zip(found.step, others, strict=True)]
+            recipes.check_unchanged(recorded, recipe, others)
+        steps = [recipes.changed(step, new, moment, folder) for step, new in zip(recorded.step, others, strict=True)]
         recipes.check_outputs(steps, folder, overwrite=overwrite)
         results = [recipes.run_step(ctx, step, overwrite=overwrite, as_json=as_json) for step in steps]
-        pairs = zip(found.step, steps, strict=True)
+        pairs = zip(recorded.step, steps, strict=True)
         outputs = [one for pair in pairs for one in recipes.compare_outputs(*pair, is_repeat=is_repeat)]
     if as_json:
         counts = {name: sum(one[name] for one in results) for name in ("rows_read", "records", "rejects")}

@@ -1,4 +1,4 @@
-"""What opens in a browser: the page for people without a notebook."""
+"""The command that opens the sales-ops page in a browser."""
 
 from __future__ import annotations
 

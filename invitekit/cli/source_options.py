@@ -58,7 +58,7 @@ class SourceOptions:
         }
 
     def load(self) -> Loaded:
-        """Load the sources, with progress on a terminal; large ones on the engine that has room for them."""
+        """Load the sources, with a progress bar on a terminal; sources too large for memory are loaded by DuckDB."""
         how = self.load_arguments()
         from invitekit.cli import output
         from invitekit.ingest import load
@@ -77,13 +77,13 @@ class SourceOptions:
         inputs: Iterable[Path | None] = (),
         extensions: Collection[str] | None = None,
     ) -> list[Path]:
-        """Check that the output can be written and is not an input, and return every file that is read.
+        """Check that the output can be written and is not an input, and return every input file.
 
         Args:
-            output: Where to write, if anywhere.
+            output: Where to write; None if nothing is written.
             overwrite: Whether a file of that name may be replaced.
             inputs: Files that the command reads besides the sources, messages, words and catalogues.
-            extensions: Those that the output may have; else those of records.
+            extensions: The allowed extensions; default: those of tables.
         """
         if output is None:
             return []
@@ -113,7 +113,7 @@ class SourcesOrWorkspace(SourceOptions):
             both: Allow sources together with a workspace, which then only records the export.
 
         Raises:
-            typer.BadParameter: Both are named where only one is allowed, or neither is.
+            typer.BadParameter: Both are named and only one is allowed, or neither is named.
         """
         if bool(self.sources) == bool(self.workspace) and not (both and self.sources):
             problem = "Name sources or a --workspace" + (", not both: add files with 'invitekit workspace add'."
@@ -184,7 +184,7 @@ def workspace_json(workspace: Workspace) -> dict[str, Any]:
 
 
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace each parameter that is a group of options, a dataclass, by those options in the command's signature.
+    """Replace each parameter that is a dataclass of options by these options in the command's signature.
 
     Arguments come first, then the command's own options, then those of the groups.
     """
@@ -208,7 +208,6 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameters(kind: Any) -> list[inspect.Parameter]:
-    """Return a parameter for each option of a group."""
     hints = get_type_hints(kind, include_extras=True)
     return [
         inspect.Parameter(

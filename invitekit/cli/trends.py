@@ -56,7 +56,7 @@ def trend(
     with source.opened() as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
         history = resolve(annotated)
-        records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
+        records, filtered = matched(choice, history, lambda final: where_newest(history, final), "invitations")
         table, associations = failure_and_association_trend(records, moment, period, by, days)
         changes: list[dict[str, Any]] = find_changes(
             {by: table}, {} if associations is None else {by: associations}
@@ -68,9 +68,9 @@ def trend(
         if as_json:
             trends = {"as_of": moment, "by": by, "period": period, "follow_up_days": days, "untrackable": untrackable,
                       "trend": rows, "changes": changes}  # fmt: skip
-            return out.json_line(inputs.json() | trends | found.json() | out.output_json(output))
+            return out.json_line(inputs.json() | trends | filtered.json() | out.output_json(output))
         inputs.print_summary()
-        found.print()
+        filtered.print()
     if untrackable:
         out.line(f"  - Not counted: {untrackable:,} earlier rows that cannot be tracked: masked.")
     _print(rows, by, period, source.failures, language, days)
@@ -81,7 +81,6 @@ def trend(
 
 
 def _change(change: dict[str, Any], period: str) -> str:
-    """Return a lasting change as a sentence."""
     from invitekit.metrics import one_in
 
     before, after = (

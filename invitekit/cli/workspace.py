@@ -151,7 +151,7 @@ def unmark(
     workspace: o.Workspace = o.WORKSPACE,
     as_json: o.Json = False,
 ) -> None:
-    """Take back marks of resolved failures.
+    """Undo marks of resolved failures.
 
     They stay in the history.
     """
@@ -197,7 +197,7 @@ def outcomes(
 ) -> None:
     """Show the results of each batch, and by cause.
 
-    Shows comparable customers who were not invited again beside them. With -o, writes the results by cause.
+    Compares them with customers in the same state who were not invited again. With -o, writes the results by cause.
     """
     from invitekit.cli import output as out
     from invitekit.io.atomic_write import check_target
@@ -216,15 +216,15 @@ def outcomes(
         if output is not None:
             write_table(results, output, overwrite=overwrite)
         if as_json:
-            found = {"batches": [asdict(one) for one in batches], "outcomes": rows}
-            return out.json_line(workspace_json(opened) | found | out.output_json(output))
+            content = {"batches": [asdict(batch) for batch in batches], "outcomes": rows}
+            return out.json_line(workspace_json(opened) | content | out.output_json(output))
     out.outcomes(batches, rows, known)
     return out.line(f"The table is in {output}; it contains counts only.") if output else None
 
 
 @dataclass(frozen=True)
 class ListOptions(SourceOptions):
-    """A customer list; none with --from-huawei."""
+    """The files of a customer list; no files with --from-huawei."""
 
     sources: Annotated[
         list[str] | None, typer.Argument(metavar="FILES", help="A customer list of Customer Management, as files.")
@@ -268,13 +268,14 @@ def reconcile(
         if output is not None:
             write_table(result.customers, output, overwrite=overwrite)
         if as_json:
-            found = {
+            content = {
                 "listed_at": result.listed_at,
                 "listed": result.listed,
                 "rejected": result.rejected,
                 "withheld": result.withheld,
+                "findings": result.counts,
             }
-            return out.json_line(workspace_json(opened) | found | {"findings": result.counts} | out.output_json(output))
+            return out.json_line(workspace_json(opened) | content | out.output_json(output))
     out.reconciliation(result)
     return out.written(output, "Customers")
 

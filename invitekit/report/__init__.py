@@ -62,7 +62,7 @@ __all__ = [
 ]
 
 KINDS: dict[str, Callable[[Page], bytes]] = {".html": as_html, ".pdf": as_pdf, ".md": as_markdown}
-"""How a report is written, by the extension of its file."""
+"""The function that renders a page, by the extension of the file."""
 
 
 def report(
@@ -86,11 +86,11 @@ def report(
     It contains no name of a customer and no free text of a record. The internal report, for the partner's own people,
     shows account managers, custom tags and every count. The public one hides counts below ten and rounds all others to
     the nearest ten, computes rates and curves from the rounded counts, merges groups below ten, and numbers account
-    managers and tags. Two public reports of nearly the same records can differ where a count crosses a rounding edge.
+    managers and tags. Two public reports of nearly the same records can differ where a count is rounded differently.
 
     Args:
         records: What ``annotate`` returns, of any engine; the whole history.
-        path: Ends in ``.html``, ``.pdf`` or ``.md``.
+        path: The file; it ends in ``.html``, ``.pdf`` or ``.md``.
         audience: ``internal`` or ``public``.
         as_of: The moment that the records were annotated at; default: now.
         period: Of the trends: ``day``, ``week`` or ``month``.
@@ -99,16 +99,16 @@ def report(
         plan: What ``plan_resends`` returns for the records, or its rows that ``choice`` selects. Without it, the report
             plans the records alone: without logged resends, resolved failures, rejected rows and the customer list.
         change: What ``compare`` returns for the two newest snapshots.
-        catalogue: The known failures; else the built-in ones.
+        catalogue: The known failures; default: the built-in ones.
         language: ``en`` or ``zh``.
-        follow_up_days: Days after which an unused invitation without an end counts as not used.
+        follow_up_days: Days after which an unused invitation without an expiry counts as not used.
         overwrite: Replace a file of that name.
 
     Returns:
-        The path written.
+        The path of the file.
 
     Raises:
-        OutputError: The name, the folder or the disk does not allow it.
+        OutputError: The file cannot be written.
         SchemaError: A column that is needed is missing.
         ArgumentError: ``audience``, ``period``, ``as_of`` or ``follow_up_days`` is not valid.
     """
@@ -131,7 +131,7 @@ def write_page(content: Page, path: str | os.PathLike[str], *, overwrite: bool =
     """Write a page in the format of its file extension, whole or not at all.
 
     Raises:
-        OutputError: The name, the folder or the disk does not allow it.
+        OutputError: The file cannot be written.
     """
     target = check_target(path, extensions=KINDS, overwrite=overwrite)
     return write_bytes(KINDS[target.suffix.lower()](content), target, extensions=KINDS, overwrite=overwrite)
@@ -183,7 +183,7 @@ def page(
 
 
 def _without_names(choice: Filter, *, public: bool) -> Filter:
-    """Return a filter without its search text, which may name a customer; in public without any identifying part."""
+    """Return a filter without its search text, which may name a customer; for the public without identifying parts."""
     for name in IDENTIFYING if public else ("text",):
         choice = choice.without(name)
     return choice

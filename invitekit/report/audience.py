@@ -1,4 +1,4 @@
-"""The tables of a report for its audience: as counted for the partner's own people, rounded for the public."""
+"""The tables of a report for its audience: exact for the partner's own people, rounded for the public."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SHARE = (("", "n", "of"),)
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of account managers and custom tags in public: a number, the largest first."""
+    """The names of account managers and custom tags in a public report: numbers, the largest group first."""
 
     manager: str = "Manager {n}"
     tag: str = "Tag {n}"
@@ -58,7 +58,7 @@ class Rule:
 
     Attributes:
         roles: The role of every column.
-        rates: The rates to compute again: the prefix of their columns, the count, and what it is a part of.
+        rates: The rates to compute again: the prefix of their columns, the column of the count, and that of the whole.
         small_rows: Whether rows with counts below ten stay, with those counts hidden.
     """
 
@@ -96,10 +96,10 @@ RULES: Mapping[str, Rule] = {
 def for_audience(metrics: MetricsReport, audience: Audience = "internal", names: Names | None = None) -> MetricsReport:
     """Return the tables that a report shows to its audience.
 
-    Neither shows a value of a customer; a country that is not a word is counted among the others. Internal: all
+    No audience sees a value of a customer; a country that is not a word is counted among the others. Internal: all
     counts, account managers and custom tags. Public: counts below ten are null and all others rounded to the nearest
     ten, rates and curves are computed from the rounded counts, groups below ten are merged, and account managers and
-    custom tags are numbered: the largest first, those of equal rounded size in an order that reveals no name.
+    custom tags are numbered: the largest first, groups of equal rounded size in an order that reveals no name.
 
     Raises:
         ArgumentError: There is no such audience.
@@ -112,7 +112,7 @@ def for_audience(metrics: MetricsReport, audience: Audience = "internal", names:
 
 
 def plan_for_audience(plan: PlanSummary, audience: Audience) -> PlanSummary:
-    """Return the counts of a plan for its audience: in public they are rounded, and those below ten are left out."""
+    """Return the counts of a plan for its audience: for the public rounded, without counts below ten."""
     if audience == "internal":
         return plan
     by_decision = {name: round_count(n) or 0 for name, n in plan.by_decision.items()}
@@ -166,7 +166,7 @@ def _public(metrics: MetricsReport, names: Names) -> MetricsReport:
 
 
 def _rated(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
-    """Compute the rates of a table again from its counts; those of hidden counts stay null."""
+    """Compute the rates of a table again from its counts; rates of hidden counts stay null."""
     rows = table.to_dicts()
     for row in rows:
         row.update({"small": False} if "small" in row else {})
@@ -194,19 +194,19 @@ def _words_only(countries: pl.DataFrame) -> pl.DataFrame:
 
 
 def _numbered(groups: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Number the groups of a table, the largest first, those of equal size by a hash: the order reveals no name."""
+    """Number the groups of a table, the largest first; equal sizes are ordered by a hash, which reveals no name."""
     named = [row for row in groups.to_dicts() if row["value"] not in (EMPTY, OTHER)]
     named.sort(key=lambda row: (-row["followed"], hashlib.sha256(row["value"].encode()).digest()))
     numbers = {row["value"]: number for number, row in enumerate(named, 1)}
     order = pl.col("value").replace_strict(numbers, default=len(numbers) + 1, return_dtype=pl.Int64)
-    called = {value: name.format(n=number) for value, number in numbers.items()}
-    return groups.sort(order, maintain_order=True).with_columns(pl.col("value").replace(called))
+    public_names = {value: name.format(n=number) for value, number in numbers.items()}
+    return groups.sort(order, maintain_order=True).with_columns(pl.col("value").replace(public_names))
 
 
 def _calendar(trend: pl.DataFrame, metrics: MetricsReport) -> pl.DataFrame:
-    """Return all periods from the first to the last of ten or more: a missing row would reveal an empty period.
+    """Return all periods from the first to the last that has ten or more: a missing row would reveal an empty period.
 
-    All periods after the first incomplete one are incomplete: a complete one would reveal that it has no link.
+    All periods after the first incomplete one count as incomplete: a complete one would reveal that it has no link.
     """
     shown = trend.filter(pl.col("of").is_not_null())["period_start"]
     first, last = (number_of(metrics.period, shown[at]) if len(shown) else at for at in (0, -1))
@@ -220,26 +220,26 @@ def _calendar(trend: pl.DataFrame, metrics: MetricsReport) -> pl.DataFrame:
 
 
 def _compared(trend: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Return a trend with a row for every period of the calendar, compared by the periods whose counts are shown."""
+    """Return a trend with a row for every period of the calendar; only periods with shown counts are compared."""
     groups = trend.select("group").unique(maintain_order=True)
     rows = groups.join(calendar, how="cross").join(
         trend.drop("incomplete"), on=["group", "period_start"], how="left", nulls_equal=True, maintain_order="left"
     )
-    made = rows.with_columns(small=pl.lit(False)).select(trend.columns).to_dicts()  # noqa: FBT003 - a literal
+    filled = rows.with_columns(small=pl.lit(False)).select(trend.columns).to_dicts()  # noqa: FBT003 - a literal
     for group in groups["group"]:
-        mine = [row for row in made if row["group"] == group and row["n"] is not None and not row["incomplete"]]
-        n, of = [row["n"] for row in mine], [row["of"] for row in mine]
-        limits = control_limits(n, of)
+        own = [row for row in filled if row["group"] == group]
+        compared = [row for row in own if row["n"] is not None and not row["incomplete"]]
+        limits = control_limits([row["n"] for row in compared], [row["of"] for row in compared])
         if limits is None:
             continue
-        for row, low, high in zip(mine, limits.lower, limits.upper, strict=True):
-            # Rounding moves a count by up to half a step: a difference that it may have made is not a signal.
+        for row, low, high in zip(compared, limits.lower, limits.upper, strict=True):
+            # Rounding moves a count by up to half a step: a difference that rounding may explain is not a signal.
             sure_low, sure_high = ((row["n"] + by) / row["of"] for by in (-STEP // 2, STEP // 2))
             signal = "high" if sure_low > high else "low" if sure_high < low else None
             row.update({"lower_limit": low, "upper_limit": high, "signal": signal})
-        for row in (row for row in made if row["group"] == group):
+        for row in own:
             row["centre"] = limits.centre
-    return pl.DataFrame(made, schema=trend.schema)
+    return pl.DataFrame(filled, schema=trend.schema)
 
 
 def _curves(table: pl.DataFrame) -> pl.DataFrame:
@@ -255,7 +255,7 @@ def _curves(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rounded_exits(points: list[Row]) -> dict[int, list[int]]:
-    """Return how many were associated or last seen waiting from each day on, from rounded sums."""
+    """Return how many customers were associated, and how many last seen waiting, on each day, from rounded sums."""
     size = points[0]["size"]
     exits: dict[int, list[int]] = {}
     associated, before = 0, [0, 0]

@@ -18,12 +18,12 @@ def manager_files(managers: Iterable[str | None], folder: Path, *, overwrite: bo
     Names that differ only in case, width or surrounding white space are one manager.
 
     Args:
-        managers: Their names; None for invitations without one.
-        folder: Where the files go.
+        managers: Their names; None for invitations without a manager.
+        folder: The folder of the files.
         overwrite: Replace files of these names.
 
     Raises:
-        OutputError: The folder or the disk does not allow it, or there is such a file.
+        OutputError: The folder cannot be created, or a file exists or cannot be written.
     """
     try:
         folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A report as one web page with its styles and figures, and without a script: a mail client can show it."""
+"""A report as one web page that contains its styles and figures and no script, so that a mail client can show it."""
 
 from __future__ import annotations
 

@@ -46,14 +46,14 @@ def _table(table: Table) -> str:
     cells = [[_plain(cell) for cell in row] for row in (table.headers, *table.rows)]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     lines = [_line(row, widths, table) for row in cells]
-    rule = [f"{'-' * (size - 1)}:" if place in table.numbers else "-" * size for place, size in enumerate(widths)]
+    rule = [f"{'-' * (size - 1)}:" if index in table.numbers else "-" * size for index, size in enumerate(widths)]
     note = ["", _plain(table.note)] if table.note else []
     return "\n".join([lines[0], f"| {' | '.join(rule)} |", *lines[1:], *note])
 
 
 def _line(row: list[str], widths: list[int], table: Table) -> str:
     filled = [
-        " " * (size - width(cell)) + cell if place in table.numbers else cell + " " * (size - width(cell))
-        for place, (cell, size) in enumerate(zip(row, widths, strict=True))
+        " " * (size - width(cell)) + cell if index in table.numbers else cell + " " * (size - width(cell))
+        for index, (cell, size) in enumerate(zip(row, widths, strict=True))
     ]
     return f"| {' | '.join(filled)} |"

@@ -22,7 +22,7 @@ class Table:
     Attributes:
         headers: One for each column.
         rows: One text for each column.
-        numbers: Which columns are aligned to the right.
+        numbers: The indexes of the columns that are aligned to the right.
         note: The meaning of a mark in the table.
     """
 
@@ -34,16 +34,16 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One question of a report: how to read it, its figure, its numbers.
+    """One section of a report: how to read it, its figure, its numbers.
 
     Attributes:
         key: Its name in the file.
         part: One of ``PARTS``.
         title, how: What it shows, and how to read it.
         table: The numbers.
-        figure: The figure, where there is one.
+        figure: The figure, if there is one.
         caption: What the values of the figure are.
-        note: What else to know.
+        note: A remark below the section.
     """
 
     key: str
@@ -61,16 +61,16 @@ class Page:
     """The content of a report, in order; no text in it names a customer.
 
     Attributes:
-        title, facts: The head: what it is, and its date, size, version and choice.
+        title, facts: The head: the title, and date, size, version and filter.
         warnings: Why the numbers may be wrong, or why many customers are on hold.
-        audience: Who it is for.
+        audience: Who the report is for.
         summary: The findings, as sentences.
-        sections: The questions, those of ``now`` first.
+        sections: The sections, those of ``now`` first.
         read, sources: What was read and rejected, in sentences and as a table.
         rules: How it was counted, in sentences.
-        privacy: How the report was made safe for its audience.
+        privacy: How disclosure is limited for the audience.
         language: The code of its language.
-        as_of: The time that its numbers are of.
+        as_of: The time of its numbers.
     """
 
     title: str

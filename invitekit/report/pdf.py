@@ -25,7 +25,7 @@ def as_pdf(page: Page) -> bytes:
     Raises:
         OutputError: A character of the report is in no font of the machine, or typst failed.
     """
-    import typst  # noqa: PLC0415 - a web page needs none of it
+    import typst  # noqa: PLC0415 - other formats do not need it
 
     texts = page.words
     data = {
@@ -44,7 +44,7 @@ def as_pdf(page: Page) -> bytes:
         "words": {name: texts[name] for name in ("summary", "no_summary", "read", "rules")},
     }
     try:
-        made = typst.compile(
+        pdf = typst.compile(
             files("invitekit.report").joinpath("page.typ").read_bytes(),
             sys_inputs={"page": json.dumps(data, ensure_ascii=False)},
             format="pdf",
@@ -52,11 +52,11 @@ def as_pdf(page: Page) -> bytes:
         )
     except typst.TypstError as error:
         # The error of typst may quote the report.
-        raise _not_set(error.message) from None
-    return bytes(made)
+        raise _typst_error(error.message) from None
+    return bytes(pdf)
 
 
-def _not_set(message: str) -> OutputError:
+def _typst_error(message: str) -> OutputError:
     if _NO_GLYPH in message:
         return OutputError(
             _("The PDF could not be written: no font of this machine has some (Chinese?) characters of the report."),
@@ -66,14 +66,14 @@ def _not_set(message: str) -> OutputError:
 
 
 def _section(section: Section) -> dict[str, Any]:
-    drawn = section.figure.svg() if section.figure is not None else None
-    height = _HEIGHT.search(drawn) if drawn else None
+    svg = section.figure.svg() if section.figure is not None else None
+    height = _HEIGHT.search(svg) if svg else None
     return {
         "title": section.title,
         "how": section.how,
         "note": section.note,
         "caption": section.caption,
-        "svg": drawn,
+        "svg": svg,
         "size": int(height[1]) if height else 1,
         "table": _table(section.table),
     }

@@ -29,31 +29,31 @@ _BY = {
     "by_method": "invitation_method", "by_type": "association_type", "by_country": "country",
     "by_manager": "account_manager", "by_tag": "custom_tag",
 }  # fmt: skip
-_SHOWN_ROWS = 60
-"""Rows of a table in a report."""
-_PERIODS, _PANEL_PERIODS = 104, 40
-"""Newest periods in the overall trend, and in that of each group: more would let the file grow with the history."""
+_MAX_ROWS = 60
+"""The most rows of a table in a report."""
+_MAX_PERIODS, _MAX_PANEL_PERIODS = 104, 40
+"""The most periods in the overall trend, and in the trend of each group, so that the file does not grow with time."""
 _DAYS = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 """Days after the invitation at which a report says how many are associated."""
 _NUMBERED = ("by_manager", "by_tag")
 _SMALL = "*"
-"""The mark of a rate of fewer than ten."""
+"""The mark of a rate of fewer than ten invitations."""
 
 
 def sections(
     tables: MetricsReport, look: Look, plan: PlanSummary, change: Comparison | None = None, *, public: bool = False
 ) -> tuple[Section, ...]:
-    """Return the sections of a report, those about what to do first; a section without any number is left out.
+    """Return the sections of a report, those about what to do first; a section without numbers is left out.
 
     Args:
         tables: The tables, for the audience.
-        look: How figures are drawn.
+        look: The language and the filter of the figures.
         plan: The counts of the plan, for the audience.
-        change: What happened between the two newest snapshots.
+        change: The comparison of the two newest snapshots.
         public: Whether account managers and tags have numbers, and counts are rounded.
     """
     texts = words(look.language)
-    made = [
+    built = [
         *([_change(change, look, public=public)] if change is not None else []),
         _section("to_do", look, _to_do(plan, look), charts.to_do(plan.by_list, look), part="now"),
         _section("repeats", look, _repeats(tables, look), charts.repeats(tables.repeats, look), part="now"),
@@ -68,8 +68,9 @@ def sections(
         _section("snapshots", look, _snapshots(tables, look), charts.snapshots(tables.snapshots, look)),
     ]  # fmt: skip
     if public:
-        made = [replace(one, how=texts["how"]["numbered"]) if one.key in _NUMBERED else one for one in made]
-    return tuple(section for section in made if section.table.rows)
+        how = texts["how"]["numbered"]
+        built = [replace(section, how=how) if section.key in _NUMBERED else section for section in built]
+    return tuple(section for section in built if section.table.rows)
 
 
 def _section(
@@ -94,16 +95,16 @@ def table(look: Look, names: Iterable[str], rows: Iterable[Iterable[Any]], left:
 
     Args:
         look: The language.
-        names: The columns, by their keys in the texts.
+        names: The keys of the columns in the texts.
         rows: The values, one for each column.
         left: How many columns are aligned to the left.
     """
     texts, headers = words(look.language), list(names)
     every = [tuple(_shown(value, texts) for value in row) for row in rows]
-    more = len(every) - _SHOWN_ROWS
+    more = len(every) - _MAX_ROWS
     rest = [(texts["more_rows"].format(n=f"{more:,}"), *[""] * (len(headers) - 1))] if more > 0 else []
     numbers = frozenset(range(left, len(headers)))
-    shown = (*every[:_SHOWN_ROWS], *rest)
+    shown = (*every[:_MAX_ROWS], *rest)
     note = texts["small"] if any(cell.endswith(_SMALL) for row in shown for cell in row) else ""
     return Table(tuple(texts["column"].get(name, name) for name in headers), shown, numbers, note)
 
@@ -115,13 +116,12 @@ def _shown(value: Any, texts: Mapping[str, Any]) -> str:
 
 
 def _rate(row: Row, prefix: str = "") -> str:
-    """Return a rate with its interval, marked where it is of fewer than ten; a dash where there is none."""
+    """Return a rate with its interval, marked if it is a rate of fewer than ten; a dash without a rate."""
     rate, low, high = (row[f"{prefix}{name}"] for name in ("rate", "low", "high"))
     return "–" if rate is None else f"{percent(rate)} ({interval(low, high)}){_SMALL * bool(row['small'])}"
 
 
 def _to_do(plan: PlanSummary, look: Look) -> Table:
-    """Return one row for each reason, grouped by list."""
     reasons, rules = read_reasons(look.language), plan.settings.rules if plan.settings else ResendRules()
     rows = [
         [list_label(name, look), reasons[code].summary(rules), n]
@@ -132,9 +132,8 @@ def _to_do(plan: PlanSummary, look: Look) -> Table:
     return table(look, ["to_do", "reason", "customers"], rows, left=2)
 
 
-def _deadlines(found: MetricsReport, look: Look, *, public: bool) -> Table:
-    """Return one row for each day with a deadline."""
-    texts, counts = words(look.language), {(r["day"], r["deadline"]): r["n"] for r in found.deadlines.to_dicts()}
+def _deadlines(tables: MetricsReport, look: Look, *, public: bool) -> Table:
+    texts, counts = words(look.language), {(r["day"], r["deadline"]): r["n"] for r in tables.deadlines.to_dicts()}
     missing = None if public else 0  # in public, a missing count may be a hidden one
     cells = [
         [f"{texts['weekdays'][day.weekday()]} {day:%Y-%m-%d}", *(counts.get((day, kind), missing) for kind in KINDS)]
@@ -143,15 +142,15 @@ def _deadlines(found: MetricsReport, look: Look, *, public: bool) -> Table:
     return table(look, ["day", *KINDS], cells)
 
 
-def _funnel(found: MetricsReport, look: Look) -> Table:
+def _funnel(tables: MetricsReport, look: Look) -> Table:
     known = {value.code for value in STAGES}
-    rows = [row for row in found.funnel.to_dicts() if row["stage"] in known and row["n"] != 0]
+    rows = [row for row in tables.funnel.to_dicts() if row["stage"] in known and row["n"] != 0]
     cells = [[stage_label(row, look), row["n"], "–" if row["part_of"] is None else _rate(row)] for row in rows]
     return table(look, ["stage", "invitations", "share"], cells if any(row["n"] for row in rows) else [])
 
 
-def _pareto(found: MetricsReport, look: Look) -> Table:
-    rows = found.pareto.to_dicts()
+def _pareto(tables: MetricsReport, look: Look) -> Table:
+    rows = tables.pareto.to_dicts()
     cells = [
         [
             look.words["other_causes"] if row["failure_code"] == OTHER else row["cause"],
@@ -166,23 +165,24 @@ def _pareto(found: MetricsReport, look: Look) -> Table:
 
 
 def _trends(tables: MetricsReport, look: Look) -> list[Section]:
-    """Return the overall trend, and the trends by group where most of their counts are shown."""
+    """Return the overall trend, and each trend by group if most of its counts are shown."""
     texts, period = words(look.language), tables.period
-    made, hidden = [_trend(tables.trend, "trend", None, look, period)], False
+    overall, by_group, hidden = _trend(tables.trend, "trend", None, look, period), list[Section](), False
     for by, trend in tables.trends.items():
         counts = [row["n"] for row in trend.to_dicts() if row["n"] != 0]
         if counts and sum(n is not None for n in counts) * 2 > len(counts):
-            made.append(_trend(trend, f"trend_{by}", by, look, period))
+            by_group.append(_trend(trend, f"trend_{by}", by, look, period))
         elif counts:
             hidden = True
-    note = f"{made[0].note} {texts['few'].format(period=texts[period])}".strip()
-    return [replace(made[0], note=note), *made[1:]] if hidden else made
+    if hidden:
+        overall = replace(overall, note=f"{overall.note} {texts['few'].format(period=texts[period])}".strip())
+    return [overall, *by_group]
 
 
 def _trend(trend: Any, key: str, by: str | None, look: Look, period: Period) -> Section:
     texts = words(look.language)
     periods = sorted(set(trend["period_start"]))
-    shown = periods[-(_PERIODS if by is None else _PANEL_PERIODS) :]
+    shown = periods[-(_MAX_PERIODS if by is None else _MAX_PANEL_PERIODS) :]
     older = len(periods) - len(shown)
     note = texts["older"].format(n=f"{older:,}", period=texts[period]) if older else ""
     trend = trend.filter(trend["period_start"].is_in(shown))
@@ -200,14 +200,16 @@ def _trend(trend: Any, key: str, by: str | None, look: Look, period: Period) -> 
         if row["of"] != 0
     ]
     names = [*(["group"] if by else []), "period", "failed", "of", "share", texts["expected"], "signal"]
-    some = any(row["n"] is not None for row in trend.to_dicts())
-    cells = (cells[::-1] if by is None else cells) if some else []
+    if by is None:
+        cells.reverse()
+    if all(row["n"] is None for row in trend.to_dicts()):
+        cells = []
     numbers = table(look, names, cells, left=2 if by else 1)
     return _section(key, look, numbers, charts.trend(trend, by, look, period=period), note, period=texts[period])
 
 
-def _groups(found: MetricsReport, key: str, by: str, look: Look) -> Section:
-    groups = getattr(found, key)
+def _groups(tables: MetricsReport, key: str, by: str, look: Look) -> Section:
+    groups = getattr(tables, key)
     cells = [
         [label_for(row["value"], by, look), row["followed"], row["followed_failed"], _rate(row, "failure_"),
          row["followed_associated"], _rate(row, "association_")]
@@ -215,15 +217,15 @@ def _groups(found: MetricsReport, key: str, by: str, look: Look) -> Section:
         if row["followed"] != 0
     ]  # fmt: skip
     names = ["group", "followed", "failed", "failed_share", "associated", "associated_share"]
-    # A single rate has nothing to be compared with.
+    # A single rate cannot be compared.
     numbers = table(look, names, cells if sum(cell[3] != "–" for cell in cells) > 1 else [])
     return _section(key, look, numbers, charts.groups(groups, by, look))
 
 
-def _survival(found: MetricsReport, look: Look) -> Table:
-    """Return the share that is associated after 1, 3, 7 … days, by group."""
+def _survival(tables: MetricsReport, look: Look) -> Table:
+    """Return the share of associated customers after 1, 3, 7 … days, by group."""
     curves: dict[str | None, list[Row]] = {}
-    for row in found.survival.to_dicts():
+    for row in tables.survival.to_dicts():
         curves.setdefault(row["group"], []).append(row)
     cells = []
     for group, rows in curves.items():
@@ -235,8 +237,8 @@ def _survival(found: MetricsReport, look: Look) -> Table:
     return table(look, ["group", "size", "median", "days", "share"], cells)
 
 
-def _ageing(found: MetricsReport, look: Look) -> Table:
-    rows = [row for row in found.ageing.to_dicts() if row["n"] != 0]
+def _ageing(tables: MetricsReport, look: Look) -> Table:
+    rows = [row for row in tables.ageing.to_dicts() if row["n"] != 0]
     cells = [
         [look.words["undated"] if row["bucket"] == EMPTY else row["bucket"].replace("-", "–"),
          label_for(row["status"], "effective_status", look), row["n"]]
@@ -245,20 +247,20 @@ def _ageing(found: MetricsReport, look: Look) -> Table:
     return table(look, ["waited", "status", "invitations"], cells if any(row["n"] for row in rows) else [], left=2)
 
 
-def _repeats(found: MetricsReport, look: Look) -> Table:
+def _repeats(tables: MetricsReport, look: Look) -> Table:
     cells = [
         [label_for(OTHER, None, look) if row["cause"] == OTHER else row["cause"],
          "–" if row["method"] == OTHER else label_for(row["method"], "invitation_method", look),
          row["resends"], row["associated"], _rate(row)]
-        for row in found.repeats.to_dicts()
+        for row in tables.repeats.to_dicts()
     ]  # fmt: skip
     return table(look, ["before", "method", "resends", "associated", "share"], cells, left=2)
 
 
-def _snapshots(found: MetricsReport, look: Look) -> Table:
+def _snapshots(tables: MetricsReport, look: Look) -> Table:
     cells = [
         [f"{row['snapshot_at']:%Y-%m-%d}", label_for(row["status"], "effective_status", look), row["n"]]
-        for row in found.snapshots.to_dicts()[::-1]
+        for row in tables.snapshots.to_dicts()[::-1]
         if row["n"] != 0 and row["snapshot_at"] is not None
     ]
     several = len({cell[0] for cell in cells}) > 1
@@ -266,7 +268,6 @@ def _snapshots(found: MetricsReport, look: Look) -> Table:
 
 
 def _change(change: Comparison, look: Look, *, public: bool) -> Section:
-    """Return what happened to customers between two snapshots."""
     texts = words(look.language)
     cells = [[texts["change"][name], round_count(n) if public else n] for name, n in change.counts.items()]
     before, after = (f"{at:%Y-%m-%d}" if at else "–" for at in (change.before_at, change.after_at))

@@ -19,7 +19,7 @@ _LOST = ("untrackable", "without_invited_at", "without_duration", "undated")
 def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: bool) -> tuple[str, ...]:
     """Return what was read, what was rejected and why, and what could not be counted, as sentences.
 
-    Sources have numbers, because the name of a file may name a customer.
+    No file is named, as its name may contain a customer's name.
 
     Args:
         tables: The tables, for the audience.
@@ -41,7 +41,7 @@ def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: 
 
 
 def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, public: bool) -> list[str]:
-    """Return the notes on the sources; in public none that concerns fewer than ten rows."""
+    """Return the notes on the sources; for the public without notes on fewer than ten rows."""
     labels = {name: schema.label(name, look.language) for name in schema.BY_NAME}
     counted = {
         ("rejected", f"{labels.get(column or '', texts['row'])} {translate_reason(reason, look.language)}"): (n, 0)
@@ -49,10 +49,11 @@ def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, publi
     }
     counted["unknown", ""] = (sum(message.count for message in summary.unknown_messages), 0)
     counted["no_message", ""] = (summary.failed_without_message, 0)
-    masked = {name: one for name, one in summary.masked.items() if name in labels}
-    counted |= {("arrived_masked", labels[name]): (one.masked, one.filled) for name, one in masked.items()}
+    for name, column in summary.masked.items():
+        if name in labels:
+            counted["arrived_masked", labels[name]] = (column.masked, column.filled)
     shown = {key: [round_count(n) if public else n for n in both] for key, both in counted.items()}
-    # Sorted by the shown count, so that the order of equal ones reveals nothing.
+    # Sorted by the shown count: an order by exact counts would reveal which of two rounded ones is larger.
     kinds = ("rejected", "unknown", "no_message", "arrived_masked")
     order = sorted(shown, key=lambda key: (kinds.index(key[0]), -(shown[key][0] or 0)))
     return [
@@ -64,7 +65,7 @@ def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, publi
 
 
 def sources(summary: Summary | None, look: Look, *, public: bool) -> Table | None:
-    """Return one row per source: its format, its snapshot, and its counts of rows and records, without its name."""
+    """Return one row per source, numbered instead of named: its format, its snapshot, and its counts."""
     if summary is None:
         return None
     cells = [
@@ -76,7 +77,7 @@ def sources(summary: Summary | None, look: Look, *, public: bool) -> Table | Non
 
 
 def count(n: int | None, look: Look) -> str:
-    """Return a count for a sentence; a hidden one as "fewer than 10"."""
+    """Return a count for a sentence; a hidden count as "fewer than 10"."""
     return str(words(look.language)["reads"]["fewer"].format(least=STEP)) if n is None else f"{n:,}"
 
 

@@ -25,12 +25,12 @@ WORTH = 0.05
 ROUGH = 200
 """Below this count, a share is rounded to five percent."""
 _RECENT = 8
-"""The summary is about this many newest periods; the figure shows older ones."""
+"""The summary is about this many newest periods; the figure shows older ones too."""
 _NAMED = 3
 
 
 def summarise(
-    found: MetricsReport,
+    tables: MetricsReport,
     plan: PlanSummary,
     look: Look = LOOK,
     change: Comparison | None = None,
@@ -40,10 +40,10 @@ def summarise(
     """Return the findings in sentences, what to do first; a finding from hidden or too small counts is left out.
 
     Args:
-        found: The tables, for the audience.
+        tables: The tables, for the audience.
         plan: The counts of the plan, for the audience.
         look: The language, and the known causes.
-        change: What happened between the two newest snapshots.
+        change: The comparison of the two newest snapshots.
         rounded: Whether counts are rounded; a difference that rounding may have made is then not stated.
     """
     texts, margin = words(look.language), STEP // 2 if rounded else 0
@@ -51,11 +51,10 @@ def summarise(
     due = partial(_due, rounded=rounded)
     changes, groups = partial(_changes, margin=margin), partial(_groups, margin=margin)
     parts = (_again, due, _outcome, changes, _trend, _cause, _causes, groups, _time)
-    return (*news, *_to_do(plan, texts), *(sentence for part in parts for sentence in part(found, texts, look)))
+    return (*news, *_to_do(plan, texts), *(sentence for part in parts for sentence in part(tables, texts, look)))
 
 
 def _news(change: Comparison, texts: Mapping[str, Any], *, rounded: bool) -> Iterator[str]:
-    """State what changed since the previous snapshot."""
     counts = {name: round_count(n) if rounded else n for name, n in change.counts.items()}
     parts = _listed("news", {name: counts.get(name) for name in texts["news"]}, texts)
     if parts and change.before_at:
@@ -79,9 +78,9 @@ def _to_do(plan: PlanSummary, texts: Mapping[str, Any]) -> Iterator[str]:
             yield texts["says"][who].format(parts=parts)
 
 
-def _due(found: MetricsReport, texts: Mapping[str, Any], _: Look, *, rounded: bool) -> Iterator[str]:
+def _due(tables: MetricsReport, texts: Mapping[str, Any], _: Look, *, rounded: bool) -> Iterator[str]:
     """State how many deadlines are in the coming week; nothing for rounded counts, as their sum may be wrong."""
-    sizes = {kind: sum(row["n"] for row in found.deadlines.to_dicts() if row["deadline"] == kind) for kind in KINDS}
+    sizes = {kind: sum(row["n"] for row in tables.deadlines.to_dicts() if row["deadline"] == kind) for kind in KINDS}
     if not rounded and (parts := _listed("due", sizes, texts)):
         yield texts["says"]["due"].format(parts=parts)
 
@@ -100,8 +99,8 @@ def share_in_words(n: int, of: int, texts: Mapping[str, Any]) -> str:
     return percent(n / of)
 
 
-def _outcome(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
-    rows = found.by_method.to_dicts()
+def _outcome(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
+    rows = tables.by_method.to_dicts()
     names = ("followed", "followed_associated", "followed_failed")
     if rows and all(row[name] is not None for row in rows for name in names):
         of, associated, failed = (sum(row[name] for row in rows) for name in names)
@@ -110,32 +109,32 @@ def _outcome(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterato
         yield from [texts["says"]["outcome"].format(followed=f"{of:,}", **parts)] if parts else []
 
 
-def _cause(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
-    for row in found.pareto.to_dicts()[:1]:
+def _cause(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
+    for row in tables.pareto.to_dicts()[:1]:
         if row["failure_code"] != OTHER:
             yield texts["says"]["cause"].format(share=share_in_words(row["n"], row["of"], texts), cause=row["cause"])
 
 
-def _trend(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
-    rows = found.trend.to_dicts()
+def _trend(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
+    rows = tables.trend.to_dicts()
     compared = [row for row in rows if row["lower_limit"] is not None and row["n"] is not None]
-    marked = list(_marked(compared, found.period, texts, ("high", "low")))
+    marked = list(_marked(compared, tables.period, texts, ("high", "low")))
     yield from marked
     if compared and not any(row["signal"] for row in compared):
         hidden = any(row["n"] is None and not row["incomplete"] for row in rows)
-        yield texts["says"]["calm_shown" if hidden else "calm"].format(period=texts[found.period])
+        yield texts["says"]["calm_shown" if hidden else "calm"].format(period=texts[tables.period])
 
 
-def _causes(found: MetricsReport, texts: Mapping[str, Any], look: Look) -> Iterator[str]:
+def _causes(tables: MetricsReport, texts: Mapping[str, Any], look: Look) -> Iterator[str]:
     """State which causes were recently more or less frequent than chance explains."""
-    rows = found.trends["cause"].to_dicts() if "cause" in found.trends else []
-    causes, sentences = {row["failure_code"]: row["cause"] for row in found.pareto.to_dicts()}, list[str]()
+    rows = tables.trends["cause"].to_dicts() if "cause" in tables.trends else []
+    causes, sentences = {row["failure_code"]: row["cause"] for row in tables.pareto.to_dicts()}, list[str]()
     for code in dict.fromkeys(row["group"] for row in rows):
-        mine = [row for row in rows if row["group"] == code and row["n"] is not None][-_RECENT:]
+        recent = [row for row in rows if row["group"] == code and row["n"] is not None][-_RECENT:]
         failure = look.catalogue.by_code(str(code))
         cause = causes.get(code) or (failure.cause(look.language) if failure else None)
         if cause and code not in (OTHER, EMPTY):
-            forms = _marked(mine, found.period, texts, ("cause_high", "cause_low"))
+            forms = _marked(recent, tables.period, texts, ("cause_high", "cause_low"))
             sentences += [sentence.format(cause=cause) for sentence in forms]
     yield from sentences[:_NAMED]
     if len(sentences) > _NAMED:
@@ -151,41 +150,40 @@ def _marked(rows: list[Row], period: str, texts: Mapping[str, Any], forms: tuple
             yield texts["says"][form].format(periods=texts["and"].join([*shown, *more]), cause="{cause}")
 
 
-def _changes(found: MetricsReport, texts: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
+def _changes(tables: MetricsReport, texts: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
     """State since when failure and association rates changed, overall and by group, the most certain first."""
-    changes = find_changes({None: found.trend} | dict(found.trends), {None: found.association_trend}, margin=margin)
+    changes = find_changes({None: tables.trend} | dict(tables.trends), {None: tables.association_trend}, margin=margin)
     for row in changes.to_dicts()[:_NAMED]:
         before, after = (share_in_words(row[f"n_{name}"], row[f"of_{name}"], texts) for name in ("before", "after"))
         forms = {"failure_rate": ("fall", "rise"), "association_rate": ("fewer_associate", "more_associate")}
         form = forms[row["measure"]][row["rate_after"] > row["rate_before"]]
-        period = _period(row["since"], found.period, texts)
+        period = _period(row["since"], tables.period, texts)
         sentence = texts["says"][form].format(period=period, before=before, after=after, chance=f"{one_in(row['p']):,}")
         group = look.catalogue.by_code(str(row["group"])) if row["by"] == "cause" else None
         name = group.cause(look.language).rstrip(".。") if group else label_for(row["group"], row["by"], look)
         yield texts["says"]["in_group"].format(group=name, sentence=sentence) if row["by"] else sentence
 
 
-def _groups(found: MetricsReport, texts: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
+def _groups(tables: MetricsReport, texts: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
     """State which groups differ from all others of their column, and which causes were frequent in one period."""
-    tables = {column: getattr(found, name) for name, column in PARTS_BY.items()}
-    rows = find_differences(tables, found.trends.get("cause"), found.period, found.as_of, margin=margin).to_dicts()
+    columns = {column: getattr(tables, name) for name, column in PARTS_BY.items()}
+    rows = find_differences(columns, tables.trends.get("cause"), tables.period, tables.as_of, margin=margin).to_dicts()
     for by, measure in dict.fromkeys((row["by"], row["measure"]) for row in rows):
-        mine = [row for row in rows if (row["by"], row["measure"]) == (by, measure) and _apart(row) >= WORTH]
-        for row in sorted(mine, key=_apart, reverse=True)[:_NAMED]:
-            yield _difference(row, found, texts, look)
+        differing = [row for row in rows if (row["by"], row["measure"]) == (by, measure) and _distance(row) >= WORTH]
+        for row in sorted(differing, key=_distance, reverse=True)[:_NAMED]:
+            yield _difference(row, tables, texts, look)
 
 
-def _apart(row: Row) -> float:
-    """Return the distance of the rate of a group from that of all others."""
+def _distance(row: Row) -> float:
     return float(abs(row["rate"] - row["rest_rate"]))
 
 
-def _difference(row: Row, found: MetricsReport, texts: Mapping[str, Any], look: Look) -> str:
+def _difference(row: Row, tables: MetricsReport, texts: Mapping[str, Any], look: Look) -> str:
     share, rest = share_in_words(row["n"], row["of"], texts), share_in_words(row["rest_n"], row["rest_of"], texts)
     if row["measure"] == "cause_share":
         failure = look.catalogue.by_code(row["value"])
         cause = failure.cause(look.language) if failure else row["value"]
-        period = _period(row["period_start"], found.period, texts)
+        period = _period(row["period_start"], tables.period, texts)
         return str(texts["says"]["week_cause"].format(period=period, share=share, rest=rest, cause=cause))
     forms = {"failure_rate": ("worse", "better"), "association_rate": ("more_used", "fewer_used")}[row["measure"]]
     form, column = forms[row["rate"] < row["rest_rate"]], look.words["by"][row["by"]].capitalize()
@@ -198,8 +196,8 @@ def _period(start: dt.date, period: str, texts: Mapping[str, Any]) -> str:
     return str(texts["says"][f"period_{period}"].format(date=f"{start:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}"))
 
 
-def _time(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
-    every = [row for row in found.survival.to_dicts() if row["group"] is None and row["days"] > 0]
+def _time(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
+    every = [row for row in tables.survival.to_dicts() if row["group"] is None and row["days"] > 0]
     if not every:
         return
     if every[0]["median_days"] is not None:
@@ -211,9 +209,9 @@ def _time(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[s
         yield texts["says"]["within"].format(days=row["days"], share=share)
 
 
-def _again(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
-    """State how often a resend led to an association, where there are enough and no count is hidden."""
-    rows = [row for row in found.repeats.to_dicts() if row["associated"] is not None]
+def _again(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
+    """State how often a resend led to an association, if there are enough and no count is hidden."""
+    rows = [row for row in tables.repeats.to_dicts() if row["associated"] is not None]
     resends, associated = (sum(row[name] for row in rows) for name in ("resends", "associated"))
-    if resends >= FEW and len(rows) == len(found.repeats):
+    if resends >= FEW and len(rows) == len(tables.repeats):
         yield texts["says"]["repeats"].format(resends=f"{resends:,}", share=share_in_words(associated, resends, texts))

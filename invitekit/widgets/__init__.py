@@ -1,4 +1,4 @@
-"""The screen: look at records, understand them, choose whom to invite again, and hand them on."""
+"""The screens: explore records, choose whom to invite again, and export."""
 
 from __future__ import annotations
 

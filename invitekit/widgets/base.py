@@ -1,4 +1,4 @@
-"""The base of all widgets: messages in, messages out, and nothing in a saved notebook."""
+"""The base of all widgets: they receive and send messages, and a saved notebook contains no data of theirs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAVED = (
     ".jupyter-widgets:not(:has(*)){{display:none}}.ik-saved table{{border-collapse:collapse}}"
     ".ik-saved :is(td,th){{padding:2px 10px 2px 0;text-align:left}}</style><p>{}</p>{}</div>"
 )
-"""What a saved notebook shows of a widget; the style hides that the widget's model is gone."""
+"""What a saved notebook shows of a widget; the style hides the error that the widget's model is missing."""
 Handler = Callable[[dict[str, Any]], None]
 Listener = Callable[[dict[str, Any], Sequence[bytes]], None]
 """Receives a message and its binary parts; called on any thread."""
@@ -39,20 +39,20 @@ def static(name: str) -> str:
 @cache
 def by_type(union: Any) -> Mapping[str, Any]:
     """Return the messages of a union of ``invitekit.widgets.protocol`` by their type."""
-    return {get_args(get_type_hints(one)["type"])[0]: one for one in get_args(union)}
+    return {get_args(get_type_hints(message)["type"])[0]: message for message in get_args(union)}
 
 
 def answer(message: Any, requests: Any, handlers: Mapping[str, Handler]) -> None:
-    """Answer a message, which may come from anywhere: it is used only if its fields have the types of the protocol.
+    """Validate an untrusted message against the protocol, and pass it to its handler.
 
     Args:
-        message: As JSON has it.
-        requests: The union of the messages that are answered here.
+        message: The decoded JSON.
+        requests: The union of the accepted messages.
         handlers: The handler of each message, by its type.
 
     Raises:
-        ArgumentError: The message is none of them.
-        Exception: As a handler raises it.
+        ArgumentError: The message is not one of them.
+        Exception: What the handler raises.
     """
     try:
         checked = msgspec.convert(message, by_type(requests)[message["type"]])
@@ -64,14 +64,14 @@ def answer(message: Any, requests: Any, handlers: Mapping[str, Handler]) -> None
 class MessageWidget(anywidget.AnyWidget):
     """A widget that answers the messages of ``invitekit.widgets.protocol`` on its own threads.
 
-    Nothing of the rows, nor of what is typed, is a synchronised trait: a notebook that is saved with its
-    widgets' state has none of it.
+    Neither rows nor typed texts are synchronised traits: a notebook that is saved with its widgets' state contains
+    none of them.
     """
 
     requests: ClassVar[Any]
     """The union of the messages that it answers."""
     height = traitlets.Int(560, help="In pixels.").tag(sync=True)
-    lost = traitlets.Unicode(help="What is said once no kernel answers any more.").tag(sync=True)
+    lost = traitlets.Unicode(help="The text to show when the kernel no longer answers.").tag(sync=True)
     changes = traitlets.Int(
         None, allow_none=True, help="In a marimo notebook: how often a person has filtered, sorted or selected."
     ).tag(sync=True)
@@ -82,7 +82,7 @@ class MessageWidget(anywidget.AnyWidget):
         super().__init__(lost=words(language)["kernel_lost"], **traits)
         self._lock = threading.RLock()
         self._worker = Worker(self._connect, self._fail)
-        self.on_msg(self._take)
+        self.on_msg(self._receive)
         if "marimo" in sys.modules:
             self.changes = 0
 
@@ -91,12 +91,12 @@ class MessageWidget(anywidget.AnyWidget):
         return self._worker.wait(timeout)
 
     def listen(self, listener: Listener) -> None:
-        """Pass every message to a function too: a page has no kernel that would deliver it."""
+        """Pass every message to a function too; on a page no kernel delivers messages."""
         self._listeners.append(listener)
 
     def receive(self, message: dict[str, Any]) -> None:
         """Answer a message of a view, as if the kernel had delivered it."""
-        self._take(self, message, None)
+        self._receive(self, message, None)
 
     def send(self, content: dict[str, Any], buffers: Sequence[bytes] | None = None) -> None:
         """Send a message to every view, in a notebook and on a page."""
@@ -119,14 +119,14 @@ class MessageWidget(anywidget.AnyWidget):
         raise NotImplementedError
 
     def _description(self) -> str:
-        """Return what a saved notebook keeps of this widget: words, and no data."""
+        """Return the text about this widget in a saved notebook, without data."""
         return type(self).__name__
 
-    def _take(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
-        """Answer one message; called on whatever thread the kernel likes."""
+    def _receive(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+        """Answer one message; called on any thread."""
         try:
             answer(message, self.requests, self._handlers())
-        except Exception as error:  # noqa: BLE001 - an exception in a handler is seen by nobody: it is shown
+        except Exception as error:  # noqa: BLE001 - the kernel would hide an exception of a handler: show it
             self._fail(error)
 
     def _send_message(self, kind: str, **content: Any) -> None:
@@ -136,7 +136,7 @@ class MessageWidget(anywidget.AnyWidget):
         self._send_message("error", **error_payload(error, self._language))
 
     def saved_html(self) -> str:
-        """Return what a saved notebook shows where no kernel runs, hidden beside the live widget."""
+        """Return the HTML that a saved notebook shows without a kernel; it is hidden beside the live widget."""
         table = self._saved_table()
         return SAVED.format(html.escape(f"{self._description()} {words(self._language)['run_cell']}"), table)
 
@@ -148,8 +148,8 @@ class MessageWidget(anywidget.AnyWidget):
         bundle, metadata = cast("Any", super()._repr_mimebundle_(**options))
         return {**bundle, "text/plain": self._description()}, metadata
 
-    def awaits_rows(self, call: Callable[[], None]) -> None:
-        """Call a function once the rows that this screen still waits for are there."""
+    def when_stored(self, call: Callable[[], None]) -> None:
+        """Call a function once the rows of this screen are stored, if the saved table was built without them."""
 
     def _ipython_display_(self) -> None:
         show(self, self._description(), self.saved_html, self)
@@ -159,15 +159,15 @@ def show(widget: Any, text: str, saved: Callable[[], str], screen: MessageWidget
     """Show a widget in a notebook, and after it the HTML that a saved notebook shows.
 
     Args:
-        widget: What is shown.
-        text: The text to show where there is no HTML.
-        saved: Returns the HTML to save; called again when the rows of the screen are there.
+        widget: The widget.
+        text: The text for a frontend without HTML.
+        saved: Returns the HTML to save; called again when the rows of the screen are stored.
         screen: The widget, or the part of it that has rows.
     """
-    from IPython.display import display as untyped  # noqa: PLC0415 - on the page there are no cells
+    from IPython.display import display as untyped  # noqa: PLC0415 - the page has no IPython
 
     display: Any = untyped
-    found = widget._repr_mimebundle_()
-    display({**(found[0] if isinstance(found, tuple) else found), "text/plain": text}, raw=True)
+    bundle = widget._repr_mimebundle_()
+    display({**(bundle[0] if isinstance(bundle, tuple) else bundle), "text/plain": text}, raw=True)
     handle = display({"text/html": saved(), "text/plain": ""}, raw=True, display_id=True)
-    screen.awaits_rows(lambda: handle.update({"text/html": saved(), "text/plain": ""}, raw=True))
+    screen.when_stored(lambda: handle.update({"text/html": saved(), "text/plain": ""}, raw=True))

@@ -15,16 +15,16 @@ KEY = "ik_key"
 SEARCH = "ik_search"
 """The searched fields of a row in lower case, one a line."""
 VARIED = "ik_varied"
-"""The letters of the searched fields that have other spellings than one in lower case, such as those with accents."""
+"""The letters of the searched fields that have several spellings, such as letters with accents."""
 DAY = "ik_day"
-MIX = "ik_mix"
+COMBINATION = "ik_combination"
 """A number for each combination of values in the columns that are counted."""
 ONCE = "ik_once"
-"""Whether a row is shown by default; the others are earlier states, shown with every row of every file."""
+"""Whether a row is shown by default; the others are earlier states, which "Every row of every file" shows too."""
 GROUP = "ik_group"
-"""The place of a row's group among all groups, from 0; the order in which grouped rows are shown."""
-OURS = (KEY, SEARCH, VARIED, DAY, MIX, ONCE, GROUP)
-"""The columns of a stored row that are the screen's own."""
+"""The position of a row's group among all groups, from 0."""
+OWN_COLUMNS = (KEY, SEARCH, VARIED, DAY, COMBINATION, ONCE, GROUP)
+"""The columns that the screen adds to the stored rows."""
 DATED = ("invited_from", "invited_to")
 _SPELLINGS = 8
 """Up to this many spellings of a word are searched one by one."""
@@ -34,14 +34,14 @@ _LISTED = 200
 
 def clauses(choice: Filter) -> dict[str, str]:
     """Return the SQL condition of each restriction of a filter, by its name."""
-    found = {name: _any_of(column, getattr(choice, name)) for name, column in COLUMNS.items() if getattr(choice, name)}
+    sql = {name: _any_of(column, getattr(choice, name)) for name, column in COLUMNS.items() if getattr(choice, name)}
     if choice.text is not None:
-        found["text"] = " and ".join(map(_contains, search_words(choice.text)))
+        sql["text"] = " and ".join(map(_contains, search_words(choice.text)))
     if choice.invited_from is not None:
-        found["invited_from"] = f"{DAY} >= date '{choice.invited_from}'"
+        sql["invited_from"] = f"{DAY} >= date '{choice.invited_from}'"
     if choice.invited_to is not None:
-        found["invited_to"] = f"{DAY} <= date '{choice.invited_to}'"
-    return found
+        sql["invited_to"] = f"{DAY} <= date '{choice.invited_to}'"
+    return sql
 
 
 def matching(choice: Filter, *, but: tuple[str, ...] = ()) -> str:
@@ -49,7 +49,7 @@ def matching(choice: Filter, *, but: tuple[str, ...] = ()) -> str:
 
     Args:
         choice: The filter.
-        but: Restrictions that are left out: the counts beside a choice follow all others.
+        but: The names of restrictions to leave out: the counts of a facet ignore the facet's own restriction.
     """
     return " and ".join(sql for name, sql in clauses(choice).items() if name not in but) or "true"
 
@@ -64,16 +64,16 @@ def chosen(selection: Selection) -> str:
     sql = "false"
     for step in selection.steps:
         if isinstance(step.what, Filter):
-            held = both(matching(step.what), "true" if step.every_row else ONCE)
+            rows = both(matching(step.what), "true" if step.every_row else ONCE)
         else:
-            held = among(step.what)
-        held = f"coalesce({held}, false)"
-        sql = f"({sql} or {held})" if step.add else f"({sql} and not {held})"
+            rows = among(step.what)
+        rows = f"coalesce({rows}, false)"
+        sql = f"({sql} or {rows})" if step.add else f"({sql} and not {rows})"
     return sql
 
 
 def among(keys: frozenset[int]) -> str:
-    """Return the SQL condition of the rows of some keys."""
+    """Return the SQL condition of the rows with the given keys."""
     listed = ", ".join(str(int(key)) for key in sorted(keys))
     return f"{KEY} in ({listed})" if len(keys) <= _LISTED else f"{KEY} in (select unnest([{listed}]))"
 
@@ -85,7 +85,7 @@ def column_contains(column: str, text: str) -> str:
 
 
 def _contains(word: str) -> str:
-    """Return the SQL condition that a row contains a word; patterns, which are slow, are for rows that need them."""
+    """Return the SQL condition that a row contains a word; only letters of several spellings need a slow pattern."""
     matches, spellings = f"regexp_matches({SEARCH}, {lit(word_pattern(word))})", plain_spellings(word)
     if len(spellings) > _SPELLINGS:
         return matches

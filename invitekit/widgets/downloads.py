@@ -1,4 +1,4 @@
-"""Lists and files for a download: the shown, selected, rejected or written rows."""
+"""Lists and files for a download: shown, selected or rejected rows, batches and exports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from invitekit.workspace import CHANGES, Workspace
 LISTED = 500
 """Rows of a list that the page shows; its download has all."""
 LISTS = ("shown.xlsx", "shown.csv", "selected.xlsx", "selected.csv")
-"""What can be downloaded of the rows of a screen."""
+"""The lists of a screen's rows that can be downloaded."""
 _WHY = ("source_file", "source_row", "column", "reason")
 NewFile = Callable[[str], Path]
 """Returns a path for a file name, in a new private folder."""
@@ -50,12 +50,12 @@ def changes(workspace: Workspace, catalogue: Catalogue | None) -> Changes | None
     days = {at.date() for (at,) in workspace.files().select("snapshot_at").fetchall()}
     if len(days) == 1:
         return None
-    found = workspace.compare(catalogue=catalogue)
-    rows = _frame(found.changes).select("change", record_id=pl.coalesce("record_id_after", "record_id_before"))
-    span = {"before": f"{found.before_at:%Y-%m-%d}", "after": f"{found.after_at:%Y-%m-%d}"}
-    unmatched = found.before.unmatched + found.after.unmatched
+    comparison = workspace.compare(catalogue=catalogue)
+    rows = _frame(comparison.changes).select("change", record_id=pl.coalesce("record_id_after", "record_id_before"))
+    span = {"before": f"{comparison.before_at:%Y-%m-%d}", "after": f"{comparison.after_at:%Y-%m-%d}"}
+    unmatched = comparison.before.unmatched + comparison.after.unmatched
     return Changes(
-        span | {"counts": [[name, found.counts[name]] for name in CHANGES], "unmatched": unmatched},
+        span | {"counts": [[name, comparison.counts[name]] for name in CHANGES], "unmatched": unmatched},
         {name: rows.filter(change=name)["record_id"].to_list() for name in CHANGES},
     )
 
@@ -76,9 +76,9 @@ def write_list(screen: Grid, name: str, new_file: NewFile, language: Language) -
     """Write the rows that a screen shows, or those that are selected, with its columns.
 
     Args:
-        screen: Whose rows they are.
+        screen: The screen whose rows are written.
         name: One of ``LISTS``.
-        new_file: Makes the path.
+        new_file: Creates the path.
         language: Of headers and labels.
 
     Raises:
@@ -102,7 +102,7 @@ def _write(rows: pl.DataFrame, path: Path, language: Language) -> Path:
 
 
 def why_rejected(rejected: Any, language: Language) -> Rows:
-    """Return where and why rows were not read, without their content."""
+    """Return file, row, column and reason of each rejected row, without its content."""
     rows = _frame(rejected).select(_WHY).rows()
     return [
         [file, str(row), column and payloads.label(column, language), translate_reason(why, language)]
@@ -111,12 +111,12 @@ def why_rejected(rejected: Any, language: Language) -> Rows:
 
 
 def write_rejected(rejected: Any, new_file: NewFile) -> Path:
-    """Write the rows that were not read with their content, so that a person can repair the source."""
+    """Write the rejected rows with their content, so that a person can correct the source."""
     return write_table(_frame(rejected), new_file("rejected_rows.csv"))
 
 
 def together(paths: Sequence[Path], name: str, new_file: NewFile) -> Path:
-    """Return a file as it is, or several in one archive of a name."""
+    """Return a single file as it is, or several in one ZIP archive."""
     if len(paths) == 1:
         return paths[0]
     archive = new_file(f"{name}.zip")

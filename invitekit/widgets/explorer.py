@@ -19,10 +19,10 @@ from invitekit.i18n import Label, Language, _
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.filters import Filter, where
 from invitekit.model.resolve import latest
-from invitekit.widgets.conditions import KEY, OURS, both, chosen, matching
+from invitekit.widgets.conditions import KEY, OWN_COLUMNS, both, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid
-from invitekit.widgets.prepare import explained, in_memory
+from invitekit.widgets.prepare import annotate_and_resolve, in_memory
 
 _ARGUMENTS = {"records": Label("records", "邀请记录"), "catalogue": Label("catalogue", "失败原因目录")}
 
@@ -31,18 +31,19 @@ class Explorer(Grid):
     """Explore invitations: a click changes ``filter``, and setting ``filter`` changes the screen.
 
     Each invitation is shown once, by its newest state, as ``latest`` returns it. A customer who is not invited yet
-    is one too, and so is each masked row of the newest snapshot; masked rows of earlier ones are followed nowhere.
+    is shown as an invitation too, and so is each masked row of the newest snapshot; masked rows of earlier snapshots
+    are not shown.
 
     Args:
-        records: The whole history, a frame of any engine: what ``annotate``, ``resolve`` or ``plan_resends`` give,
-            or what ``load`` returned; records that lack a cause are annotated first.
+        records: The whole history, a frame of any engine: what ``annotate``, ``resolve`` or ``plan_resends`` returns,
+            or what ``load`` returned; records without causes are annotated first.
         value: The filter as plain values, as ``to_code`` prints it.
         every_row: Whether every row of every file is shown, and not only the newest states.
-        as_of: The time for statuses, where records are annotated first; default: now.
-        catalogue: The failure messages known, where records are annotated first; else the built-in ones.
+        as_of: The time for statuses, if records are annotated first; default: now.
+        catalogue: The known failure messages, if records are annotated first; default: the built-in ones.
         language: Of labels and words: ``en`` or ``zh``.
         columns: Columns that are shown at first, in their order.
-        views: The file of saved views; else one among the user's settings.
+        views: The file of saved views; default: one in the user's settings folder.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -76,7 +77,7 @@ class Explorer(Grid):
         self._options: dict[str, Any] = {"language": language, "views": views and str(views)}
         self._options["as_of"] = as_utc(as_of) if isinstance(as_of, dt.datetime) else as_of
         self._records = as_frame(records)
-        self._explain = partial(explained, moment=as_utc(as_of), catalogue=catalogue, language=language)
+        self._explain = partial(annotate_and_resolve, moment=as_utc(as_of), catalogue=catalogue, language=language)
         rows = self._records if isinstance(self._records, duckdb.DuckDBPyRelation) else as_arrow(self._records)
         # A missing column is an error in the cell, not on the screen.
         self._explain(rows.limit(0).pl() if isinstance(rows, duckdb.DuckDBPyRelation) else pl.from_arrow(rows[:0]))
@@ -89,20 +90,20 @@ class Explorer(Grid):
     @property
     def sql(self) -> str:
         """The SQL of the shown rows, from the table ``records`` of this screen."""
-        shown = both(self._found.scope, matching(self.filter))
-        return f"select * from records where {shown} order by {self._view.order()}"
+        condition = both(self._cache.scope, matching(self.filter))
+        return f"select * from records where {condition} order by {self._view.order()}"
 
     @property
     def count(self) -> int:
-        """How many invitations the filter leaves; with ``every_row`` how many rows."""
-        with self._asked() as con:
-            return matched(con, self._found, self.filter)
+        """How many invitations match the filter; with ``every_row`` how many rows."""
+        with self._cursor() as con:
+            return matched(con, self._cache, self.filter)
 
     @property
     def df(self) -> pl.DataFrame:
-        """The invitations that the filter leaves, in the order shown, as a Polars frame; personal data included.
+        """The invitations that match the filter, in the order shown, as a Polars frame; personal data included.
 
-        With ``every_row`` all rows; in both cases with the columns of ``annotate`` and ``resolve``.
+        With ``every_row`` the rows that match. Both have the columns of ``annotate`` and ``resolve``.
         """
         return self._frame(self.sql)
 
@@ -117,14 +118,14 @@ class Explorer(Grid):
         return where(all_rows if self.every_row else latest(all_rows), self.filter)
 
     def to_code(self) -> str:
-        """Return a cell that shows the same again: a widget's state does not outlive its kernel.
+        """Return the code of a cell that shows the same again: a widget's state is lost with its kernel.
 
         Raises:
-            ArgumentError: The records, or the catalogue, are in no variable of the notebook.
+            ArgumentError: No variable of the notebook has the records or the catalogue.
         """
         caller = inspect.currentframe().f_back  # type: ignore[union-attr]
-        held = {**caller.f_globals, **caller.f_locals} if caller else {}
-        names = {id(value): name for name, value in held.items() if name[0] != "_"}
+        variables = {**caller.f_globals, **caller.f_locals} if caller else {}
+        names = {id(value): name for name, value in variables.items() if name[0] != "_"}
         for name, value in self._passed.items():
             if value is not None and id(value) not in names:
                 what = _ARGUMENTS[name]
@@ -143,11 +144,11 @@ class Explorer(Grid):
         return "\n".join([*imports, f"{own} = ik.Explorer({', '.join([records, *listed])})", *sort, own])
 
     def _frame(self, query: str) -> pl.DataFrame:
-        with self._asked() as con:
+        with self._cursor() as con:
             table: Any = con.sql(query).to_arrow_table()
-        return cast("pl.DataFrame", pl.from_arrow(table)).drop(OURS)
+        return cast("pl.DataFrame", pl.from_arrow(table)).drop(OWN_COLUMNS)
 
-    def _asked(self) -> duckdb.DuckDBPyConnection:
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
         """Open a connection once the rows are stored."""
         if not self._store.ready:
             self._worker.wait()

@@ -1,4 +1,4 @@
-"""What each column becomes in an export, shown on made-up values that went through the real rules."""
+"""What each column becomes in an export, shown by applying the real rules to made-up values."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ _OF_FAILURE = ("cause", "advice", "suggested_operation")
 
 
 def becomes(columns: Iterable[str], policy: Policy, language: str) -> list[dict[str, Any]]:
-    """Return a line for each column and what is exported of it; columns without a rule first, those left out last.
+    """Return a line for each column with its exported form; columns without a rule come first, dropped ones last.
 
     Args:
         columns: The columns of the records.
-        policy: Of the level, with the row for remarks.
+        policy: The policy of the level, with the row for remarks.
         language: Of labels and words: ``en`` or ``zh``.
 
     Returns:
         Lines with ``label, action, into, made_up, example, kind``; ``kind`` is ``leaves``, ``left_out`` or ``refused``.
     """
-    found = list(columns)
+    names = list(columns)
     named = {row.column for row in policy.rows}
-    refused = [_line(name, "refused", language, policy) for name in found if name not in named]
-    rows = policy.applied([name for name in found if name in named])
+    refused = [_line(name, "refused", language, policy) for name in names if name not in named]
+    rows = policy.applied([name for name in names if name in named])
     leaves = [_shown(row, language, policy) for row in rows]
     if policy.level == "aggregated":
         leaves += [_counted(row, language, policy) for row in counted_rows(rows, policy.fewest)[len(rows) :]]
-    gone = named - {row.column for row in rows}
-    return refused + leaves + [_line(name, "drop", language, policy) for name in found if name in gone]
+    dropped = named - {row.column for row in rows}
+    return refused + leaves + [_line(name, "drop", language, policy) for name in names if name in dropped]
 
 
 def example(row: Rule, language: str = "en") -> tuple[str | None, str | None]:
-    """Return a made-up value, and its exported form with a key that is used nowhere else."""
+    """Return a made-up value, and its exported form with a key that is used for nothing else."""
     value = _made_up(row, language)
-    made = release(pl.DataFrame({row.column: [value]}), [row], Secrets(_key()))[row.into]
+    exported = release(pl.DataFrame({row.column: [value]}), [row], Secrets(_key()))[row.into]
     if isinstance(row.form, Text):
         own = [pl.Series([str(made_up()["email"])])]
-        made = scrub_remarks(pl.Series([str(value)]), own, KnownNames(pl.Series([], dtype=pl.String)))
-    return _text(value), _text(made.item())
+        exported = scrub_remarks(pl.Series([str(value)]), own, KnownNames(pl.Series([], dtype=pl.String)))
+    return _text(value), _text(exported.item())
 
 
 @cache
@@ -89,7 +89,6 @@ def _action(row: Rule) -> str:
 
 
 def _made_up(row: Rule, language: str) -> Any:
-    """Return a made-up value for a column."""
     failure = read_catalogue().failures[0]
     known = made_up() | {name: getattr(failure, name)(language) for name in _OF_FAILURE}
     known |= {"failure_code": failure.code, "failure_message": failure.message_en}
@@ -107,7 +106,7 @@ def _made_up(row: Rule, language: str) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """Return a value as text, as the file has it."""
+    """Return a value as text, as the exported file has it."""
     if value is None:
         return None
     if isinstance(value, dt.datetime):

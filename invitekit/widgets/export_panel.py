@@ -1,4 +1,4 @@
-"""The panel that hands records on: choose a level, see what each column becomes, export, and keep the history."""
+"""The export panel: choose a level, see what each column becomes, export, and see earlier exports."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ _FORM = ("level", "file", "purpose", "remarks")
 class ExportPanel(MessageWidget):
     """Export records: choose a level, see what is exported, write and verify one file, and see the history.
 
-    Nothing of the records, nor of what is typed, is a synchronised trait: a notebook that is saved with its
-    widgets' state has none of it. Examples on the screen are made up.
+    Neither records nor typed texts are synchronised traits: a notebook that is saved with its widgets' state contains
+    none of them. Examples on the screen are made up.
 
     Args:
-        records: A frame of any engine: what ``annotate`` or ``plan_resends`` give; records that lack a cause are
+        records: A frame of any engine: what ``annotate`` or ``plan_resends`` returns; records without causes are
             annotated first.
         workspace: An open ``Workspace`` that records the exports.
         folder: Where files are written.
-        as_of: The time for statuses, where records are annotated first; default: now.
+        as_of: The time for statuses, if records are annotated first; default: now.
         language: Of labels and words: ``en`` or ``zh``.
         policy: The path of a TOML file with rows for extra columns.
         key: A key or the path of a key file, as ``export`` takes it.
@@ -68,8 +68,10 @@ class ExportPanel(MessageWidget):
     requests: ClassVar[Any] = ExportRequest
     _esm = static("export_panel.js")
     _css = static("export_panel.css")
-    level = traitlets.Enum(LEVELS, DEFAULT, help="How much may leave.")
-    file = traitlets.Unicode("for_the_analyst.parquet", help="The file's name in the folder; its end is its format.")
+    level = traitlets.Enum(LEVELS, DEFAULT, help="The export level.")
+    file = traitlets.Unicode(
+        "for_the_analyst.parquet", help="The file name in the folder; its extension is the format."
+    )
     purpose = traitlets.Unicode("", help="What the export is for: a plain word, or nothing.")
     remarks = traitlets.Enum(REMARKS, "drop", help="Whether remarks are left out or scrubbed.")
 
@@ -88,12 +90,12 @@ class ExportPanel(MessageWidget):
         check_language(language)
         self._records, self._columns = _annotated(records, as_of, language)
         self._workspace, self._folder = workspace, Path(folder)
-        self._policy_file, self._given_key = policy, key
+        self._policy_file, self._key = policy, key
         self._result: Exported | None = None
         self._lock_export, self._reporter = threading.Lock(), cast("ProgressReporter | None", None)
         self._step: dict[str, Any] | None = None
         self._total: int | None = None
-        self._past: list[dict[str, Any]] | None = None
+        self._history: list[dict[str, Any]] | None = None
         super().__init__(language=language, **traits)
         self.observe(lambda _change: self._send_form(), list(_FORM))
 
@@ -109,8 +111,8 @@ class ExportPanel(MessageWidget):
             overwrite: Replace a file of that name.
 
         Raises:
-            ArgumentError: An export of this panel is running, or the name is none.
-            InvitekitError: As ``export`` raises it, or since it was cancelled on the screen.
+            ArgumentError: An export of this panel is running, or the file name is invalid.
+            InvitekitError: What ``export`` raises, or the export was cancelled on the screen.
         """
         try:
             return self._export(overwrite=overwrite)
@@ -124,7 +126,7 @@ class ExportPanel(MessageWidget):
         Raises:
             ArgumentError: The panel shows no such export with a file.
         """
-        known = {row["file"] for row in self._past or [] if row["paths"]}
+        known = {row["file"] for row in self._history or [] if row["paths"]}
         known |= {self._result.path.name} if self._result else set()
         if name not in known:
             raise ArgumentError(_("There is nothing to download."), hint=_("load this page again."))
@@ -159,8 +161,8 @@ class ExportPanel(MessageWidget):
             self._send_message("problem", **export_payloads.error_payload(error, self._language))
 
     def _send_init(self) -> None:
-        said, levels = export_payloads.words(self._language), export_payloads.levels(self._language)
-        self._send_message("init", words=said, levels=levels, language=self._language, home=Path.home().as_posix())
+        texts, levels = export_payloads.words(self._language), export_payloads.levels(self._language)
+        self._send_message("init", words=texts, levels=levels, language=self._language, home=Path.home().as_posix())
         self._send_form()
         if self._step:
             self._send_message("progress", **self._step)
@@ -176,11 +178,10 @@ class ExportPanel(MessageWidget):
                     self.set_trait(name, message[name])
 
     def _send_form(self) -> None:
-        """Send the form, and its effect on each column."""
         content: dict[str, Any] = {name: getattr(self, name) for name in _FORM}
         try:
             lines = export_columns.becomes(self._columns, self._policy(), self._language)
-            key = export_payloads.key_words(resolve_key(self._given_key).id, self.level, self._language)
+            key = export_payloads.key_words(resolve_key(self._key).id, self.level, self._language)
         except InvitekitError as error:
             self._send_message(
                 "form", **content, columns=[], key="", problem=export_payloads.error_payload(error, self._language)
@@ -191,54 +192,54 @@ class ExportPanel(MessageWidget):
     def _count(self) -> None:
         if self._total is None:
             self._total = count_rows(as_narwhals(apart(self._records)[0]))
-        said, numbers = export_payloads.words(self._language), {"n": f"{self._total:,}", "columns": len(self._columns)}
-        self._send_message("count", total=self._total, words=said["held" if self._total else "none"].format(**numbers))
+        texts, numbers = export_payloads.words(self._language), {"n": f"{self._total:,}", "columns": len(self._columns)}
+        self._send_message("count", total=self._total, words=texts["held" if self._total else "none"].format(**numbers))
 
     def _send_history(self) -> None:
-        """Show the history; while an export writes it, its last known state."""
+        """Send the history; while an export runs, its last known state."""
         if self._workspace is None:
             self._send_message("history", rows=None, note="no_workspace")
             return
         try:
             if not self._lock_export.locked():
                 with self._workspace.cursor() as own:
-                    self._past = export_payloads.history_payload(own.exports(), self._folder, self._language)
+                    self._history = export_payloads.history_payload(own.exports(), self._folder, self._language)
         except (InvitekitError, duckdb.Error):
-            self._send_message("history", rows=self._past, note="no_reading")
+            self._send_message("history", rows=self._history, note="no_reading")
         else:
-            self._send_message("history", rows=self._past or [], note="no_history")
+            self._send_message("history", rows=self._history or [], note="no_history")
 
     def _verify(self, number: int) -> None:
-        (row,) = (one for one in self._past or [] if one["id"] == number)
+        (row,) = (row for row in self._history or [] if row["id"] == number)
         try:
-            found = export_payloads.verification_payload(
-                self._folder / row["file"], row["sha256"], resolve_key(self._given_key), self._language
+            result = export_payloads.verification_payload(
+                self._folder / row["file"], row["sha256"], resolve_key(self._key), self._language
             )
         except InvitekitError as error:
-            found = {"good": False, "words": " ".join(export_payloads.error_payload(error, self._language).values())}
-        self._send_message("verified", id=number, **found)
+            result = {"good": False, "words": " ".join(export_payloads.error_payload(error, self._language).values())}
+        self._send_message("verified", id=number, **result)
 
     # Exporting.
 
     def _begin(self, message: dict[str, Any]) -> None:
         """Export in a thread; ask first if that would overwrite a file."""
         self._set(message)
-        target, over = self._target(), message["overwrite"]
-        if not over and any(os.path.lexists(one) for one in (target, path_of(target))):
+        target, overwrite = self._target(), message["overwrite"]
+        if not overwrite and any(os.path.lexists(path) for path in (target, path_of(target))):
             self._send_message("file_exists", file=target.name)
         elif not self._lock_export.locked():
-            self._worker.submit("export", lambda _con: cast("None", self._export(overwrite=over)))
+            self._worker.submit("export", lambda _con: cast("None", self._export(overwrite=overwrite)))
 
     def _export(self, *, overwrite: bool) -> Exported:
         target, reporter = self._target(), ProgressReporter(self._progress)
-        with self._alone(reporter), reporter.stopped():
+        with self._one_at_a_time(reporter), reporter.stopped():
             self._progress("preparing", 0, None)
-            with _lent(self._records, reporter.stoppable) as records, self._own_workspace() as own:
+            with _own_records(self._records, reporter.stoppable) as records, self._own_workspace() as own:
                 self._result = done = export(
                     records,
                     target,
                     policy=self._policy(),
-                    key=self._given_key,
+                    key=self._key,
                     purpose=self.purpose or None,
                     remarks=cast("Any", self.remarks),
                     language=self._language,
@@ -250,12 +251,12 @@ class ExportPanel(MessageWidget):
         return done
 
     def _own_workspace(self) -> AbstractContextManager[Any]:
-        """Open the workspace on a second connection, since a cell may use it meanwhile."""
+        """Open the workspace on a second connection, since a cell may use the first one meanwhile."""
         return nullcontext() if self._workspace is None else self._workspace.cursor()
 
     @contextmanager
-    def _alone(self, reporter: ProgressReporter) -> Iterator[None]:
-        """One export of this panel at a time; whatever ends it, the history is shown again."""
+    def _one_at_a_time(self, reporter: ProgressReporter) -> Iterator[None]:
+        """Run one export of this panel at a time, and send the history when it ends."""
         if not self._lock_export.acquire(blocking=False):
             raise ArgumentError(
                 _("An export of this panel is running."), hint=_("wait until it has ended, or cancel it.")
@@ -277,7 +278,7 @@ class ExportPanel(MessageWidget):
         self._send_message("progress", **self._step)
 
     def _policy(self) -> Policy:
-        """Return the policy of the level, as ``export`` will apply it."""
+        """Return the policy that ``export`` will apply."""
         chosen = read_policy(self._policy_file, self.level) if self._policy_file else standard(self.level)
         scrubs = self.remarks == "scrub" and "remarks" in self._columns and self.level != "aggregated"
         return chosen.with_rows([scrubbed_remarks()]) if scrubs else chosen
@@ -296,25 +297,25 @@ def _annotated(records: Any, as_of: dt.datetime | dt.date | None, language: Lang
     names = frame.collect_schema().names()
     if "effective_status" in names:
         return frame.to_native(), names
-    made = annotate(records, as_of=as_of, language=language)
-    return made, nw.from_native(made).collect_schema().names()
+    annotated = annotate(records, as_of=as_of, language=language)
+    return annotated, nw.from_native(annotated).collect_schema().names()
 
 
 @contextmanager
-def _lent(
+def _own_records(
     records: Any, stoppable: Callable[[Callable[[], None]], None]
 ) -> Iterator[duckdb.DuckDBPyRelation | pl.DataFrame]:
-    """Lend records to one export: a relation on a connection of its own, any other frame in memory.
+    """Yield the records for one export: a relation on a connection of its own, any other frame in memory.
 
     Args:
         records: A frame of any engine.
-        stoppable: Receives what interrupts the relation's connection, from any thread.
+        stoppable: Receives the function that interrupts the relation's connection, from any thread.
 
     Raises:
-        SchemaError: They cannot be computed.
+        SchemaError: The records cannot be computed.
     """
     own, con = apart(records)
-    # A relation is counted when it is opened: that may take long. A frame in memory has nothing to interrupt.
+    # Opening a relation counts it, which may take long. A frame in memory needs no interruption.
     stoppable(con.interrupt if con is not None else lambda: None)
     with closing(open_source(own, None)) as source:
         yield source.native

@@ -15,13 +15,13 @@ from invitekit.privacy import Key
 from invitekit.privacy.policy import FEWEST
 from invitekit.widgets import worker
 
-MOST = 50
-"""Exports of the history that are shown, the newest first."""
+MAX_EXPORTS = 50
+"""The most exports of the history that are shown, the newest first."""
 
 
 @cache
 def made_up() -> dict[str, Any]:
-    """Return a made-up value of each column, which the examples are made of."""
+    """Return the made-up value of each column, for the examples."""
     return tomllib.loads(files(__package__).joinpath("made_up.toml").read_text("utf-8"))
 
 
@@ -33,63 +33,62 @@ def words(language: str) -> dict[str, Any]:
 
 def levels(language: str) -> list[dict[str, str]]:
     """Return each level with its name, a short description, and a sentence on its meaning."""
-    said = words(language)["levels"].items()
     return [
         {"level": level, "name": name, "mark": mark, "says": says.format(fewest=FEWEST)}
-        for level, (name, mark, says) in said
+        for level, (name, mark, says) in words(language)["levels"].items()
     ]
 
 
 def key_words(key_id: str | None, level: str, language: str) -> str:
-    """Return which key is used at a level, and what that means; None is a key that is thrown away."""
+    """Return the text about the key at a level; None is a key that is thrown away."""
     name = "key_kept" if key_id else "key_thrown"
-    said: str = words(language)[name if level == "pseudonymised" else f"{name}_unused"]
-    return said.format(id=key_id)
+    text: str = words(language)[name if level == "pseudonymised" else f"{name}_unused"]
+    return text.format(id=key_id)
 
 
 def error_payload(error: BaseException, language: str) -> dict[str, str]:
-    """Return an error for the panel: one of invitekit with its hint; of any other only its type: it may quote data."""
+    """Return the texts of an error; of an unexpected error only its type, since its message may quote data."""
     if own_error(error) is not None:
         return worker.error_payload(error, language)
-    said = words(language)
-    return {"problem": said["failed"].format(kind=type(error).__name__), "hint": said["failed_hint"]}
+    texts = words(language)
+    return {"problem": texts["failed"].format(kind=type(error).__name__), "hint": texts["failed_hint"]}
 
 
 def result_payload(done: Exported, language: str) -> dict[str, Any]:
-    """Return what was exported."""
-    said, path = words(language), done.path
+    """Return the texts about a completed export."""
+    texts, path = words(language), done.path
     nulled = sum(done.nulled.values())
     uniqueness = [one.sentence(done.language) for one in done.uniqueness]
     return {
         "file": path.name,
         "paths": file_paths(path),
         "facts": [
-            said["levels"][done.level][0],
-            said["rows"].format(n=f"{done.rows:,}"),
+            texts["levels"][done.level][0],
+            texts["rows"].format(n=f"{done.rows:,}"),
             size_of(path),
-            f"{said['sha256']} {done.sha256[:12]}…",
+            f"{texts['sha256']} {done.sha256[:12]}…",
         ],
-        "still": said["publish" if done.level == "aggregated" else "still"],
-        "said": [*uniqueness, *([said["nulled"].format(n=f"{nulled:,}")] if nulled else [])],
-        "passed": said["passed"].format(n=len(done.checks)),
+        "still": texts["publish" if done.level == "aggregated" else "still"],
+        "notes": [*uniqueness, *([texts["nulled"].format(n=f"{nulled:,}")] if nulled else [])],
+        "passed": texts["passed"].format(n=len(done.checks)),
         "checks": [translate(CHECKS[name], language) for name in done.checks],
     }
 
 
 def progress_payload(step: str, done: int, total: int | None, left: float | None, language: str) -> dict[str, Any]:
     """Return the progress of an export: its rows, and the remaining time as text, if it can be estimated."""
-    said = words(language)
-    text = said[step].format(done=f"{done:,}", total=f"{total or 0:,}")
-    if left is None:
-        return {"step": step, "done": done, "total": total, "text": text, "left": ""}
-    time = said["seconds"].format(n=max(1, round(left))) if left < 90 else said["minutes"].format(n=round(left / 60))
-    return {"step": step, "done": done, "total": total, "text": text, "left": said["left"].format(time=time)}
+    texts, remaining = words(language), ""
+    if left is not None:
+        unit, n = ("seconds", max(1, round(left))) if left < 90 else ("minutes", round(left / 60))
+        remaining = texts["left"].format(time=texts[unit].format(n=n))
+    text = texts[step].format(done=f"{done:,}", total=f"{total or 0:,}")
+    return {"step": step, "done": done, "total": total, "text": text, "left": remaining}
 
 
 def file_paths(path: Path) -> list[str]:
-    """Return a file's path as it was named, and without links: the server's folder may be either."""
-    whole = path.expanduser().absolute()
-    return list(dict.fromkeys(one.as_posix() for one in (whole, whole.resolve())))
+    """Return a file's absolute path, and that with links resolved: the server's root folder may be either."""
+    absolute = path.expanduser().absolute()
+    return list(dict.fromkeys(path.as_posix() for path in (absolute, absolute.resolve())))
 
 
 def size_of(path: Path) -> str | None:
@@ -107,14 +106,14 @@ def size_of(path: Path) -> str | None:
 
 def history_payload(exports: Any, folder: Path, language: str) -> list[dict[str, Any]]:
     """Return the exports of a workspace, the newest first, with their files in the panel's folder."""
-    newest = exports.order("id desc").limit(MOST)
+    newest = exports.order("id desc").limit(MAX_EXPORTS)
     rows = [dict(zip(newest.columns, row, strict=True)) for row in newest.fetchall()]
-    lines, taken = [], set[str]()
+    lines, written = [], set[str]()
     for row in rows:
-        there = row["status"] == "completed" and row["file_name"] not in taken
-        lines.append(_line(row, folder / row["file_name"] if there else None, language))
-        if row["status"] == "completed":
-            taken.add(row["file_name"])
+        is_current = row["status"] == "completed" and row["file_name"] not in written
+        lines.append(_line(row, folder / row["file_name"] if is_current else None, language))
+        if is_current:
+            written.add(row["file_name"])
     return lines
 
 
@@ -134,27 +133,27 @@ def verification_payload(path: Path, sha256: str | None, key: Key, language: str
 
 
 def _line(row: dict[str, Any], path: Path | None, language: str) -> dict[str, Any]:
-    """Return one export; ``path`` is where its file should be, None for one that was never written or was replaced."""
-    said = words(language)
+    """Return one export; ``path`` is where its file should be, None if it was never written or was replaced."""
+    texts = words(language)
     size = size_of(path) if path else None
     return {
         "id": row["id"],
         "when": f"{row['started_at']:%Y-%m-%d %H:%M}",
         "status": row["status"],
-        "status_words": said["statuses"].get(row["status"], row["status"]),
-        "level": said["levels"].get(row["level"], [row["level"]])[0],
+        "status_words": texts["statuses"].get(row["status"], row["status"]),
+        "level": texts["levels"].get(row["level"], [row["level"]])[0],
         "rows": None if row["rows"] is None else f"{row['rows']:,}",
         "size": size,
         "file": row["file_name"],
         "purpose": row["purpose"],
         "sha256": row["sha256"],
         "paths": file_paths(path) if path and size is not None else [],
-        "missing": _missing(row, path, size, said),
+        "missing": _missing(row, path, size, texts),
     }
 
 
-def _missing(row: dict[str, Any], path: Path | None, size: str | None, said: dict[str, Any]) -> str:
-    """Return why a completed export has no file; nothing if it has."""
+def _missing(row: dict[str, Any], path: Path | None, size: str | None, texts: dict[str, Any]) -> str:
+    """Return why a completed export has no file; an empty text if it has one."""
     if row["status"] != "completed" or size is not None:
         return ""
-    return str(said["gone" if path else "replaced"])
+    return str(texts["gone" if path else "replaced"])

@@ -15,7 +15,7 @@ MIN_INTERVAL = 0.1
 
 
 class CancelledError(InvitekitError):
-    """The export was cancelled; nothing was left."""
+    """The export was cancelled; no file is left."""
 
 
 class ProgressReporter:
@@ -27,20 +27,20 @@ class ProgressReporter:
 
     def __init__(self, report: Callable[[str, int, int, float | None], None]) -> None:
         self._report, self._stop = report, threading.Event()
-        self._began = self._reported = time.monotonic()
+        self._started = self._reported = time.monotonic()
         self._interrupt: Callable[[], None] | None = None
 
     def stop(self) -> None:
-        """End the export at its next step, and the query that is running; from any thread."""
+        """End the export at its next step, and interrupt the running query; may be called from any thread."""
         self._stop.set()
         if self._interrupt is not None:
             self._interrupt()
 
     def stoppable(self, interrupt: Callable[[], None]) -> None:
-        """Take what interrupts the queries of an export.
+        """Set the function that interrupts the queries of the export.
 
         Raises:
-            CancelledError: It is to stop already.
+            CancelledError: The export was cancelled before.
         """
         self._interrupt = interrupt
         if self._stop.is_set():
@@ -48,32 +48,30 @@ class ProgressReporter:
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
-        """Raise that an export was cancelled, where a query of the records was interrupted by that.
+        """Raise ``CancelledError`` if a query fails because the export was cancelled.
 
         Raises:
-            CancelledError: In place of the error that the records cannot be computed.
+            CancelledError: Instead of the error that the records cannot be computed.
         """
         try:
             yield
         except SchemaError:
             if not self._stop.is_set():
                 raise
-        else:
-            return
-        raise _cancelled()
+            raise _cancelled() from None
 
     def __call__(self, step: str, done: int, total: int) -> None:
-        """Report how far it is, not too often.
+        """Report the progress, at most every ``MIN_INTERVAL`` seconds.
 
         Raises:
-            CancelledError: It is to stop.
+            CancelledError: The export was cancelled.
         """
         if self._stop.is_set():
             raise _cancelled()
         now = time.monotonic()
         if done in (0, total) or now - self._reported >= MIN_INTERVAL:
             self._reported = now
-            left = (now - self._began) / done * (total - done) if 0 < done < total else None
+            left = (now - self._started) / done * (total - done) if 0 < done < total else None
             self._report(step, done, total, left)
 
 

@@ -20,31 +20,31 @@ class ClickableFigure(anywidget.AnyWidget):
     """A figure whose bars and points filter a screen.
 
     Args:
-        figure: What ``invitekit.charts`` has drawn.
-        screen: Where the records are shown.
+        figure: A figure of ``invitekit.charts``.
+        screen: The screen that shows the records.
     """
 
     _esm = static("figure.js")
     figure = traitlets.Unicode(help="The figure as XHTML.").tag(sync=True)
 
     def __init__(self, figure: Figure, screen: Grid) -> None:
-        self._screen, self._whole = screen, figure.look.choice
+        self._screen, self._filter = screen, figure.look.choice
         self._choices = svg.choices(figure)
         super().__init__(figure=svg.draw_with_title(figure, clickable=True))
         self.on_msg(self._open)
 
     def _open(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
         choice = self._choices[message["choice"]] if message["choice"] is not None else Filter()
-        self._screen.filter = Filter.from_dict(self._whole.to_dict() | choice.to_dict())
+        self._screen.filter = Filter.from_dict(self._filter.to_dict() | choice.to_dict())
 
 
 class FigureAbove(ipywidgets.VBox):  # type: ignore[misc]
-    """A figure, and under it the screen that shows the records of what is clicked."""
+    """A figure, and under it the screen that shows the records of the bar or point that is clicked."""
 
     def __init__(self, figure: Figure, screen: Grid) -> None:
         self._figure, self._screen = figure, screen
         super().__init__([ClickableFigure(figure, screen), screen])
 
     def _ipython_display_(self) -> None:
-        still = svg.draw_with_title(self._figure)
-        show(self, repr(self._figure), lambda: still + self._screen.saved_html(), self._screen)
+        image = svg.draw_with_title(self._figure)
+        show(self, repr(self._figure), lambda: image + self._screen.saved_html(), self._screen)

@@ -1,4 +1,4 @@
-"""The grid: any number of rows in a notebook, paged from DuckDB, chosen by key."""
+"""The grid: any number of rows in a notebook, paged from DuckDB and selected by key."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
     from invitekit.charts import Figure
     from invitekit.widgets.figures import FigureAbove
 
-_ASKS = ("view", "page", "details", "range", "selection", "sums", "facet")
-"""The channels of questions to the rows."""
+_QUERY_CHANNELS = ("view", "page", "details", "range", "selection", "sums", "facet")
+"""The channels of queries on the rows."""
 _PAGE = 100
-_SAVED_AFTER = 0.3
-"""Seconds that a cell waits for the rows of its saved table, which else comes later: headless runs save at once."""
+_SAVED_WAIT = 0.3
+"""Seconds that a cell waits for the rows of its saved table; later rows would be missing in a headless run."""
 _DEEP = 10_000
-"""A page from this row on is not searched among all rows again."""
-_AHEAD = 0.03
+"""A page from this row on waits until the order of all rows is stored."""
+_PAUSE = 0.03
 """Seconds for the first answer to reach the screen, before the next query uses every core."""
 
 
 class Grid(Selectable):
-    """Rows on the screen: scroll, sort, filter, choose, look at one.
+    """Rows on the screen: scroll, sort, filter, select, open one.
 
-    Each message of the screen is answered by several: the page first, then what takes longer; each
-    carries the number of the view it belongs to.
+    A request is answered by several messages: the page first, then what takes longer. Each has the number of the
+    view that it belongs to.
     """
 
     requests: ClassVar[Any] = GridRequest
@@ -56,11 +56,11 @@ class Grid(Selectable):
     _css = static("explorer.css")
     value = traitlets.Dict(help="The filter as plain values; set it to filter.")
     once: ClassVar[str] = "true"
-    """The SQL condition of the rows that are shown by default, on what is stored."""
+    """The SQL condition of the stored rows that are shown by default."""
     unit: ClassVar[str] = "rows"
-    """What a row is that is shown by default, as the words of the screen know it."""
+    """The unit of a row that is shown by default: a key of the screen's texts."""
     two_line_columns: ClassVar[tuple[str, ...]] = ()
-    """The columns that rows of two lines are made of; without any there are none such."""
+    """The columns of the two-line layout; without columns the screen has no such layout."""
 
     def __init__(
         self,
@@ -77,11 +77,11 @@ class Grid(Selectable):
         self._saved = SavedViews(type(self).__name__, views)
         self._view, self._version, self._unmasked = View(every_row=every_row), 0, False
         self._acked: dict[str, int] = {}
-        self._dayed: Filter | None = None
-        self._deep: tuple[int, int] | None = None
-        self._stored, self._awaiting, self._saved_without = threading.Event(), list[Callable[[], None]](), False
+        self._days_sent: Filter | None = None
+        self._deep_page: tuple[int, int] | None = None
+        self._stored, self._callbacks, self._saved_without_rows = threading.Event(), list[Callable[[], None]](), False
         self._store = self._new_store(records, derive)
-        self._found = QueryCache(self._store, every_row=every_row)
+        self._cache = QueryCache(self._store, every_row=every_row)
         self._wanted, self._two_lines = columns, bool(self.two_line_columns)
         self._shown = self._columns()
         self.observe(self._set_value, "value")
@@ -98,7 +98,7 @@ class Grid(Selectable):
     def _new_store(self, records: Any, derive: Derive | None) -> Store:
         return Store(records, derive, once=self.once)
 
-    # What can be clicked can be set.
+    # Properties and methods for the user of the notebook.
 
     @property
     def filter(self) -> Filter:
@@ -119,7 +119,7 @@ class Grid(Selectable):
         self._show(replace(self._view, every_row=bool(every_row)))
 
     def sort(self, by: str | None, *, down: bool = False) -> None:
-        """Sort the rows by a column; None is the order in which they came."""
+        """Sort the rows by a column; None is the original order."""
         known = not self._store.ready or by in self._store.names
         self._show(replace(self._view, by=by if known else None, down=down))
 
@@ -136,7 +136,7 @@ class Grid(Selectable):
         """Show a saved view again.
 
         Raises:
-            ArgumentError: There is none of that name.
+            ArgumentError: There is no view of that name.
         """
         views = self._saved.read()
         if name not in views:
@@ -157,26 +157,26 @@ class Grid(Selectable):
         """Return a figure with this screen under it: a click on a bar or a point shows its records.
 
         Args:
-            figure: What ``invitekit.charts`` has drawn of the same records.
+            figure: A figure of ``invitekit.charts`` of the same records.
         """
-        from invitekit.widgets.figures import FigureAbove  # noqa: PLC0415 - charts take as long to import as all else
+        from invitekit.widgets.figures import FigureAbove  # noqa: PLC0415 - charts are slow to import
 
         return FigureAbove(figure, self)
 
     def rows(self, *, selected: bool) -> tuple[pl.DataFrame, bool]:
-        """Return the rows that are shown, in their order, or those that are selected; personal data included.
+        """Return the shown or the selected rows in the order of the screen; personal data included.
 
         Returns:
-            Them with the columns that the screen shows, and whether it shows numbers and addresses.
+            The rows with the columns that the screen shows, and whether it shows numbers and addresses.
         """
         if selected:
             where = both(chosen(self._selection), self.can)
         else:
-            where = both(self._found.scope, matching(self._view.choice))
+            where = both(self._cache.scope, matching(self._view.choice))
         columns = ", ".join(map(ident, self._shown))
         with self._store.cursor() as con:
-            asked = con.sql(f"select {columns} from records where {where} order by {self._view.order()}")
-            return asked.pl(), self._unmasked
+            relation = con.sql(f"select {columns} from records where {where} order by {self._view.order()}")
+            return relation.pl(), self._unmasked
 
     # Messages of the screen.
 
@@ -189,42 +189,41 @@ class Grid(Selectable):
             "set_layout": self._set_layout,
             "search_facet": lambda m: self._search_facet(m["name"], m["text"]),
             "sort": lambda m: self.sort(m["by"], down=m["descending"]),
-            "get_page": lambda m: self._ask_page(m["first"], m["count"]),
+            "get_page": lambda m: self._send_page(m["first"], m["count"]),
             "select": self._select,
             "set_masking": self._set_masking,
             "set_columns": self._set_columns,
-            "get_details": lambda m: self._ask_details(m["key"]),
+            "get_details": lambda m: self._send_details(m["key"]),
             "save_view": lambda m: self.save_view(m["name"]),
             "open_view": lambda m: self.open_view(m["name"]),
-            "get_crossfilter": lambda _m: self._ask_crossfilter(),
+            "get_crossfilter": lambda _m: self._send_crossfilter(),
         }
 
     def _send_message(self, kind: str, **content: Any) -> None:
-        """Send a message to every screen; by ``version``, the number of its view, a screen drops superseded ones."""
+        """Send a message to every screen; a screen ignores a message whose ``version`` is not that of its view."""
         super()._send_message(kind, **{"version": self._version} | content)
 
     def _description(self) -> str:
-        total = "" if self._store.total is None else f"{self._found.rows():,} "
+        total = "" if self._store.total is None else f"{self._cache.rows():,} "
         return f"{type(self).__name__}: {total}{'rows' if self.every_row else self.unit}."
 
     def _saved_table(self) -> str:
-        self._saved_without = not self._stored.wait(_SAVED_AFTER)
-        if self._saved_without:
+        self._saved_without_rows = not self._stored.wait(_SAVED_WAIT)
+        if self._saved_without_rows:
             return ""
         with self._store.cursor() as con:
-            return payloads.saved_table(con, self._found, self._view, self._store.names, self._language)
+            return payloads.saved_table(con, self._cache, self._view, self._store.names, self._language)
 
-    def awaits_rows(self, call: Callable[[], None]) -> None:
-        """Call a function once the rows are there, if the saved table was made without them."""
+    def when_stored(self, call: Callable[[], None]) -> None:
+        """Call a function once the rows are stored, if the saved table was built without them."""
         with self._lock:
             if not self._stored.is_set():
-                self._awaiting.append(call)
+                self._callbacks.append(call)
                 return
-        if self._saved_without:
+        if self._saved_without_rows:
             call()
 
     def _send_progress(self, step: str, number: int, steps: int) -> None:
-        """Show which step of the preparation begins."""
         self._send_message("progress", step=step, number=number, steps=steps)
 
     def _send_init(self) -> None:
@@ -235,11 +234,11 @@ class Grid(Selectable):
             "words": payloads.words(self._language), "hints": hints, "language": self._language, "groups": groups,
         }  # fmt: skip
         state = self._state()
-        with self._lock:  # no counts in between: a screen that connects would drop them
-            self._dayed = None
+        with self._lock:  # no counts in between: a screen would drop counts before its first state
+            self._days_sent = None
             self._send_message("init", **texts)
             self._send_message("state", **state)
-        self._ask_view()
+        self._send_rows()
 
     def _state(self) -> dict[str, Any]:
         """Return everything about the view except its rows and counts."""
@@ -277,54 +276,53 @@ class Grid(Selectable):
     # Work that needs the rows.
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        return self._store.cursor()  # of the store that there is by then
+        return self._store.cursor()  # of the current store, which a new plan replaces
 
     def _columns(self) -> list[str]:
-        """Return the columns that are shown at first: the requested ones, else the most useful ones."""
+        """Return the columns that are shown at first: the requested ones, or a default."""
         first = [c["name"] for c in payloads.columns(self._store.names, self._language) if c["shown"]]
         shown = first if self._wanted is None else [name for name in self._wanted if name in self._store.names]
         return self._with_snapshot(shown, every_row=self.every_row) if self._wanted is None else shown
 
     def _with_snapshot(self, shown: list[str], *, every_row: bool) -> list[str]:
-        """Put the snapshot of a row first, where the same invitation is shown several times."""
+        """Put the snapshot column first if every row is shown, as an invitation then has several rows."""
         others = [name for name in shown if name != "snapshot_at"]
         return ["snapshot_at", *others] if every_row and "snapshot_at" in self._store.names else others
 
     def _build(self, con: duckdb.DuckDBPyConnection) -> None:
         self._store.build(con)
-        self._found, self._shown = self._new_cache(self._view), self._columns()
+        self._cache, self._shown = self._new_cache(self._view), self._columns()
         if self._view.by not in self._store.names:
             self._view = replace(self._view, by=None)
         self._send_init()
         self._set_stored()
 
     def _set_stored(self) -> None:
-        """Note that the rows are there, and complete what was shown without them."""
+        """Mark the rows as stored, and call the functions that wait for them."""
         with self._lock:
             self._stored.set()
-            calls, self._awaiting = self._awaiting, []
+            calls, self._callbacks = self._callbacks, []
         for call in calls:
             call()
 
-    def _drop_questions(self) -> None:
-        """Stop all questions to the rows: others are about to take their place."""
-        self._deep = self._dayed = None
-        self._worker.cancel(*_ASKS)
+    def _cancel_queries(self) -> None:
+        """Cancel all queries on the rows, which are about to be replaced."""
+        self._deep_page = self._days_sent = None
+        self._worker.cancel(*_QUERY_CHANNELS)
 
     def _show(self, view: View) -> None:
-        """Show other rows, or another order."""
         with self._lock:
             if view == self._view:
-                self._ask_page(0, _PAGE)  # the screen waits for an answer
+                self._send_page(0, _PAGE)  # the screen waits for an answer
                 return
             brushed = view.undated() == self._view.undated() and view.choice.text is None
             if (view.every_row, view.only) != (self.every_row, self._view.only):
-                self._found, self._dayed = self._new_cache(view), None
+                self._cache, self._days_sent = self._new_cache(view), None
                 self._shown = self._with_snapshot(self._shown, every_row=view.every_row)
-            self._view, self._version, self._deep = view, self._version + 1, None
+            self._view, self._version, self._deep_page = view, self._version + 1, None
         if not self._store.ready:
             self._send_view()
-        self._ask_view(anew=True, brushed=brushed)
+        self._send_rows(with_state=True, brushed=brushed)
         self.set_trait("value", view.choice.to_dict())
 
     def _new_cache(self, view: View) -> QueryCache:
@@ -334,39 +332,40 @@ class Grid(Selectable):
         if change["new"] != self._view.choice.to_dict():
             self.filter = Filter.from_dict(change["new"])
 
-    def _ask_view(self, *, anew: bool = False, brushed: bool = False) -> None:
-        """Answer a view: its first page, then facets and summary, then its whole order.
+    def _send_rows(self, *, with_state: bool = False, brushed: bool = False) -> None:
+        """Send the first page of the view and its counts, then store its order.
 
-        One after the other: side by side they would wait for each other. The page of a new view says the state too,
-        as each message takes its time to be drawn. A person who brushes looks at the counts: they come first then.
+        The queries run one after the other, since they would slow each other down. ``with_state`` sends the state
+        together with the page, as the screen redraws for each message. While a person brushes the trend, the counts
+        come first.
         """
         self._worker.cancel("page")
         if not self._store.ready:
-            self._ask_page(0, _PAGE)
+            self._send_page(0, _PAGE)
             return
         view = self._view
 
         def order(con: duckdb.DuckDBPyConnection) -> None:
-            self._found.sort(con, view)
+            self._cache.sort(con, view)
             with self._lock:
-                deep, self._deep = self._deep, None
+                deep, self._deep_page = self._deep_page, None
             if deep:
-                self._ask_page(*deep)
+                self._send_page(*deep)
 
-        # A text's rows take longer to be found than its page takes to get there.
-        between = () if view.choice.text else (lambda _con: time.sleep(_AHEAD),)
-        steps = (self._page(0, _PAGE, anew=anew), *between, self._counts(ahead=brushed))
+        # A search takes longer than the page takes to reach the screen: no pause is needed.
+        pause = () if view.choice.text else (lambda _con: time.sleep(_PAUSE),)
+        steps = (self._page(0, _PAGE, with_state=with_state), *pause, self._counts(before_page=brushed))
         self._worker.submit("view", *(steps[::-1] if brushed else steps), self._customers(), order)
 
-    def _ask_page(self, first: int, count: int) -> None:
-        """Answer with a page; one far down waits for the order, which is being made."""
+    def _send_page(self, first: int, count: int) -> None:
+        """Send a page; a page far down waits until the order of the view is stored."""
         with self._lock:
-            if first >= _DEEP and self._store.ready and not self._found.ordered(self._view):
-                self._deep = (first, count)
+            if first >= _DEEP and self._store.ready and not self._cache.ordered(self._view):
+                self._deep_page = (first, count)
                 return
         self._worker.submit("page", self._page(first, count))
 
-    def _page(self, first: int, count: int, *, anew: bool = False) -> Work:
+    def _page(self, first: int, count: int, *, with_state: bool = False) -> Work:
         view, number, first = self._view, self._version, first - first % _PAGE
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
@@ -377,63 +376,63 @@ class Grid(Selectable):
                 preview = payloads.preview(self._store, con, names, count=count, **how)
                 self._send_message("preview", version=number, unmasked=how["unmasked"], **preview)
                 return
-            page = payloads.page(con, self._found, view, names, first=first, count=min(count, 4 * _PAGE), **how)
+            page = payloads.page(con, self._cache, view, names, first=first, count=min(count, 4 * _PAGE), **how)
             with self._with_selection(lambda one: payloads.selected(con, one, page["keys"], self.can)) as flags:
-                state = {"state": self._state()} if anew else {}
+                state = {"state": self._state()} if with_state else {}
                 if number == self._version:
                     self._send_message("page", version=number, unmasked=how["unmasked"], **page, **flags, **state)
 
         return work
 
-    def _counts(self, *, ahead: bool = False) -> Work:
-        """Answer with the counts; those that go ahead of their page carry the filter they are of."""
+    def _counts(self, *, before_page: bool = False) -> Work:
+        """Return the work that sends the counts; counts that come before their page also have its filter."""
         view, number = self._view, self._version
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            self._found.search(con, view.choice)
-            totals = payloads.counted(con, self._found, view.choice, self.can)
+            self._cache.search(con, view.choice)
+            totals = payloads.counted(con, self._cache, view.choice, self.can)
             choices = self._facets(con, view)
-            more: dict[str, Any] = {"filter": view.choice.to_dict(), "acked": self._acked} if ahead else {}
+            more: dict[str, Any] = {"filter": view.choice.to_dict(), "acked": self._acked} if before_page else {}
             if view.grouped:
-                more["groups"] = counts.groups(con, self._found, view.choice)
+                more["groups"] = counts.groups(con, self._cache, view.choice)
             undated = view.undated().choice
-            if self._dayed != undated:  # dates and order do not change the days, which were sent already
-                more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
-            more["total"] = self._found.rows()
+            if self._days_sent != undated:  # a filter that differs only in dates has the same days
+                more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._cache, view.choice)]
+            more["total"] = self._cache.rows()
             with self._with_selection(lambda one: self._count_selected(con, view, one)) as selected:
                 self._send_message("counts", version=number, **totals, **selected, facets=choices, **more)
-                if "days" in more:  # where there is a newer view, a screen may have dropped them, or not
-                    self._dayed = undated if number == self._version else None
+                if "days" in more:  # if there is a newer view, a screen may have dropped them
+                    self._days_sent = undated if number == self._version else None
 
         return work
 
     def _customers(self) -> Work:
-        """Answer with how many customers there are: of a filter they have to be counted among the rows themselves."""
+        """Return the work that sends the number of customers, which is slower: it reads the rows."""
         view, number = self._view, self._version
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            self._send_message("customers", version=number, customers=counts.customers(con, self._found, view.choice))
+            self._send_message("customers", version=number, customers=counts.customers(con, self._cache, view.choice))
 
         return work
 
     def _facets(self, con: duckdb.DuckDBPyConnection, view: View) -> list[dict[str, Any]]:
         how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
-        return payloads.facets(con, self._found, view.choice, self._store.names, **how)
+        return payloads.facets(con, self._cache, view.choice, self._store.names, **how)
 
-    def _ask_crossfilter(self) -> None:
-        """Send the sums by day from which the browser answers a brush; requested when the mouse is near."""
-        view, found = self._view.undated(), self._found
+    def _send_crossfilter(self) -> None:
+        """Send the prefix sums by day; the screen requests them when the mouse is near the trend."""
+        view, cache = self._view.undated(), self._cache
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            found.search(con, view.choice)
-            message, sums = crossfilter.payload(con, found, view.choice, self._facets(con, view))
-            if found is self._found:  # else they are of other rows
+            cache.search(con, view.choice)
+            message, sums = crossfilter.payload(con, cache, view.choice, self._facets(con, view))
+            if cache is self._cache:  # else the rows were replaced meanwhile
                 self.send(message, sums)
 
         if self._store.ready:
             self._worker.submit("sums", work)
 
-    def _ask_details(self, key: int) -> None:
+    def _send_details(self, key: int) -> None:
         def work(con: duckdb.DuckDBPyConnection) -> None:
             how: dict[str, Any] = {"language": self._language, "unmasked": self._unmasked}
             details = payloads.details(con, int(key), self._store.names, **how)
@@ -452,17 +451,17 @@ class Grid(Selectable):
         return []
 
     def _set_filter(self, message: dict[str, Any]) -> None:
-        """Filter, and note which request of the screen this was: a later one may be on its way."""
+        """Filter, and acknowledge the request of the screen by its number: a later one may be on its way."""
         self._acked = {**self._acked, message["screen"]: message["request"]}
         self.filter = Filter.from_dict(message["filter"])
 
     def _set_masking(self, message: dict[str, Any]) -> None:
         self._unmasked = message["unmasked"]
         self._send_view()
-        self._ask_page(message["first"], _PAGE)
+        self._send_page(message["first"], _PAGE)
 
     def _show_only_selected(self, *, on: bool) -> None:
-        """Show only the rows that are selected now, or all again; ticks that are taken off leave a row where it is."""
+        """Show only the rows that are selected now, or all again; a row that is deselected later stays visible."""
         only, name, choice = (self._selection, "selected", self._whole()) if on else (None, "", self._view.choice)
         self._show(replace(self._view, choice=choice, only=only, only_name=name))
 
@@ -478,20 +477,20 @@ class Grid(Selectable):
             self._show(replace(self._view, grouped=grouped))
         else:
             self._send_view()
-            self._ask_page(0, _PAGE)
+            self._send_page(0, _PAGE)
 
     def _group_text(self, code: str) -> list[str]:
         """Return the heading of a group, and what to do with its rows."""
         raise NotImplementedError
 
     def _search_facet(self, name: str, text: str) -> None:
-        """Answer with those values of a facet that contain a text: it may have more than are listed."""
+        """Send the values of a facet that contain a text; it may have more values than are listed."""
         view, number = self._view, self._version
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            self._found.search(con, view.choice)
-            found = counts.facet_values(con, self._found, view.choice, name, text)
-            values = payloads.facet_values(name, found, language=self._language, causes=self._store.causes)
+            self._cache.search(con, view.choice)
+            counted = counts.facet_values(con, self._cache, view.choice, name, text)
+            values = payloads.facet_values(name, counted, language=self._language, causes=self._store.causes)
             self._send_message("facet_values", version=number, name=name, text=text, values=values)
 
         if self._store.ready and COLUMNS.get(name) in self._store.names:
@@ -501,4 +500,4 @@ class Grid(Selectable):
         known = self._store.names
         self._shown = [name for name in message["columns"] if name in known] or self._shown
         self._send_view()
-        self._ask_page(message["first"], _PAGE)
+        self._send_page(message["first"], _PAGE)

@@ -1,4 +1,4 @@
-"""Open files, a workspace, or both; files that cannot be read are returned with the reason, and what can be chosen."""
+"""Open files, a workspace, or both; files that cannot be read are returned with the error and the possible choices."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Sources:
         folder: Where batches and exports are written.
         paths: Files, folders or globs.
         workspace: The path of a workspace; with sources it is created if it is missing.
-        options: Of ``load``.
+        options: Options of ``load``.
     """
 
     folder: Path
@@ -38,7 +38,7 @@ class Sources:
     options: dict[str, Any] = field(default_factory=dict)
 
     def with_file(self, old: Path, new: Path) -> Sources:
-        """Return the same with another file in the place of one."""
+        """Return the same sources with one file replaced."""
         return replace(self, paths=tuple(new if path == old else path for path in self.paths))
 
 
@@ -47,11 +47,11 @@ class Opened:
     """Records that were read, and the texts of the page about them.
 
     Attributes:
-        planned: What the picker plans with: None for the records of the workspace.
-        records: The same as a relation or a frame.
-        reading: How files were read: what was chosen on the page, or by options.
-        failed: Files that were not added, with the reason; the others were.
-        summaries: What reading the files has found; none for those that the workspace had already.
+        planned: The records for the picker; None for those of the workspace.
+        records: The same records as a relation or a frame.
+        reading: How files were read: the answers on the page, or options.
+        failed: Files that were not added, with the error; the others were added.
+        summaries: The summaries of the files; none for files that the workspace had already.
     """
 
     planned: Any
@@ -78,37 +78,37 @@ def open_sources(
     """Read files or a workspace.
 
     Args:
-        sources: What is opened.
-        reading: How files are read where the options do not say it.
+        sources: The files and the workspace.
+        reading: How files are read, unless an option says it.
         transfers: Where copies of files are written to.
         progress: Called while files are read with their name, the bytes read and the bytes in all.
-        one_by_one: Keep the files that can be added, and return the others; else it is all that go in or an error.
-        again: Read files that the workspace has already once more: another choice was made.
+        one_by_one: Add the files that can be read, and return the others; otherwise one failure is an error.
+        again: Read files that the workspace has already again, since another choice was made.
 
     Raises:
-        InvitekitError: Nothing could be read.
+        InvitekitError: No file could be read.
     """
     reading = reading.with_options(sources.options)
     if sources.workspace is None:
-        return _look_at(sources, reading, transfers, progress)
+        return _load(sources, reading, transfers, progress)
     is_new = not sources.workspace.exists()
-    memory = Workspace(sources.workspace, make=bool(sources.paths))
+    workspace = Workspace(sources.workspace, make=bool(sources.paths))
 
     def add(paths: Sequence[Path], how: dict[str, Any]) -> tuple[Added, ...]:
-        return memory.add(paths, progress=progress, replace=again, **how)
+        return workspace.add(paths, progress=progress, replace=again, **how)
 
     groups = [(path,) for path in sources.paths] if one_by_one else [sources.paths] if sources.paths else []
     try:
         read = partial(reading.apply, options=sources.options, transfers=transfers, read=add)
-        return _add(memory, groups, reading, read, one_needed=is_new or not one_by_one)
+        return _add(workspace, groups, reading, read, one_needed=is_new or not one_by_one)
     except BaseException:
-        memory.close()
+        workspace.close()
         if is_new:  # nothing was stored in it
             sources.workspace.unlink(missing_ok=True)
         raise
 
 
-def _look_at(sources: Sources, reading: Reading, transfers: Transfers, progress: Progress | None) -> Opened:
+def _load(sources: Sources, reading: Reading, transfers: Transfers, progress: Progress | None) -> Opened:
     def read(paths: Sequence[Path], how: dict[str, Any]) -> Any:
         return load(paths, progress=progress, engine="auto", **how)
 
@@ -127,17 +127,17 @@ def _look_at(sources: Sources, reading: Reading, transfers: Transfers, progress:
 
 
 def _add(
-    memory: Workspace,
+    workspace: Workspace,
     groups: Sequence[tuple[Path, ...]],
     reading: Reading,
     read: Callable[[Sequence[Path]], tuple[Added, ...]],
     *,
     one_needed: bool,
 ) -> Opened:
-    """Add groups of files one by one: a group that cannot be read keeps none of the others out.
+    """Add groups of files to a workspace one by one; a group that cannot be read does not stop the others.
 
     Raises:
-        InvitekitError: One is needed, and none could be read.
+        InvitekitError: No group could be read, and ``one_needed``.
     """
     added: list[Added] = []
     failed: list[tuple[Path, InvitekitError]] = []
@@ -148,25 +148,25 @@ def _add(
             failed.append((paths[0], error))
     if failed and not added and one_needed:
         raise failed[0][1]
-    counts = memory.counts()
+    counts = workspace.counts()
     return Opened(
         planned=None,
-        records=memory.history(),
-        rejects=memory.rejects(),
-        workspace=memory,
-        files=[name for (name,) in memory.files().select("source_file").fetchall()],
+        records=workspace.history(),
+        rejects=workspace.rejects(),
+        workspace=workspace,
+        files=[name for (name,) in workspace.files().select("source_file").fetchall()],
         counts=(counts["records"], counts["rejects"]),
         reading=reading,
         added=tuple(added),
         failed=tuple(failed),
-        summaries=tuple(one.summary for one in added if one.summary is not None),
+        summaries=tuple(file.summary for file in added if file.summary is not None),
     )
 
 
 def question(path: Path, error: InvitekitError, language: Language) -> dict[str, Any] | None:
-    """Return the question of the page that lets a file be read after all; None if there is no choice."""
+    """Return the question whose answer makes a file readable; None if there is no choice."""
     choice = error.choice
-    if choice is None or (choice.kind == "encoding" and choice.source != path.name):  # such as of packed text
+    if choice is None or (choice.kind == "encoding" and choice.source != path.name):  # for example, a file in a ZIP
         return None
     if choice.kind == "column" and not choice.options:
         return None
@@ -179,7 +179,7 @@ def question(path: Path, error: InvitekitError, language: Language) -> dict[str,
 
 
 def how_read(opened: Opened, language: Language) -> dict[str, Any]:
-    """Return how files were read: what is chosen, how many cells it decided, and headers that no column takes."""
+    """Return how files were read: the settings, how many cells depend on them, and the headers of no known column."""
     reading = opened.reading
     dates = [report for summary in opened.summaries for report in summary.dates]
     files = [file for summary in opened.summaries for file in summary.files]

@@ -1,4 +1,4 @@
-"""The content of messages to the screen: small JSON of texts, made of a store's rows."""
+"""The content of messages to the screen: small JSON of texts, built from the rows of a store."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ FIRST = (
 """Columns that are shown at first, in their order."""
 BADGES = ("effective_status", "decision", "failure_code")
 """Columns that the screen shows as text and colour, and always needs."""
-_OPEN = ("text", "snapshot", *DATED)
-_UNREAD = frozenset({"invitation_id", "is_latest_of_invitation", "is_latest_of_customer"})
-"""The columns that only connect rows."""
+_NEVER_MASKED = ("text", "snapshot", *DATED)
+_TECHNICAL = frozenset({"invitation_id", "is_latest_of_invitation", "is_latest_of_customer"})
+"""Columns that only connect rows; the screen does not show them."""
 _OF_INVITATIONS = ("invitation_id", "attempt_no", "invitation_sent_at", "invitation_method", "effective_status",
                    "snapshot_at", "status", "failure_code")  # fmt: skip
 _SAVED = ("customer_full_name", "account_name", "effective_status", "decision", "failure_code", "invitation_method",
           "invited_at")  # fmt: skip
 """Columns of a saved notebook's table; the names are hidden there."""
 _SAVED_ROWS = 10
-_MOST = 200
-"""Most records of a customer that are sent."""
+_MAX_RECORDS = 200
+"""The most records of a customer that are sent."""
 
 
 @cache
@@ -58,7 +58,7 @@ def words(language: Language) -> dict[str, str]:
 def columns(names: list[str], language: Language) -> list[dict[str, Any]]:
     """Return each column with its label and kind, those shown at first before the others."""
     order = [name for name in FIRST if name in names]
-    order += [name for name in names if name not in FIRST and name not in _UNREAD]
+    order += [name for name in names if name not in FIRST and name not in _TECHNICAL]
     kinds = {name: column.kind for name, column in schema.BY_NAME.items()}
     return [
         {"name": name, "label": label(name, language), "kind": kinds.get(name, "text"), "shown": name in FIRST}
@@ -67,37 +67,37 @@ def columns(names: list[str], language: Language) -> list[dict[str, Any]]:
 
 
 def label(name: str, language: Language) -> str:
-    """Return a column's label on the screen, where a failure's code is shown as its cause."""
+    """Return a column's label on the screen, which shows a failure code as its cause."""
     return words(language).get(f"column_{name}") or schema.label(name, language)
 
 
 def chips(choice: Filter, language: Language, *, unmasked: bool) -> list[dict[str, str]]:
     """Return each restriction of a filter in words, with its name, so that it can be removed alone."""
     names = [name for name in ("text", *COLUMNS, "invited_from", "invited_to") if getattr(choice, name)]
-    told = [said for said, _ in restrictions(choice)]
+    texts = [text for text, _ in restrictions(choice)]
     if language != "en":
-        told = [_chip(choice, name, language) for name in names]
+        texts = [_chip(choice, name, language) for name in names]
     return [
-        # A typed text is shown as it was typed, and a day is not a number; values of records are masked as there.
-        {"name": name, "words": said if unmasked or name in _OPEN else display.hidden(name, said)}
-        for name, said in zip(names, told, strict=True)
+        # A typed text is shown as it was typed, and days are not hidden; values of records are hidden as in the rows.
+        {"name": name, "words": text if unmasked or name in _NEVER_MASKED else display.hidden(name, text)}
+        for name, text in zip(names, texts, strict=True)
     ]
 
 
 def _chip(choice: Filter, name: str, language: Language) -> str:
-    """Return the labels of one restriction; nothing is masked yet."""
-    said, value = words(language), getattr(choice, name)
+    """Return one restriction in words, unmasked."""
+    texts, value = words(language), getattr(choice, name)
     if name == "text":
         return f"“{value}”"
     if name not in COLUMNS:
-        return f"{said['from' if name == 'invited_from' else 'to']} {value}"
-    shown = [display.shown(COLUMNS[name], each, language=language, unmasked=True) or said["empty"] for each in value]
+        return f"{texts['from' if name == 'invited_from' else 'to']} {value}"
+    shown = [display.shown(COLUMNS[name], each, language=language, unmasked=True) or texts["empty"] for each in value]
     return f"{label(COLUMNS[name], language)}：{'、'.join(shown)}"
 
 
 def page(
     con: duckdb.DuckDBPyConnection,
-    found: QueryCache,
+    cache: QueryCache,
     view: View,
     names: list[str],
     *,
@@ -105,22 +105,22 @@ def page(
     count: int,
     **how: Any,
 ) -> dict[str, Any]:
-    """Return a page: keys in their order, the texts of each column, and the codes that badges are made of."""
-    keys = found.keys(con, view, first, count)
-    held = wide(con, keys, [*names, *[GROUP] * view.grouped])
-    ordered = [held[key] for key in keys]
-    told = {name: [display.shown(name, row[at], **how) for row in ordered] for at, name in enumerate(names)}
+    """Return a page: keys in order, the texts of each column, and the codes of badges."""
+    keys = cache.keys(con, view, first, count)
+    by_key = wide(con, keys, [*names, *[GROUP] * view.grouped])
+    ordered = [by_key[key] for key in keys]
+    cells = {name: [display.shown(name, row[at], **how) for row in ordered] for at, name in enumerate(names)}
     codes = {name: [row[names.index(name)] for row in ordered] for name in BADGES if name in names}
     groups = {"groups": [row[-1] for row in ordered]} if view.grouped else {}
-    return {"first": first, "keys": keys, "cells": told, "codes": codes, **groups}
+    return {"first": first, "keys": keys, "cells": cells, "codes": codes, **groups}
 
 
 def saved_table(
-    con: duckdb.DuckDBPyConnection, found: QueryCache, view: View, names: list[str], language: Language
+    con: duckdb.DuckDBPyConnection, cache: QueryCache, view: View, names: list[str], language: Language
 ) -> str:
     """Return the first rows as an HTML table of days and known codes; all other texts are hidden."""
     shown = [name for name in _SAVED if name in names]
-    cells = page(con, found, view, shown, first=0, count=_SAVED_ROWS, language=language)["cells"]
+    cells = page(con, cache, view, shown, first=0, count=_SAVED_ROWS, language=language)["cells"]
     texts = [[_saved(name, text, language) for text in cells[name]] for name in shown]
 
     def line(tag: str, row: Sequence[str | None]) -> str:
@@ -131,7 +131,7 @@ def saved_table(
 
 
 def _saved(name: str, text: str | None, language: Language) -> str | None:
-    """Return a cell of a saved notebook: a frame that is not from ``load`` may have a name where a code should be."""
+    """Return a cell of a saved notebook; hide what is not a known code, as a frame may have a name in such a column."""
     known = {UNKNOWN, *display.labels(name, language).values()}
     return text if text is None or name == "invited_at" or text in known else display.HIDDEN
 
@@ -139,35 +139,35 @@ def _saved(name: str, text: str | None, language: Language) -> str | None:
 def preview(
     store: Store, con: duckdb.DuckDBPyConnection, names: list[str], *, count: int, **how: Any
 ) -> dict[str, Any]:
-    """Return the first rows as they come, while all are being stored: to look at, not to select."""
-    there, held = store.preview(con, count)
-    places = {name: there.index(name) for name in names if name in there}  # others are still to be computed
-    told = {name: [display.shown(name, row[at], **how) for row in held] for name, at in places.items()}
-    codes = {name: [row[places[name]] for row in held] for name in BADGES if name in places}
-    return {"first": 0, "keys": [None] * len(held), "cells": told, "codes": codes}
+    """Return the first rows while all are being stored: they can be viewed, but not selected."""
+    existing, first_rows = store.preview(con, count)
+    positions = {name: existing.index(name) for name in names if name in existing}  # others are computed later
+    cells = {name: [display.shown(name, row[at], **how) for row in first_rows] for name, at in positions.items()}
+    codes = {name: [row[positions[name]] for row in first_rows] for name in BADGES if name in positions}
+    return {"first": 0, "keys": [None] * len(first_rows), "cells": cells, "codes": codes}
 
 
 def selected(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[int], can: str) -> dict[str, Any]:
-    """Return which of some rows are selected, and which can be."""
+    """Return which of the rows with these keys are selected, and which can be selected."""
     if not keys:
         return {"selected": [], "selectable": []}
     if can == "true" and not selection:
         return {"selected": [0] * len(keys), "selectable": [1] * len(keys)}
     span = f"{KEY} between {min(keys)} and {max(keys)} and {KEY} in ({', '.join(map(str, keys))})"
-    asked = f"select {KEY}, coalesce({chosen(selection)}, false), coalesce({can}, false) from records where {span}"
-    flags = {key: (is_chosen and may, may) for key, is_chosen, may in rows(con, asked)}
+    query = f"select {KEY}, coalesce({chosen(selection)}, false), coalesce({can}, false) from records where {span}"
+    flags = {key: (is_chosen and may, may) for key, is_chosen, may in rows(con, query)}
     return {"selected": [int(flags[key][0]) for key in keys], "selectable": [int(flags[key][1]) for key in keys]}
 
 
-def counted(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, can: str) -> dict[str, int]:
+def counted(con: duckdb.DuckDBPyConnection, cache: QueryCache, choice: Filter, can: str) -> dict[str, int]:
     """Count the rows of a filter, and those of them that can be selected."""
-    matched = counts.matched(con, found, choice)
-    return {"matched": matched, "selectable": matched if can == "true" else counts.choosable(con, found, choice, can)}
+    matched = counts.matched(con, cache, choice)
+    return {"matched": matched, "selectable": matched if can == "true" else counts.choosable(con, cache, choice, can)}
 
 
 def facets(
     con: duckdb.DuckDBPyConnection,
-    found: QueryCache,
+    cache: QueryCache,
     choice: Filter,
     names: list[str],
     *,
@@ -176,20 +176,18 @@ def facets(
 ) -> list[dict[str, Any]]:
     """Return each facet with its values in words and their counts under all other restrictions.
 
-    Failures that are not built in have the texts of ``causes``.
+    ``causes`` has the texts of failures that are not built in.
     """
-    there = [name for name in FACETS if COLUMNS[name] in names]
-    told = []
-    for name, values in counts.facets(con, found, choice, there):
-        told.append(
-            {
-                "name": name,
-                "label": label(COLUMNS[name], language),
-                "values": facet_values(name, values, language=language, causes=causes),
-                "full": len(values) >= counts.MOST,
-            }
-        )
-    return told
+    existing = [name for name in FACETS if COLUMNS[name] in names]
+    return [
+        {
+            "name": name,
+            "label": label(COLUMNS[name], language),
+            "values": facet_values(name, values, language=language, causes=causes),
+            "full": len(values) >= counts.MAX_VALUES,
+        }
+        for name, values in counts.facets(con, cache, choice, existing)
+    ]
 
 
 def facet_values(
@@ -209,32 +207,33 @@ def details(
     if row is None:
         return None
     how: dict[str, Any] = {"language": language, "unmasked": unmasked, "whole": True}
-    told = dict(zip(names, row, strict=True))
+    values = dict(zip(names, row, strict=True))
     fields = [
         {
             "name": name,
             "label": schema.label(name, language) if name == "failure_code" else label(name, language),
             "text": text,
         }
-        for name, value in told.items()
-        if (text := display.shown(name, value, **how)) is not None and name not in SETTINGS and name not in _UNREAD
+        for name, value in values.items()
+        if (text := display.shown(name, value, **how)) is not None and name not in SETTINGS and name not in _TECHNICAL
     ]
-    codes = {name: told[name] for name in (*BADGES, "reason_code") if name in told}
-    invitations = _invitations(con, told, how) if "invitation_id" in told else []
+    codes = {name: values[name] for name in (*BADGES, "reason_code") if name in values}
+    invitations = _invitations(con, values, how) if "invitation_id" in values else []
     return {"key": key, "fields": fields, "codes": codes, "invitations": invitations}
 
 
-def _invitations(con: duckdb.DuckDBPyConnection, told: dict[str, Any], how: Any) -> list[dict[str, Any]]:
-    """Return the invitations of the same customer as texts: see ``invitations_of``.
+def _invitations(con: duckdb.DuckDBPyConnection, values: dict[str, Any], how: Any) -> list[dict[str, Any]]:
+    """Return the invitations of the record's customer as texts: see ``invitations_of``.
 
-    A row that no key tells apart has its own invitation only. ``states`` is what the files said: first and last
-    snapshot, status, cause.
+    A record without an identified customer has its own invitation only. ``states`` are the states in the files: first
+    and last snapshot, status, cause.
     """
-    by = "customer_id" if (told["customer_id"] or ALONE)[: len(ALONE)] != ALONE else "invitation_id"
-    asked = f"""
+    by = "customer_id" if (values["customer_id"] or ALONE)[: len(ALONE)] != ALONE else "invitation_id"
+    query = f"""
         select {", ".join(_OF_INVITATIONS)} from records where {by} = ?
-        order by invitation_sent_at desc nulls first, invitation_id, snapshot_at desc nulls last, {KEY} limit {_MOST}"""
-    found = [dict(zip(_OF_INVITATIONS, row, strict=True)) for row in con.execute(asked, [told[by]]).fetchall()]
+        order by invitation_sent_at desc nulls first, invitation_id, snapshot_at desc nulls last, {KEY}
+        limit {_MAX_RECORDS}"""
+    records = [dict(zip(_OF_INVITATIONS, row, strict=True)) for row in con.execute(query, [values[by]]).fetchall()]
 
     def text(name: str, value: Any) -> str | None:
         return display.shown(name, value, **how)
@@ -251,5 +250,5 @@ def _invitations(con: duckdb.DuckDBPyConnection, told: dict[str, Any], how: Any)
                 for state in each.states
             ],
         }
-        for each in invitations_of(found)
+        for each in invitations_of(records)
     ]  # fmt: skip

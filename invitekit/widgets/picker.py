@@ -48,15 +48,15 @@ class ResendPicker(Grid):
     """Pick whom to invite again: every customer has a decision and the reason for it.
 
     Args:
-        records: The whole history, a frame of any engine; those of the workspace, if it is left out.
-        rules: When a customer may be invited again; else ``ResendRules()``.
-        workspace: What remembers batches, resends and marks: an open one, or the path of its file.
-        as_of: The moment to plan for; default: now.
-        folder: Where batches are written: one folder each in it.
-        catalogue: The known failure messages; else the built-in ones.
+        records: The whole history, a frame of any engine; default: the records of the workspace.
+        rules: When a customer may be invited again; default: ``ResendRules()``.
+        workspace: The workspace that stores batches, resends and marks: an open one, or the path of its file.
+        as_of: The time to plan for; default: now.
+        folder: Where batches are written, each run into a folder of its own.
+        catalogue: The known failure messages; default: the built-in ones.
         language: Of labels, reasons and words: ``en`` or ``zh``.
-        every_row: Whether every row of every file is shown, and not only the one that speaks for its customer.
-        views: The file of saved views; else one among the user's settings.
+        every_row: Whether every row of every file is shown, and not only the newest record of each customer.
+        views: The file of saved views; default: one in the user's settings folder.
 
     Raises:
         ArgumentError: There are neither records nor a workspace.
@@ -100,28 +100,28 @@ class ResendPicker(Grid):
         self._rejected = {"rejected": as_table(records.rejects)} if isinstance(records, HasRecords) else {}
         self._rules, self._as_of = rules or ResendRules(), as_of
         self._moment = as_utc(as_of)
-        self._memory = WorkspaceClient(self.workspace)
+        self._client = WorkspaceClient(self.workspace)
         self._planning: Store | None = None
         self._counted: tuple[Store, PlanSummary] | None = None
         self._off_list: tuple[Store | None, dict[str, int]] = None, {}
         self._folder, self._catalogue = Path(folder), catalogue
         self._frozen: planning.Frozen | None = None
-        self._tried: tuple[ResendRules, Store, int] | None = None
+        self._previewed: tuple[ResendRules, Store, int] | None = None
         self.written: Written | None = None
         plan = self._planner(self._rules, language)
         traits.setdefault("columns", list(COLUMNS))
-        with self._memory.lend(self._records) as found:
-            super().__init__(found, derive=plan, language=language, every_row=every_row, views=views, **traits)
+        with self._client.records_or_history(self._records) as history:
+            super().__init__(history, derive=plan, language=language, every_row=every_row, views=views, **traits)
         self._view = View(self._whole(), every_row=every_row, grouped=True)
         self.set_trait("value", self._view.choice.to_dict())
 
     def stop(self) -> None:
-        """End what is being answered, and remove the rows of every plan from the disk."""
+        """Cancel running answers, and remove the rows of every plan from the disk."""
         super().stop()
-        for store in (self._planning, self._tried[1] if self._tried else None):
+        for store in (self._planning, self._previewed[1] if self._previewed else None):
             if store is not None:
                 store.close()
-        self._memory.close()
+        self._client.close()
 
     @property
     def rules(self) -> ResendRules:
@@ -144,13 +144,13 @@ class ResendPicker(Grid):
         return Store(records, derive, once=self.once, group=planning.GROUP_OF)
 
     def _new_plan(self, rules: ResendRules) -> Store:
-        with self._memory.lend(self._records) as found:
-            return self._new_store(found, self._planner(rules, self._language))
+        with self._client.records_or_history(self._records) as history:
+            return self._new_store(history, self._planner(rules, self._language))
 
     def _planner(self, rules: ResendRules, language: Language) -> Any:
-        memory = self._memory.for_plan() | self._rejected
-        self._moment = as_utc(self._as_of)  # now is now again, where no moment was named
-        return planning.planner(rules, self._moment, memory, self._catalogue, language, tell=self._send_progress)
+        inputs = self._client.plan_inputs() | self._rejected
+        self._moment = as_utc(self._as_of)  # without as_of: the current time of each plan
+        return planning.planner(rules, self._moment, inputs, self._catalogue, language, on_step=self._send_progress)
 
     def _handlers(self) -> dict[str, Handler]:
         return super()._handlers() | {
@@ -181,19 +181,19 @@ class ResendPicker(Grid):
                     "newest": iso_day(self._summary(con).newest_export),
                 }
         batches = self._batches()
-        memory = {
+        stored = {
             "workspace": self.workspace is not None,
             "user": _user_name(),
             "day": self._day(),
             "unsent_batches": [each for each in batches if each["sent"] is None],
             "sent_batches": [each for each in batches if each["sent"] is not None],
-            "own_account_marked": bool(self._memory.own_marks()),
+            "own_account_marked": bool(self._client.own_account_marks()),
         }
-        return super()._state() | with_rows | memory | {"rules": rules, "rules_text": self._rules.words(self._language)}
+        return super()._state() | with_rows | stored | {"rules": rules, "rules_text": self._rules.words(self._language)}
 
     def _batches(self) -> list[dict[str, Any]]:
-        """Return every batch as its card shows it, with the names of its files that are still there."""
-        batches = self._memory.batches()
+        """Return every batch as its card shows it, with the names of its existing files."""
+        batches = self._client.batches()
         written = {folder: self._written(folder) for folder in {each["folder"] for each in batches}}
         files = [files_of_batch(written[each["folder"]], each["batch"]) for each in batches]
         kinds = {value.code: value.label(self._language) for value in BATCH_KINDS}
@@ -226,17 +226,17 @@ class ResendPicker(Grid):
         return counts[batch_id]
 
     def batch_files(self, batch_id: str, name: str) -> list[Path]:
-        """Return the path of a batch's workbook, or with the name ``all`` of all files that were written with it.
+        """Return the path of a batch's workbook, or with the name ``all`` the paths of all files of its folder.
 
-        Without a workspace no batch has an ID: then all are those that were written last.
+        Without a workspace no batch has an ID: ``all`` then means the files that were written last.
 
         Raises:
-            ArgumentError: They do not exist any more.
+            ArgumentError: The files do not exist any more.
         """
         paths, own = list[Path](), list[Path]()
         if self.workspace is None and self.written is not None:
             paths = written_files(self.written.paths[0].parent)
-        for each in self._memory.batches():
+        for each in self._client.batches():
             if each["batch_id"] == batch_id:
                 paths = self._written(each["folder"])
                 own = files_of_batch(paths, each["batch"])[-1:]
@@ -248,18 +248,17 @@ class ResendPicker(Grid):
         return wanted
 
     def _written(self, folder: str | None) -> list[Path]:
-        """Return the files in a folder of batches; a batch that was recorded without one has none."""
+        """Return the files in a folder of batches; a batch that was recorded without a folder has no files."""
         name = Path(folder or "").name
         return written_files(self._folder / name) if name else []
 
     def _summary(self, con: duckdb.DuckDBPyConnection) -> PlanSummary:
-        """Return the counts of the plan that is shown, counted once."""
         if self._counted is None or self._counted[0] is not self._store:
             self._counted = self._store, count_decisions(con.sql("from records"))
         return self._counted[1]
 
     def _day(self) -> str | None:
-        """The day that the plan is for; None is today, where the browser is."""
+        """Return the day of the plan; None is today in the time zone of the browser."""
         return f"{self._moment:%Y-%m-%d}" if self._as_of is not None else None
 
     def plan_for(self, as_of: dt.datetime | dt.date | None, language: Language) -> None:
@@ -272,9 +271,9 @@ class ResendPicker(Grid):
 
         Args:
             record_ids: Records of the history, also earlier ones.
-            name: What the customers are, as the words of the screen know it: a change since the snapshot before.
+            name: The text key of the customers shown: a change since the snapshot before.
         """
-        self._settled()
+        self._require_plan()
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             keys = planning.customers_of(con, record_ids)
@@ -286,7 +285,7 @@ class ResendPicker(Grid):
     # Rules: the effect first.
 
     def _plan_again(self) -> None:
-        """Plan again; until the plan is there nothing is confirmed or written from the old one."""
+        """Plan again; until the new plan is complete, nothing is confirmed or written from the old one."""
         rules, self._frozen = self._rules, None
         store = self._planning = self._new_plan(rules)
 
@@ -298,28 +297,28 @@ class ResendPicker(Grid):
         self._worker.submit("build", work, connect=store.cursor)
 
     def _preview_rules(self, message: dict[str, Any]) -> None:
-        self._settled()
+        self._require_plan()
         rules = replace(self._rules, **{name: message["rules"][name] for name in ADJUSTABLE})
-        store, noted = self._new_plan(rules), self._memory.noted
+        store, changes = self._new_plan(rules), self._client.changes
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             store.build(con)
             with self._store.cursor() as old, store.cursor() as new:
-                before, after = (planning.tabs(one, self._language) for one in (old, new))
-            said = payloads.words(self._language)
+                before, after = (planning.tabs(con, self._language) for con in (old, new))
+            texts = payloads.words(self._language)
             pairs = zip(before, after, strict=True)
-            rows_ = [[said.get(f"card_{code}", label), n, m] for (code, label, n), (_, _, m) in pairs if n or m]
-            self._tried = (rules, store, noted)
-            self._send_message("rules_effect", rows=rows_, rules_text=rules.words(self._language))
+            effect = [[texts.get(f"card_{code}", label), n, m] for (code, label, n), (_, _, m) in pairs if n or m]
+            self._previewed = (rules, store, changes)
+            self._send_message("rules_effect", rows=effect, rules_text=rules.words(self._language))
 
-        self._worker.submit("try", work, connect=store.cursor)
+        self._worker.submit("preview", work, connect=store.cursor)
 
     def _apply_rules(self) -> None:
-        """Use the rules whose effect was shown; plan again if something was recorded since."""
-        if self._tried is None:
+        """Use the previewed rules; plan again if the workspace has changed since."""
+        if self._previewed is None:
             return
-        (self._rules, store, noted), self._tried = self._tried, None
-        if noted == self._memory.noted and self._planning is None:
+        (self._rules, store, changes), self._previewed = self._previewed, None
+        if changes == self._client.changes and self._planning is None:
             self._swap(self._rules, store)
         else:
             self._plan_again()
@@ -332,16 +331,16 @@ class ResendPicker(Grid):
                 selection = planning.carried_over(old, new, self._selection)
                 only = only and planning.carried_over(old, new, only, "true")
         with self._lock:
-            self._drop_questions()
+            self._cancel_queries()
             self._rules, self._store, self._view = rules, store, replace(self._view, only=only)
-            self._found = self._new_cache(self._view)
+            self._cache = self._new_cache(self._view)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._since = self._version = self._version + 1
         self._send_init()
         self._set_stored()
 
-    def _settled(self) -> None:
-        """Refuse to go on from a plan that is being replaced."""
+    def _require_plan(self) -> None:
+        """Check that a plan is complete and is not being replaced."""
         if self._planning is not None or not self._store.ready:
             raise ArgumentError(_("The plan is being made."), hint=_("wait until it is there, then try again."))
 
@@ -349,7 +348,7 @@ class ResendPicker(Grid):
         return Filter(decision=RESENDS)
 
     def _show(self, view: View) -> None:
-        """Show other rows, or another order: without groups the best rank first, as within each group."""
+        """Show other rows, or another order; the default order is by rank, in groups and without."""
         is_unsorted = view.by in {None, "rank"} and not view.down
         super()._show(replace(view, by=None if view.grouped else "rank") if is_unsorted else view)
 
@@ -362,16 +361,16 @@ class ResendPicker(Grid):
     def _messages(self, con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
         return planning.messages(con, key)
 
-    # Whom, written down.
+    # Batches: confirm and write.
 
     def _confirm(self) -> None:
-        self._settled()
+        self._require_plan()
         selection = self._selection
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             frozen = planning.freeze(con, selection, self._rules)
             texts = planning.confirmation(con, selection, self._rules.batch_size, self._language)
-            known = planning.count_known(con, frozen, self._memory.waiting())
+            known = planning.count_in_unsent_batches(con, frozen, self._client.unsent_customers())
             labels = [payloads.label(name, self._language) for name in texts.pop("labels")]
             self._frozen = frozen
             folder = str(self._folder)
@@ -388,7 +387,7 @@ class ResendPicker(Grid):
         self._worker.submit("confirm", work)
 
     def _write(self, message: dict[str, Any]) -> None:
-        self._settled()
+        self._require_plan()
         frozen = self._frozen
         if frozen is None or message["digest"] != frozen.digest or not frozen.count:
             raise ArgumentError(_("What was confirmed is not what would be written."), hint=_("confirm again."))
@@ -407,34 +406,34 @@ class ResendPicker(Grid):
         self._worker.submit("write", work)
 
     def _write_frozen(self, con: duckdb.DuckDBPyConnection, frozen: planning.Frozen) -> Written:
-        """Write the batches; a workspace records them before they can be seen, and forgets them if they fail."""
-        plan = planning.narrowed(con, frozen)
-        target = planning.place(self._folder, frozen)
-        noted = self._memory.note(plan, target.name)
+        """Write the batches; a workspace records them first, and discards them if they cannot be written."""
+        plan = planning.confirmed_plan(con, frozen)
+        target = planning.new_batch_folder(self._folder, frozen)
+        ids = self._client.record_batches(plan, target.name)
         try:
-            return planning.as_confirmed(write_batches(plan, target, language=self._language, batch_ids=noted), frozen)
+            return planning.check_confirmed(write_batches(plan, target, language=self._language, batch_ids=ids), frozen)
         except BaseException:
-            if noted:
-                self._memory.forget(list(noted.values()))
+            if ids:
+                self._client.discard_batches(list(ids.values()))
             raise
 
-    # What was done.
+    # What was sent and resolved.
 
     def _mark_sent(self, message: dict[str, Any]) -> None:
         at, exclude = read_day(message["day"]), message["left_out"]
-        self._memory.log(message["batch_id"], message["user"], at=at, exclude=exclude)
+        self._client.mark_sent(message["batch_id"], message["user"], at=at, exclude=exclude)
         self._send_view()
         self._plan_again()
 
     def _unmark_sent(self, message: dict[str, Any]) -> None:
-        self._memory.unlog(message["batch_id"])
+        self._client.unmark_sent(message["batch_id"])
         self._send_view()
         self._plan_again()
 
     def _send_batch(self, message: dict[str, Any]) -> None:
-        """Send the customers of a batch: what a person may leave out when it was sent."""
+        """Send the customers of a batch, any of whom a person may leave out when marking it as sent."""
         batch_id = message["batch_id"]
-        records = self._memory.batch_records(batch_id)
+        records = self._client.batch_records(batch_id)
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             customers = planning.with_names(con, records, self._language)
@@ -443,26 +442,26 @@ class ResendPicker(Grid):
         self._worker.submit("batch", work)
 
     def _discard(self, message: dict[str, Any]) -> None:
-        self._memory.forget([message["batch_id"]])
+        self._client.discard_batches([message["batch_id"]])
         self._send_view()
 
     def _mark_resolved(self, message: dict[str, Any]) -> None:
         on, note = read_day(message["day"]), message["note"] or None
         record_id, _ = self._opened(message)
-        self._memory.mark(record_id, on=on, by=message["user"], note=note, catalogue=self._catalogue)
+        self._client.mark_resolved(record_id, on=on, by=message["user"], note=note, catalogue=self._catalogue)
         self._plan_again()
 
     def _unmark_resolved(self, message: dict[str, Any]) -> None:
         _, customer_id = self._opened(message)
-        self._memory.unmark(self._memory.marks_of(customer_id), by=message["user"])
+        self._client.unmark(self._client.marks_of(customer_id), by=message["user"])
         self._plan_again()
 
     def _mark_own_account(self, message: dict[str, Any]) -> None:
-        self._memory.mark_own(on=read_day(message["day"]), by=message["user"])
+        self._client.mark_own_account(on=read_day(message["day"]), by=message["user"])
         self._plan_again()
 
     def _unmark_own_account(self, message: dict[str, Any]) -> None:
-        self._memory.unmark(self._memory.own_marks(), by=message["user"])
+        self._client.unmark(self._client.own_account_marks(), by=message["user"])
         self._plan_again()
 
     def _opened(self, message: dict[str, Any]) -> tuple[str, str]:
@@ -471,19 +470,19 @@ class ResendPicker(Grid):
         Raises:
             ArgumentError: The plan has changed since: the key may be another record's by now.
         """
-        self._settled()
+        self._require_plan()
         if message["version"] != self._version:
             raise ArgumentError(_("The plan has changed since this customer was opened."), hint=_("open it again."))
         with self._store.cursor() as con:
-            asked = f"select record_id, customer_id from records where ik_key = {message['key']}"
-            ((record_id, customer_id),) = rows(con, asked)
+            query = f"select record_id, customer_id from records where ik_key = {message['key']}"
+            ((record_id, customer_id),) = rows(con, query)
         return record_id, customer_id
 
     def _outcomes(self) -> None:
         lines = []
-        for batch_id, sent_at, cause, *counted in self._memory.outcomes(self._catalogue):
-            shown = display.shown("failure_code", cause, language=self._language)
-            lines.append([batch_id, display.shown("sent_at", sent_at), shown, *counted])
+        for batch_id, sent_at, cause, *counts in self._client.outcomes(self._catalogue):
+            cause_text = display.shown("failure_code", cause, language=self._language)
+            lines.append([batch_id, display.shown("sent_at", sent_at), cause_text, *counts])
         self._send_message("outcomes", names=list(OUTCOMES), rows=lines)
 
 
@@ -491,7 +490,7 @@ def read_day(text: str) -> dt.date:
     """Read a date of the screen.
 
     Raises:
-        ArgumentError: It is none, such as when the field was emptied.
+        ArgumentError: It is not a date, for example because the field was emptied.
     """
     try:
         return dt.date.fromisoformat(text)
@@ -500,12 +499,12 @@ def read_day(text: str) -> dt.date:
 
 
 def iso_day(day: dt.date | None) -> str | None:
-    """Return a day, or that of a time, as text."""
+    """Return a date, or the date of a time, as text."""
     return None if day is None else f"{day:%Y-%m-%d}"
 
 
 def _user_name() -> str:
-    """Return the name that the system knows the user by; empty where it knows none, as in some containers."""
+    """Return the user's login name; empty if the system has none, as in some containers."""
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):

@@ -27,24 +27,24 @@ from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, plan_resends, select_customers
 from invitekit.planning.reason_texts import BY_CAUSE, read_reasons
-from invitekit.widgets.conditions import KEY, ONCE, OURS, chosen
-from invitekit.widgets.prepare import OnEngine, Step, Tell, in_memory
+from invitekit.widgets.conditions import KEY, ONCE, OWN_COLUMNS, chosen
+from invitekit.widgets.prepare import OnEngine, OnStep, Step, in_memory
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Derive
 
 ONE_A_CUSTOMER = "decision <> 'superseded'"
-"""The SQL condition of the record that speaks for its customer."""
+"""The SQL condition of the newest record of each customer."""
 CAN = f"decision in ({', '.join(repr(decision) for decision in RESENDS)})"
 """The SQL condition of a record that may be invited again."""
 TWO_LINES = (
     "customer_full_name", "customer_name", "account_name", "country", "effective_status", "failure_code",
     "invitation_method", "association_type", "invited_at", "retry_at", "attempts", "chance", "account_manager",
 )  # fmt: skip
-"""The columns that rows of two lines are made of."""
+"""The columns of the two-line layout."""
 _CAUSE = f"case when reason_code in ({', '.join(repr(code) for code in BY_CAUSE)}) then failure_code end"
 GROUP_OF = f"coalesce({_CAUSE}, reason_code)"
 """The SQL of a row's group: its cause, or else its reason."""
-_SHOWN = 1_000
+_MAX_CONFIRMED = 1_000
 _LANGUAGES = ("English", "中文")
 _NAMES = ("customer_full_name", "account_name")
 _ROWS = (*_NAMES, "failure_code", "invitation_method")
@@ -55,9 +55,9 @@ class Frozen:
     """The customers of a confirmation; later filters and selections do not change it.
 
     Attributes:
-        customers: One column, ``customer_id``, in its order.
-        digest: Of these customers; a write has to name it.
-        rules: Those that the plan was made with.
+        customers: One column, ``customer_id``, sorted.
+        digest: The digest of these customers, which the request to write has to repeat.
+        rules: The rules of the plan.
     """
 
     customers: pa.Table
@@ -73,49 +73,49 @@ class Frozen:
 def planner(
     rules: ResendRules,
     moment: dt.datetime,
-    memory: dict[str, pa.Table],
+    inputs: dict[str, pa.Table],
     catalogue: Catalogue | None,
     language: Language,
     *,
-    tell: Tell = lambda _name, _at, _of: None,
+    on_step: OnStep = lambda _name, _at, _of: None,
 ) -> Derive:
     """Return the function that plans records on the connection that reads them.
 
     Args:
         rules: When a customer may be invited again.
-        moment: What the plan is for.
-        memory: What is known besides: ``sent``, ``resolved`` and ``rejected``, as ``plan_resends`` takes them.
-        catalogue: The known failures; else the built-in ones.
+        moment: The time to plan for.
+        inputs: The tables besides the records: ``sent``, ``resolved`` and ``rejected``, as ``plan_resends`` takes them.
+        catalogue: The known failures; default: the built-in ones.
         language: Of causes, reasons and next steps.
-        tell: Called with each step when it begins.
+        on_step: Called when a step begins.
     """
 
     def plan(records: Any, on_engine: OnEngine) -> Any:
-        known: dict[str, Any] = {name: on_engine(table) for name, table in memory.items()}
-        return materialize(plan_resends(records, rules, as_of=moment, language=language, **known))
+        tables: dict[str, Any] = {name: on_engine(table) for name, table in inputs.items()}
+        return materialize(plan_resends(records, rules, as_of=moment, language=language, **tables))
 
     steps: dict[str, Step] = {
         "annotate": lambda some, _: annotate(some, as_of=moment, catalogue=catalogue, language=language),
         "resolve": lambda some, _: resolve(materialize(some)),
         "plan": plan,
     }
-    return in_memory(steps, tell)
+    return in_memory(steps, on_step)
 
 
 def tabs(con: duckdb.DuckDBPyConnection, language: Language, scope: str = ONCE) -> list[list[Any]]:
     """Count the customers, or rows, of each decision: code, label and number, in the order of the vocabulary.
 
     Args:
-        con: Asks a store.
+        con: A connection to a store.
         language: Of labels.
         scope: The SQL condition of the rows that count.
     """
-    found = dict(rows(con, f"select decision, sum(n)::bigint from cube where {scope} group by 1"))
-    return [[value.code, value.label(language), int(found.get(value.code, 0))] for value in DECISIONS]
+    counts = dict(rows(con, f"select decision, sum(n)::bigint from cube where {scope} group by 1"))
+    return [[value.code, value.label(language), int(counts.get(value.code, 0))] for value in DECISIONS]
 
 
 def group_text(code: str, rules: ResendRules, causes: Mapping[str, list[str]], language: Language) -> list[str]:
-    """Return the heading of a group, and what to do with its rows: of a cause, or else of a reason."""
+    """Return the heading and the next step of a group, which is a cause or a reason."""
     if code in causes:
         return causes[code]
     if failure := read_catalogue().by_code(code):
@@ -125,7 +125,7 @@ def group_text(code: str, rules: ResendRules, causes: Mapping[str, list[str]], l
 
 
 def messages(con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
-    """Return the messages to who has to act for one record, each with the name of its language."""
+    """Return the ready-to-send messages for one record, each with the name of its language."""
     row = con.sql(f"select * from records where {KEY} = {key}").pl()
     who = next((who for who, decision in WORKLISTS.items() if [decision] == row["decision"].to_list()), "")
     texts = row.select(**message_templates.columns(who, "en", message_templates.built_in())).row(0) if who else ()
@@ -138,44 +138,45 @@ def with_names(con: duckdb.DuckDBPyConnection, record_ids: list[str], language: 
     if "portal_customer_id" in con.table("records").columns:
         both = "concat_ws(' · ', account_name, portal_customer_id)"
         account = f"if(regexp_matches(account_name, '{MASKED}'), {both}, account_name)"
-    asked = f"""
+    query = f"""
         select record_id, coalesce(customer_full_name, customer_name), {account} from records
         where record_id in (select unnest(?))"""
-    names = {record_id: values for record_id, *values in con.execute(asked, [record_ids]).fetchall()}
+    names = {record_id: values for record_id, *values in con.execute(query, [record_ids]).fetchall()}
     unknown = [None, None]
     return [[each, *_shown(_NAMES, names.get(each, unknown), language)] for each in record_ids]
 
 
 def _shown(names: Sequence[str], values: Sequence[Any], language: Language) -> list[str | None]:
-    """Return the values of some columns as the screen shows them."""
+    """Return values as the screen shows them, with numbers and addresses hidden."""
     return [display.shown(name, value, language=language) for name, value in zip(names, values, strict=True)]
 
 
 def freeze(con: duckdb.DuckDBPyConnection, selection: Selection, rules: ResendRules) -> Frozen:
     """Return the customers who are chosen now and may be invited again."""
-    asked = f"select customer_id from records where {_held(selection)} order by customer_id"
-    customers: pa.Table = con.sql(asked).to_arrow_table()
+    query = f"select customer_id from records where {_candidates(selection)} order by customer_id"
+    customers: pa.Table = con.sql(query).to_arrow_table()
     digest = hashlib.sha256("\n".join(customers["customer_id"].to_pylist()).encode()).hexdigest()
     return Frozen(customers, digest, rules)
 
 
 def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int, language: Language) -> dict[str, Any]:
-    """Return what a person reads before a batch is written: counts by cause and method, the first, and who is not in.
+    """Return the content of the confirmation dialog, which a person reads before batches are written.
 
     Returns:
-        ``batches`` (how many, of ``size`` at most: a batch never mixes two kinds), ``groups`` (label and pairs of
-        text and number), ``labels`` and ``rows`` (the first ones, by rank), and ``left_out`` (decision, number,
-        and whether they could have been chosen; these first).
+        ``batches`` (their number; each has one kind and at most ``size`` customers), ``groups`` (counts by decision,
+        cause and method: label, and pairs of text and number), ``labels`` and ``rows`` (the first ones, by rank), and
+        ``left_out`` (decision, number, and whether they could have been chosen; these first).
     """
-    held = _held(selection)
+    condition = _candidates(selection)
     groups: list[Any] = []
     for name in ("decision", "failure_code", "invitation_method"):
-        counted = rows(con, f"select {name}, count(*) from records where {held} group by 1 order by 2 desc, 1")
+        counted = rows(con, f"select {name}, count(*) from records where {condition} group by 1 order by 2 desc, 1")
         groups.append([name, [[display.shown(name, value, language=language), n] for value, n in counted]])
-    first = rows(con, f"select {', '.join(map(ident, _ROWS))} from records where {held} order by rank limit {_SHOWN}")
+    columns = ", ".join(map(ident, _ROWS))
+    first = rows(con, f"select {columns} from records where {condition} order by rank limit {_MAX_CONFIRMED}")
     left = rows(
         con,
-        f"select decision, count(*) from records where not coalesce({held}, false) and decision <> 'superseded' "
+        f"select decision, count(*) from records where not coalesce({condition}, false) and decision <> 'superseded' "
         f"group by 1 order by {CAN} desc, 2 desc",
     )
     return {
@@ -188,48 +189,49 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
 
 
 def count_batches(con: duckdb.DuckDBPyConnection, selection: Selection, size: int) -> int:
-    """Count the batches that a selection makes: a batch never mixes two kinds."""
+    """Count the batches of a selection, each of one kind and of at most ``size`` customers."""
     kinds = "group by decision, reason_code = 'not_invited_yet'"
-    return sum(-(-n // size) for (n,) in rows(con, f"select count(*) from records where {_held(selection)} {kinds}"))
+    counts = rows(con, f"select count(*) from records where {_candidates(selection)} {kinds}")
+    return sum(-(-n // size) for (n,) in counts)
 
 
 def customers_of(con: duckdb.DuckDBPyConnection, record_ids: list[str]) -> list[int]:
     """Return the keys of all rows of the customers of some records."""
-    asked = f"""
+    query = f"""
         select {KEY} from records where customer_id in (
             select customer_id from records where record_id in (select unnest(?::varchar[])))"""
-    return [key for (key,) in con.execute(asked, [record_ids]).fetchall()]
+    return [key for (key,) in con.execute(query, [record_ids]).fetchall()]
 
 
-def count_known(con: duckdb.DuckDBPyConnection, frozen: Frozen, waiting: pa.Table | None) -> int:
-    """Count those confirmed who are in a batch that was written before and is not logged: perhaps they were sent to."""
-    if waiting is None:
+def count_in_unsent_batches(con: duckdb.DuckDBPyConnection, frozen: Frozen, unsent: pa.Table | None) -> int:
+    """Count the confirmed customers who are also in an earlier batch that is not marked as sent."""
+    if unsent is None:
         return 0
     con.register("ik_confirmed", frozen.customers)
-    con.register("ik_waiting", waiting)
-    return int(rows(con, "select count(*) from ik_confirmed semi join ik_waiting using (customer_id)")[0][0])
+    con.register("ik_unsent", unsent)
+    return int(rows(con, "select count(*) from ik_confirmed semi join ik_unsent using (customer_id)")[0][0])
 
 
 def count_off_list(con: duckdb.DuckDBPyConnection, record_ids: list[str]) -> int:
     """Count the records of a batch whose customers are not to be invited again, such as those associated meanwhile."""
-    asked = f"""
+    query = f"""
         select count(distinct record_id) from records where record_id in (select unnest(?::varchar[]))
         and customer_id in (select customer_id from records where {CAN})"""
-    return len(record_ids) - int(con.execute(asked, [record_ids]).fetchall()[0][0])
+    return len(record_ids) - int(con.execute(query, [record_ids]).fetchall()[0][0])
 
 
-def narrowed(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyRelation:
-    """Return the plan of a store with only those who were confirmed to invite again."""
+def confirmed_plan(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyRelation:
+    """Return the plan of a store, in which only the confirmed customers are invited again."""
     con.register("ik_confirmed", frozen.customers)
-    plan = con.sql(f"select * exclude ({', '.join(OURS)}) from records")
+    plan = con.sql(f"select * exclude ({', '.join(OWN_COLUMNS)}) from records")
     return materialize(select_customers(plan, con.table("ik_confirmed"), frozen.rules))
 
 
-def place(folder: Path, frozen: Frozen) -> Path:
-    """Make the folder of all batches, if it is missing, and name this batch's own in it.
+def new_batch_folder(folder: Path, frozen: Frozen) -> Path:
+    """Create the folder of all batches, if it is missing, and return the path of a new folder in it.
 
     Raises:
-        OutputError: The folder cannot be made.
+        OutputError: The folder cannot be created.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -238,8 +240,8 @@ def place(folder: Path, frozen: Frozen) -> Path:
     return folder / f"{dt.datetime.now().astimezone():%Y-%m-%d_%H%M%S}_{frozen.digest[:6]}"
 
 
-def as_confirmed(written: Written, frozen: Frozen) -> Written:
-    """Refuse batches of another size than a person has confirmed."""
+def check_confirmed(written: Written, frozen: Frozen) -> Written:
+    """Check that as many customers were written as a person has confirmed."""
     if written.customers != frozen.count:
         raise OutputError(
             _(
@@ -255,15 +257,15 @@ def as_confirmed(written: Written, frozen: Frozen) -> Written:
 def carried_over(
     old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection, selection: Selection, condition: str = CAN
 ) -> Selection:
-    """Select in a new plan the customers that were selected in the old one, where a condition is true in both."""
+    """Select in a new plan the customers that were selected in the old one, if they meet a condition in both."""
     if not selection:
         return Selection()
-    asked = f"select distinct customer_id from records where ({chosen(selection)}) and {condition}"
-    customers: pa.Table = old.sql(asked).to_arrow_table()
-    new.register("ik_carried", customers)
-    kept = rows(new, f"select {KEY} from records semi join ik_carried using (customer_id) where {condition}")
-    return Selection().add(key for (key,) in kept)
+    query = f"select distinct customer_id from records where ({chosen(selection)}) and {condition}"
+    customers: pa.Table = old.sql(query).to_arrow_table()
+    new.register("ik_selected", customers)
+    keys = rows(new, f"select {KEY} from records semi join ik_selected using (customer_id) where {condition}")
+    return Selection().add(key for (key,) in keys)
 
 
-def _held(selection: Selection) -> str:
+def _candidates(selection: Selection) -> str:
     return f"({chosen(selection)}) and {CAN}"

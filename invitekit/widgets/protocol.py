@@ -294,7 +294,7 @@ class MarkSent(TypedDict):
 
 
 class UnmarkSent(TypedDict):
-    """Take back that a batch was sent."""
+    """Undo the mark that a batch was sent."""
 
     type: Literal["unmark_sent"]
     batch_id: str
@@ -326,7 +326,7 @@ class MarkResolved(TypedDict):
 
 
 class UnmarkResolved(TypedDict):
-    """Take back that a customer has done it."""
+    """Undo the mark that a customer has resolved the failure."""
 
     type: Literal["unmark_resolved"]
     version: int
@@ -343,7 +343,7 @@ class MarkOwnAccount(TypedDict):
 
 
 class UnmarkOwnAccount(TypedDict):
-    """Take back that the partner's own account was changed."""
+    """Undo the mark that the partner's own account was changed."""
 
     type: Literal["unmark_own_account"]
     user: str
@@ -714,7 +714,7 @@ class ExportResult(TypedDict):
     paths: list[str]
     facts: list[str | None]
     still: str
-    said: list[str]
+    notes: list[str]
     passed: str
     checks: list[str]
 
@@ -785,7 +785,7 @@ class DiscardUpload(TypedDict):
 
 
 class TrySample(TypedDict):
-    """Make up some exports, and open them."""
+    """Write sample exports, and open them."""
 
     type: Literal["try_sample"]
 
@@ -809,14 +809,14 @@ class Dismiss(TypedDict):
 
 
 class TeachWords(TypedDict):
-    """Keep the meaning of words, by column, and read the files again."""
+    """Save the meaning of words, by column, and read the files again."""
 
     type: Literal["teach_words"]
     words: dict[str, dict[str, str]]
 
 
 class SetReading(TypedDict):
-    """Keep how files are read, and read them again; an empty header takes a choice back."""
+    """Save how files are read, and read them again; an empty header removes the choice."""
 
     type: Literal["set_reading"]
     time_zone: str
@@ -839,7 +839,7 @@ class ShowChanged(TypedDict):
 
 
 class AskDownload(TypedDict):
-    """Make a file to download.
+    """Write a file to download.
 
     ``name`` is a list such as ``shown.xlsx`` or a file of a batch: ``all`` for its whole folder, empty for
     its workbook.

@@ -1,4 +1,4 @@
-"""The reading options of a folder's files, chosen on the page and stored beside the files for the next ones."""
+"""The reading options of a folder: chosen on the page, stored in the folder, and used for its next files too."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How files are read; the fields are arguments of ``load``.
 
     Attributes:
-        columns: The header of a column, by its name; left out for a file that lacks that header.
-        encoding: Of files that are in none of the encodings that are detected.
-        time_zone: Where times without an offset were written.
-        day_first: Whether ``03/04/2025`` is in April; None if each file's cells decide.
+        columns: The header of each chosen column; ignored for a file that lacks that header.
+        encoding: The encoding of files whose encoding is not detected.
+        time_zone: The time zone of times without an offset.
+        day_first: Whether ``03/04/2025`` is in April; None if the cells of each file decide.
     """
 
     columns: dict[str, str] = {}
@@ -68,11 +68,11 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         write_file(folder / FILE, lambda part: part.write_text(text, encoding="utf-8"), overwrite=True)
 
     def with_options(self, options: Mapping[str, Any]) -> Self:
-        """Return the same with the time zone and the order of day and month that options of ``load`` name."""
+        """Return the same with the time zone and the order of day and month that options of ``load`` set."""
         named = {name: options[name] for name in ("time_zone", "day_first") if options.get(name) not in (None, "UTC")}
         return replace(self, **named)
 
-    def over(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return options of ``load``, completed by the stored ones."""
         how = self.with_options(options)
         columns = {**self.columns, **(options.get("columns") or {})}
@@ -89,15 +89,15 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
         Args:
             paths: The files.
-            options: Of ``load``; they count first.
-            transfers: Where a file is copied to whose encoding is not detected.
+            options: Options of ``load``, which override the stored ones.
+            transfers: Where a file is copied to if its encoding is not detected.
             read: Reads files with options.
 
         Raises:
-            InvitekitError: As ``read`` raises it.
+            InvitekitError: What ``read`` raises.
         """
-        paths, how = list(paths), self.over(options)
-        given = options.get("columns") or {}
+        paths, how = list(paths), self.complete(options)
+        requested = options.get("columns") or {}
         while True:
             try:
                 return read(paths, how)
@@ -105,7 +105,7 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 choice = error.choice
                 if choice is None:
                     raise
-                stale = {name for name in choice.columns if name in how["columns"] and name not in given}
+                stale = {name for name in choice.columns if name in how["columns"] and name not in requested}
                 if stale:
                     how["columns"] = {name: header for name, header in how["columns"].items() if name not in stale}
                 elif choice.kind == "encoding" and self.encoding in choice.options:
@@ -116,7 +116,7 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def as_utf8(path: Path, encoding: str, transfers: Transfers) -> Path:
-    """Return a copy of a text file in UTF-8: each file has its own encoding, and ``load`` takes one for all."""
+    """Return a copy of a text file in UTF-8: files may have different encodings, and ``load`` takes one for all."""
     target = transfers.new_file(path.name)
     with (
         path.open(encoding=encoding, errors="replace", newline="") as source,
@@ -128,7 +128,7 @@ def as_utf8(path: Path, encoding: str, transfers: Transfers) -> Path:
 
 
 def previews(path: Path, encodings: Sequence[str], *, lines: int = 3, length: int = 240) -> list[list[str]]:
-    """Return how the first lines of a file read in each encoding."""
+    """Return the first lines of a file, decoded in each encoding."""
     with path.open("rb") as file:
         head = file.read(1 << 14)
     return [[line[:length] for line in head.decode(one, "replace").splitlines()[:lines]] for one in encodings]

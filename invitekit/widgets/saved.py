@@ -1,4 +1,4 @@
-"""Views that were saved by name: a filter, an order and the columns, in one private file."""
+"""Saved views: filters, orders and columns with a name, in one private file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from invitekit.widgets import protocol
 
 
 class SavedView(TypedDict):
-    """What a screen shows: the fields that a view is made of again."""
+    """The fields of a saved view."""
 
     filter: protocol.Filter
     by: str | None
@@ -32,8 +32,8 @@ class SavedViews:
     """Named views in a JSON file that only its owner can read: a filter may name a customer.
 
     Args:
-        screen: The class of the screen that they are of: what one filters by, another may not have.
-        path: The file; else ``views.json`` among the user's settings. It is made when the first view is saved.
+        screen: The class name of the screen; each screen has its own views, as its columns differ.
+        path: The file; default: ``views.json`` in the user's settings folder. The first save creates it.
     """
 
     def __init__(self, screen: str, path: str | os.PathLike[str] | None = None) -> None:
@@ -64,10 +64,10 @@ class SavedViews:
             ) from None
 
     def save(self, name: str, view: SavedView) -> None:
-        """Save a view under a name, instead of an older one; whole or not at all.
+        """Save a view under a name, and replace an older one of that name.
 
         Raises:
-            SourceError: What is saved already cannot be read.
+            SourceError: The existing file cannot be read.
             OutputError: The file cannot be written.
         """
         every = self._read_all()

@@ -15,21 +15,21 @@ from invitekit.widgets.base import MessageWidget
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.view import QueryCache, View
 
-_UNDONE = 100
+_MAX_UNDO = 100
 _OF_VIEW = ("add_all", "remove_all", "add_range", "remove_range")
-"""Actions that mean the rows of one view, in their order."""
+"""Actions on the filter or the positions of one view."""
 
 
 class Selectable(MessageWidget):
-    """A screen of rows that can be chosen, by key, by range and by filter, and taken back."""
+    """A screen of rows that can be selected by key, by range and by filter."""
 
     can: ClassVar[str] = "true"
     """The SQL condition of the rows that can be chosen."""
     _view: View
     _version: int
     _since = 0
-    """The number of the view with which the rows came that there are now: keys of an older one are other rows'."""
-    _found: QueryCache
+    """The number of the first view of the current rows: keys of an older view belong to other rows."""
+    _cache: QueryCache
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
@@ -45,11 +45,11 @@ class Selectable(MessageWidget):
         self._choose(selection)
 
     def _about_selection(self, _con: duckdb.DuckDBPyConnection, _selection: Selection) -> dict[str, int]:
-        """Return the description of a selection besides its number."""
+        """Return further counts of a selection for the screen."""
         return {}
 
     def _count_selected(self, con: duckdb.DuckDBPyConnection, view: View, selection: Selection) -> dict[str, int]:
-        total, hidden = counts.selected(con, self._found, selection, view.choice, self.can)
+        total, hidden = counts.selected(con, self._cache, selection, view.choice, self.can)
         return {"selected": total, "hidden": hidden, **self._about_selection(con, selection)}
 
     @contextlib.contextmanager
@@ -73,10 +73,10 @@ class Selectable(MessageWidget):
     def _apply(self, message: dict[str, Any]) -> None:
         chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
         version, action = message["version"], message["action"]
-        # Keys are valid as long as the rows are the same; positions and filters only as long as the view is.
+        # Keys are valid as long as the rows are the same; positions and filters only for one view.
         if (action in _OF_VIEW and version != self._version) or (keys and version < self._since):
             raise ArgumentError(_("The rows have changed since."), hint=_("look at them, and choose again."))
-        does: dict[str, Callable[[], Selection]] = {
+        actions: dict[str, Callable[[], Selection]] = {
             "add": lambda: chosen.add(keys),
             "remove": lambda: chosen.remove(keys),
             "add_all": lambda: chosen.add_all(choice, every_row=self._view.every_row),
@@ -89,14 +89,14 @@ class Selectable(MessageWidget):
         elif action in {"add_range", "remove_range"}:
             self._choose_range(message.get("start", 0), message.get("end", 0), add=action == "add_range")
         else:
-            self._choose(does[action]())
+            self._choose(actions[action]())
 
     def _choose_range(self, start: int, end: int, *, add: bool) -> None:
-        """Choose the rows from one place to another, as they are shown now."""
+        """Choose the rows from one position of the current view to another."""
         view, (first, last) = self._view, sorted((start, end))
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            keys = self._found.keys(con, view, first, last - first + 1)
+            keys = self._cache.keys(con, view, first, last - first + 1)
             with self._lock:
                 self._choose(self._selection.add(keys) if add else self._selection.remove(keys))
 
@@ -107,7 +107,7 @@ class Selectable(MessageWidget):
             if selection == self._selection:
                 return
             if not undoing:
-                self._before = [*self._before[-_UNDONE:], self._selection]
+                self._before = [*self._before[-_MAX_UNDO:], self._selection]
             self._selection = selection
             view, number = self._view, self._version
 

@@ -1,4 +1,4 @@
-"""Which rows are chosen: a value by stable keys and by filters, never by position."""
+"""The selected rows as a value: by stable keys and by filters, never by position."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from invitekit.model.filters import Filter
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One decision about rows: take them in, or leave them out.
+    """One step of a selection, which selects or deselects rows.
 
     Attributes:
-        add: Whether they are chosen from now on.
-        what: Keys, or a filter that means all its matches.
-        every_row: Whether a filter means every row of every file; else only what is shown by default: each
+        add: Whether the rows are selected.
+        what: The keys of the rows, or a filter that means all its matches.
+        every_row: Whether a filter means every row of every file, or only the rows that are shown by default: each
             invitation, or customer, once.
     """
 
@@ -27,11 +27,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Rows that were chosen, as the steps that chose them; of the steps that mean a row, the last one counts.
+    """The selected rows as a list of steps; the last step that matches a row decides about it.
 
-    A filter that is changed later, a sort and a scroll change nothing: "all matching" stays the filter
-    that it was said under. Equal steps are equal selections; each operation gives a new value, so undo is the value
-    before.
+    Later filters, sorting and scrolling do not change a selection: "all matching" keeps the filter of its time. Each
+    operation returns a new value, so undo is the previous value.
     """
 
     steps: tuple[Step, ...] = ()
@@ -41,20 +40,20 @@ class Selection:
 
     @property
     def filters(self) -> tuple[Filter, ...]:
-        """The filters that steps mean."""
+        """The filters of all steps."""
         return tuple(step.what for step in self.steps if isinstance(step.what, Filter))
 
     @property
     def keys(self) -> frozenset[int]:
-        """The keys that steps name, to choose them or to leave them out."""
+        """The keys of all steps, selected and deselected ones."""
         return frozenset[int]().union(*(step.what for step in self.steps if isinstance(step.what, frozenset)))
 
     def by_filters(self) -> Selection:
-        """Return the selection as it would be if no step had named a key."""
+        """Return the selection without the steps by key."""
         return Selection(tuple(step for step in self.steps if isinstance(step.what, Filter)))
 
     def add(self, keys: Iterable[int]) -> Selection:
-        """Choose these rows too."""
+        """Select these rows too."""
         return self._with_keys(add=True, keys=frozenset(keys))
 
     def remove(self, keys: Iterable[int]) -> Selection:
@@ -70,8 +69,8 @@ class Selection:
         return self._with_filter(Step(add=False, what=choice, every_row=every_row))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the selection as small JSON: its mode, and its steps; long lists of keys are counted only."""
-        told = [
+        """Return the selection as small JSON: its mode and its steps, with the number of keys instead of the keys."""
+        steps = [
             {
                 "add": step.add,
                 **({"filter": step.what.to_dict()} if isinstance(step.what, Filter) else {"keys": len(step.what)}),
@@ -80,24 +79,24 @@ class Selection:
             for step in self.steps
         ]
         by_filter = any(isinstance(step.what, Filter) for step in self.steps)
-        return {"mode": "all_matching" if by_filter else "ids", "steps": told}
+        return {"mode": "all_matching" if by_filter else "ids", "steps": steps}
 
     def _with_keys(self, *, add: bool, keys: frozenset[int]) -> Selection:
-        """Put keys last: those of the last two steps that are keys too are merged with them."""
+        """Append keys, merged with the steps by key at the end: there is one step that adds and one that removes."""
         if not keys:
             return self
-        before, held = list(self.steps), {True: frozenset[int](), False: frozenset[int]()}
+        before, merged = list(self.steps), {True: frozenset[int](), False: frozenset[int]()}
         while before and isinstance(before[-1].what, frozenset):
             step = before.pop()
-            held[step.add] |= step.what  # type: ignore[operator]
-        held[add] |= keys
-        held[not add] -= keys
-        # Without a filter below, nothing is chosen that could be left out.
+            merged[step.add] |= step.what  # type: ignore[operator]
+        merged[add] |= keys
+        merged[not add] -= keys
+        # Without an earlier step that selects rows, there is nothing to deselect.
         kinds = (True, False) if any(step.add for step in before) else (True,)
-        return Selection((*before, *(Step(kind, held[kind]) for kind in kinds if held[kind])))
+        return Selection((*before, *(Step(kind, merged[kind]) for kind in kinds if merged[kind])))
 
     def _with_filter(self, step: Step) -> Selection:
-        if not step.what and step.every_row:  # all rows: earlier steps do not count any more
+        if not step.what and step.every_row:  # all rows: earlier steps have no effect any more
             return Selection((step,)) if step.add else Selection()
         if not step.add and not self:
             return self

@@ -1,4 +1,4 @@
-"""The server of the page: this machine only, one secret address, one socket for each browser tab."""
+"""The server of the page: on this machine only, with a token in its address and a socket for each browser tab."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_ENTER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>invitekit</title>
+_TO_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>invitekit</title>
 <link rel="icon" href="data:,"><meta http-equiv="refresh" content="0; url=/"></html>"""
-"""Leads on to the page. A redirect would not do: after one, browsers withhold a cookie that is same-site only."""
+"""Opens the page after the cookie is set. After an HTTP redirect, browsers would not send a same-site cookie."""
 _REDIRECT = """<!doctype html><meta charset="utf-8"><title>invitekit</title>
 <meta http-equiv="refresh" content="0; url={address}">"""
 _REFUSED = "Open the address that 'invitekit app' printed: it contains the token of this page.\n"
-_LARGEST = 10 * 2**20
-"""Bytes of one message of a browser."""
-_DIGITS = 19
-"""Digits of a size that no file has."""
+_MAX_MESSAGE = 10 * 2**20
+"""The most bytes of one message of a browser."""
+_MAX_DIGITS = 19
+"""No file has a size of this many digits."""
 _BLOCK = 1 << 18
 """Bytes of a download that are read at a time."""
 
@@ -86,10 +86,10 @@ class _Server:
 
     @property
     def hosts(self) -> set[str]:
-        """What a browser calls this server; any other name is an attack by name resolution."""
+        """The host names of this server; any other name in a request is DNS rebinding."""
         return {f"{HOST}:{self.port}", f"localhost:{self.port}"}
 
-    def knows(self, cookie: str | None) -> bool:
+    def accepts(self, cookie: str | None) -> bool:
         return cookie is not None and hmac.compare_digest(cookie.encode(), self.cookie.encode())
 
     def _send(self, name: str, message: dict[str, Any], buffers: Sequence[bytes]) -> None:
@@ -98,8 +98,8 @@ class _Server:
         self._loop.call_soon_threadsafe(self._deliver, parts)
 
     def _deliver(self, parts: list[str | bytes]) -> None:
-        for one in tuple(self.sockets):
-            one.deliver(parts)
+        for browser_tab in tuple(self.sockets):
+            browser_tab.deliver(parts)
 
 
 class _Guarded(tornado.web.RequestHandler):
@@ -114,11 +114,11 @@ class _Guarded(tornado.web.RequestHandler):
             self.set_header(name, value)
 
     def prepare(self) -> None:
-        if self.request.host not in self.server.hosts or not self._known():
+        if self.request.host not in self.server.hosts or not self._is_authorised():
             self._refuse()
 
-    def _known(self) -> bool:
-        return self.server.knows(self.get_cookie(_cookie(self.server)))
+    def _is_authorised(self) -> bool:
+        return self.server.accepts(self.get_cookie(_cookie(self.server)))
 
     def _refuse(self) -> None:
         self.set_status(403)
@@ -136,18 +136,20 @@ def _cookie(server: _Server) -> str:
 
 
 class _Root(_Guarded):
-    """The page; with the token, the way to it."""
+    """The page; with the token in the address, it sets the cookie first."""
 
-    def _known(self) -> bool:
+    def _is_authorised(self) -> bool:
         token = self.get_query_argument("token", None)
-        return super()._known() if token is None else hmac.compare_digest(token.encode(), self.server.token.encode())
+        if token is None:
+            return super()._is_authorised()
+        return hmac.compare_digest(token.encode(), self.server.token.encode())
 
     def get(self) -> None:
         if self.get_query_argument("token", None) is None:
             self.finish(files(__package__).joinpath("page.html").read_text("utf-8"))
             return
         self.set_cookie(_cookie(self.server), self.server.cookie, expires_days=None, httponly=True, samesite="Strict")
-        self.finish(_ENTER)
+        self.finish(_TO_PAGE)
 
 
 class _Asset(_Guarded):
@@ -161,15 +163,15 @@ class _Asset(_Guarded):
 
 @tornado.web.stream_request_body
 class _Upload(_Guarded):
-    """A file that a browser sends: kept in a private folder, and never run."""
+    """A file that a browser sends: stored in a private folder, and never run."""
 
     incoming: Incoming | None = None
 
-    def _known(self) -> bool:
-        # No page of another site can add this header without asking first, which is not answered.
+    def _is_authorised(self) -> bool:
+        # A page of another site cannot add this header: it needs a CORS preflight, which is not answered.
         headers = self.request.headers
         own = headers.get("Origin", "").removeprefix("http://") in self.server.hosts
-        return own and "X-Invitekit" in headers and super()._known()
+        return own and "X-Invitekit" in headers and super()._is_authorised()
 
     def prepare(self) -> None:
         super().prepare()
@@ -177,7 +179,7 @@ class _Upload(_Guarded):
             return
         try:
             length = self.request.headers.get("Content-Length", "")
-            size = int(length) if length.isdecimal() and len(length) < _DIGITS else 0
+            size = int(length) if length.isdecimal() and len(length) < _MAX_DIGITS else 0
             cast("Any", self.request.connection).set_max_body_size(size)
             self.incoming = self.server.session.transfers.begin(self.get_query_argument("name", ""), size)
         except (InvitekitError, OSError) as error:
@@ -210,7 +212,7 @@ class _Upload(_Guarded):
             self.incoming = None
 
     def _fail(self, error: InvitekitError | OSError) -> None:
-        """Answer with what is wrong, in the language of the page; the rest of the file is not read."""
+        """Answer with the error in the language of the page; the rest of the file is not read."""
         self._abandon()
         shown = error if isinstance(error, InvitekitError) else not_written(Path("upload"), error)
         self.set_status(400)
@@ -219,7 +221,7 @@ class _Upload(_Guarded):
 
 
 class _Download(_Guarded):
-    """A file that the session made for this page, once."""
+    """A file that the session created for this page; it can be fetched once."""
 
     async def get(self, download_id: str) -> None:
         transfers = self.server.session.transfers
@@ -251,9 +253,9 @@ class _Missing(_Guarded):
 class _Socket(_Guarded, tornado.websocket.WebSocketHandler):
     """The connection of one browser tab."""
 
-    def _known(self) -> bool:
-        # A browser always says which page asks; without that, tornado would not compare it.
-        return "Origin" in self.request.headers and super()._known()
+    def _is_authorised(self) -> bool:
+        # Browsers always send an origin; tornado would accept a socket without one.
+        return "Origin" in self.request.headers and super()._is_authorised()
 
     def check_origin(self, origin: str) -> bool:
         return origin.removeprefix("http://") in self.server.hosts
@@ -290,8 +292,8 @@ def serve(
     """Serve the page on this machine until the process is stopped.
 
     Args:
-        session: What it shows.
-        port: Serve here; else on the first free port from 8866 on.
+        session: The session that the page shows.
+        port: The port; default: the first free one from 8866 on.
         browser: Open the page in the user's browser.
         ready: Called with the address, which contains the token, once the page can be opened.
 
@@ -302,26 +304,26 @@ def serve(
 
 
 async def _serve(session: Session, port: int | None, *, browser: bool, ready: Callable[[str], None]) -> None:
-    bound = _bound(port)
-    server = _Server(session, bound.getsockname()[1])
-    given = {"server": server}
+    listening = _listen(port)
+    server = _Server(session, listening.getsockname()[1])
+    arguments = {"server": server}
     app = tornado.web.Application(
         [
-            ("/", _Root, given),
-            ("/socket", _Socket, given),
-            (r"/(app\.(?:js|css))", _Asset, given),
-            ("/upload", _Upload, given),
-            (r"/download/([\w-]{32})", _Download, given),
+            ("/", _Root, arguments),
+            ("/socket", _Socket, arguments),
+            (r"/(app\.(?:js|css))", _Asset, arguments),
+            ("/upload", _Upload, arguments),
+            (r"/download/([\w-]{32})", _Download, arguments),
         ],
         log_function=lambda _handler: None,  # addresses contain the token
-        websocket_max_message_size=_LARGEST,
+        websocket_max_message_size=_MAX_MESSAGE,
         websocket_ping_interval=30,
         compress_response=True,
         default_handler_class=_Missing,
-        default_handler_args=given,
+        default_handler_args=arguments,
     )
     http = tornado.httpserver.HTTPServer(app)
-    http.add_sockets([bound])
+    http.add_sockets([listening])
     ready(server.address)
     with scratch_dir() as folder:
         if browser:
@@ -330,16 +332,16 @@ async def _serve(session: Session, port: int | None, *, browser: bool, ready: Ca
             with _signalled() as stopped:
                 await stopped.wait()
         finally:
-            session.close()  # first: nothing more is sent to a loop that is about to end
+            session.close()  # first, so that nothing more is sent to a loop that is about to end
             http.stop()
             server.answers.shutdown(wait=False, cancel_futures=True)
 
 
 def _open_browser(address: str, folder: Path) -> None:
-    """Open the page by a private file: every user of this machine may see the arguments of a browser's process."""
+    """Open a private file that leads to the page: other users can see the arguments of a browser's process."""
     file = folder / "invitekit.html"
     file.write_text(_REDIRECT.format(address=html.escape(address)), encoding="utf-8")
-    # On a thread, as some browsers return only when they are closed.
+    # On a thread, as some browsers block until they are closed.
     threading.Thread(target=webbrowser.open, args=[file.as_uri()], daemon=True).start()
 
 
@@ -347,11 +349,11 @@ def _open_browser(address: str, folder: Path) -> None:
 def _signalled() -> Iterator[asyncio.Event]:
     """Set an event at the first signal that asks the process to end.
 
-    An exception raised by a signal handler would end one request only, and be swallowed there.
+    An exception raised by a signal handler would only end one request.
     """
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # What is ignored, as under nohup, stays ignored.
+    # Signals that are ignored, as under nohup, stay ignored.
     before = {number: signal.getsignal(number) for number in numbers}
     before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     for number in before:
@@ -363,12 +365,12 @@ def _signalled() -> Iterator[asyncio.Event]:
             signal.signal(number, handler)
 
 
-def _bound(port: int | None) -> socket.socket:
-    for wanted in [port] if port else [*range(FIRST_PORT, FIRST_PORT + PORTS), 0]:
+def _listen(port: int | None) -> socket.socket:
+    for candidate in [port] if port else [*range(FIRST_PORT, FIRST_PORT + PORTS), 0]:
         with contextlib.suppress(OSError):
-            found = socket.create_server((HOST, wanted))
-            found.setblocking(False)  # noqa: FBT003 - as the library has it
-            return found
+            listening = socket.create_server((HOST, candidate))
+            listening.setblocking(False)  # noqa: FBT003 - as the library has it
+            return listening
     raise ArgumentError(
         _("Port {port} cannot be used.", port=port), hint=_("name another with --port, or leave it out.")
     )

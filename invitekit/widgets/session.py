@@ -1,4 +1,4 @@
-"""What the page shows: the files or the workspace that are open, and one screen for each of its tabs."""
+"""The session of the page: the open files or workspace, and one screen for each tab of the page."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from invitekit.widgets.worker import error_payload
 from invitekit.workspace import Added, Workspace
 
 PAGE = "page"
-"""The name that messages about the page itself carry; all others carry the name of a tab."""
+"""The name in messages about the page itself; all others have the name of a tab."""
 TABS = ("pick", "explore", "export")
 FILES = (".csv", ".tsv", ".xlsx", ".parquet", ".json", ".jsonl")
 WORKSPACE = ".duckdb"
@@ -47,13 +47,12 @@ Listener = Callable[[str, dict[str, Any], Sequence[bytes]], None]
 
 
 class Session:
-    """One session a server: every browser tab shows the same files, filter and selection.
+    """The session of a server: every browser tab shows the same files, filter and selection.
 
-    The screens stay in this process when a browser tab is reloaded or closed, so nothing that was
-    filtered or selected is lost.
+    The screens stay in this process when a browser tab is reloaded or closed, so filters and selections are not lost.
 
     Args:
-        folder: Where batches and exports are written, and whose files the page offers to open.
+        folder: The folder whose files the page offers, and in which batches and exports are written.
         rules: When a customer may be invited again.
         as_of: The day to plan for; default: now.
         language: Of labels and texts: ``en`` or ``zh``.
@@ -94,7 +93,7 @@ class Session:
         progress: Progress | None = None,
         **options: Any,
     ) -> tuple[Added, ...]:
-        """Open files, a workspace, or both: then the files are added to the workspace.
+        """Open files, a workspace, or both; with both, the files are added to the workspace.
 
         Args:
             sources: Files, folders or globs.
@@ -106,7 +105,7 @@ class Session:
             One ``Added`` for each file that was to be added to the workspace; empty without a workspace.
 
         Raises:
-            InvitekitError: As ``load`` or ``Workspace`` raise it; what was open before stays open.
+            InvitekitError: What ``load`` or ``Workspace`` raises; what was open before stays open.
         """
         chosen = Sources(self._folder, tuple(map(Path, sources)), Path(workspace) if workspace else None, options)
         opened, picker = self._read(chosen, progress)
@@ -125,10 +124,10 @@ class Session:
         if screen is not None:
             screen.receive(message)
         elif to in TABS and self._state["status"] == "open":
-            self._in_background(to, lambda: self._first_look(to, message))
+            self._in_background(to, lambda: self._open_screen(to, message))
 
     def close(self) -> None:
-        """Close the workspace, forget what was open, and open nothing more."""
+        """Close the screens and the workspace, and open nothing more."""
         with self._lock:
             self._closed = True
             self._listeners.clear()
@@ -136,7 +135,7 @@ class Session:
         self.transfers.close()
 
     def error_payload(self, error: Exception) -> dict[str, Any]:
-        """Return what is wrong and what to do, in the language of the page, without hints about arguments."""
+        """Return problem and hint in the language of the page; a hint about an argument is replaced."""
         payload = error_payload(error, self._language)
         if isinstance(error, InvitekitError) and error.choice is not None:
             can_choose = error.choice.options or error.choice.kind == "snapshot"
@@ -151,7 +150,7 @@ class Session:
     def _read(
         self, sources: Sources, progress: Progress | None, *, one_by_one: bool = False, again: bool = False
     ) -> tuple[Opened, ResendPicker]:
-        """Read files or a workspace, and make the picker; what was open before stays open."""
+        """Read files or a workspace, and create the picker; what was open before stays open."""
         options = sources.options
         if options.get("words") is None and (words_file := self._folder / unknown_words.FILE).is_file():
             options = options | {"words": words_file}
@@ -171,7 +170,7 @@ class Session:
         return opened, picker
 
     def _show(self, sources: Sources, opened: Opened, picker: ResendPicker, run: str | None = None) -> None:
-        """Show what was read, unless the page was closed or something else was chosen meanwhile."""
+        """Show what was read, unless the page was closed or something else was opened meanwhile."""
         texts = self._texts(opened)
         with self._lock:
             if self._closed or run not in (None, self._state["run"]):
@@ -203,7 +202,6 @@ class Session:
             self._in_background(PAGE, lambda: self._compare(run))
 
     def _texts(self, opened: Opened) -> dict[str, Any]:
-        """Return the texts of the page about what was read."""
         return {
             "unknown": unknown_words.questions(opened.records, self._language),
             "reading": how_read(opened, self._language),
@@ -211,18 +209,17 @@ class Session:
         }
 
     def _set_language(self, language: Language) -> None:
-        """Go on in another language."""
         check_language(language)
         self._language = language
         self._plan_again()
 
     def _set_day(self, day: str) -> None:
-        """Go on with the plan of another day; an empty one is today, whenever that is."""
+        """Plan for another day; without a day, each plan is for the current day."""
         self._as_of = dt.datetime.combine(read_day(day), dt.time()) if day else None
         self._plan_again()
 
     def _plan_again(self) -> None:
-        """Make the plan again; the other screens are made again when they are opened."""
+        """Plan again, and close the other screens, which are created again when they are opened."""
         with self._lock:
             opened, run = self._opened, self._state["run"]
             for name in [name for name in self._screens if name != "pick"]:
@@ -238,7 +235,7 @@ class Session:
         self._send_state()
 
     def _failed(self, failed: Sequence[tuple[Path, InvitekitError]]) -> list[dict[str, Any]]:
-        """Return the texts and questions of the page about files that could not be read."""
+        """Return the texts and questions about files that could not be read."""
         return [
             {"file": path.name, "question": question(path, error, self._language), **self.error_payload(error)}
             for path, error in failed
@@ -257,7 +254,6 @@ class Session:
     # Messages about the page itself.
 
     def _handlers(self) -> dict[str, Handler]:
-        """Return the handler of each message of the page, by its type."""
         return {
             "connect": lambda _m: self._send_state(),
             "set_language": lambda m: self._set_language(m["language"]),
@@ -296,10 +292,10 @@ class Session:
         self._load(Sources(self._folder, tuple(files), workspace))
 
     def _workspace_named(self, name: str, offered: Mapping[str, Path], *, make: bool) -> Path | None:
-        """Return the path of a workspace of the folder, or of the one that is open; a new one only with files."""
-        open_now = self._sources.workspace
-        if open_now is not None and name == open_now.name and self._sources.folder == self._folder:
-            return open_now
+        """Return the path of an existing workspace, or with ``make`` of a new one; None without a name."""
+        current = self._sources.workspace
+        if current is not None and name == current.name and self._sources.folder == self._folder:
+            return current
         if name in offered or not name.strip() or not make:
             return offered.get(name)
         full = name.strip() if name.strip().endswith(WORKSPACE) else name.strip() + WORKSPACE
@@ -310,7 +306,7 @@ class Session:
         return offered.get(full, self._folder / full)
 
     def _try_sample(self) -> None:
-        """Make a sample in the private folder, and open it with its own workspace."""
+        """Write a sample into the private folder, and open it with a workspace of its own."""
         folder = self.transfers.new_file("sample")
 
         def sample() -> Sources:
@@ -321,7 +317,7 @@ class Session:
         self._load(sample)
 
     def _load(self, sources: Sources | Callable[[], Sources], *, again: bool = False) -> None:
-        """Read on a thread; what is open stays so until that is done, and if it fails."""
+        """Read on a thread; what is open stays open until that is done, and also if it fails."""
         with self._lock:
             if self._state["status"] == "loading":
                 return  # another browser tab was quicker
@@ -338,7 +334,7 @@ class Session:
         self._in_background(PAGE, work)
 
     def _answer(self, message: dict[str, Any]) -> None:
-        """Keep what was chosen for a file that could not be read, and read it again."""
+        """Store the answer to the question about an unreadable file, and read the file again."""
         unread, kind = self._unread, message["kind"]
         path = next((path for path in unread.paths if path.name == message["file"]), None)
         if path is None:
@@ -356,7 +352,6 @@ class Session:
         self._load(unread)
 
     def _dismiss(self, file: str) -> None:
-        """Leave out a file that could not be read."""
         with self._lock:
             unread = tuple(path for path in self._unread.paths if path.name != file)
             self._unread = replace(self._unread, paths=unread)
@@ -365,13 +360,13 @@ class Session:
         self._send_state()
 
     def _teach(self, meanings: dict[str, dict[str, str]]) -> None:
-        """Keep what words mean, and read the files that are open again."""
+        """Store the meanings of words, and read the open files again."""
         self._require_files()
         unknown_words.teach(Path(self._sources.options.get("words") or self._folder / unknown_words.FILE), meanings)
         self._load(self._sources, again=True)
 
     def _set_reading(self, message: dict[str, Any]) -> None:
-        """Keep how files are read, and read the files that are open again."""
+        """Store how files are read, and read the open files again."""
         self._require_files()
         reading = Reading.of(self._folder)
         columns = {name: header for name, header in {**reading.columns, **message["columns"]}.items() if header}
@@ -388,13 +383,12 @@ class Session:
                 hint=_("open the files again together with the workspace."),
             )
 
-    # Lists and files that the page asks for.
+    # Lists and downloads.
 
     def _send_listing(self, request: str, rows: downloads.Rows) -> None:
         self._send(PAGE, {"type": "listing", "request": request, "rows": rows[: downloads.LISTED], "total": len(rows)})
 
     def _show_changed(self, change: str) -> None:
-        """Show the customers of a change in the list of customers."""
         picker = self._screens.get("pick")
         if self._changes is not None and isinstance(picker, ResendPicker):
             picker.show_only(self._changes.record_ids[change], change)
@@ -411,10 +405,10 @@ class Session:
             self._send_listing(request, downloads.why_rejected(rejected, self._language))
 
     def _download(self, message: dict[str, Any]) -> None:
-        """Make the requested file, and send the page an address to fetch it once."""
+        """Create the requested file, and send the ID by which the page can fetch it once."""
         path = self._file(message["what"], message["name"], message)
-        done = {"type": "download", "request": message["request"], "id": self.transfers.offer(path), "name": path.name}
-        self._send(PAGE, done)
+        download_id = self.transfers.offer(path)
+        self._send(PAGE, {"type": "download", "request": message["request"], "id": download_id, "name": path.name})
 
     def _file(self, what: str, name: str, message: dict[str, Any]) -> Path:
         new_file, screen = self.transfers.new_file, self._screens.get(message["tab"])
@@ -432,13 +426,13 @@ class Session:
 
     def _offered(self) -> dict[str, dict[str, Path]]:
         try:
-            there = sorted(one for one in self._folder.iterdir() if one.is_file() and not one.name.startswith("."))
-            newest = sorted(there, key=lambda one: one.stat().st_mtime, reverse=True)
-        except OSError:  # the folder is gone, or may not be looked into
-            there = newest = []
+            by_name = sorted(path for path in self._folder.iterdir() if path.is_file() and path.name[0] != ".")
+            newest = sorted(by_name, key=lambda path: path.stat().st_mtime, reverse=True)
+        except OSError:  # the folder is gone or not readable
+            by_name = newest = []
         return {
-            "files": {one.name: one for one in there if one.suffix.lower() in FILES},
-            "workspaces": {one.name: one for one in newest if one.suffix.lower() == WORKSPACE},
+            "files": {path.name: path for path in by_name if path.suffix.lower() in FILES},
+            "workspaces": {path.name: path for path in newest if path.suffix.lower() == WORKSPACE},
         }
 
     def _send_progress(self, name: str, done: int, total: int) -> None:
@@ -459,7 +453,7 @@ class Session:
     def _send_problem(self, tab: str, error: Exception) -> None:
         self._send(PAGE, {"type": "problem", "tab": tab, **self.error_payload(error)})
 
-    # Screens: the first one at once, the others when they are opened.
+    # Screens: the picker is created at once, the others when they are opened.
 
     def _make(self, tab: str) -> MessageWidget:
         moment, language = self._as_of, self._language
@@ -470,15 +464,15 @@ class Session:
         annotated = materialize(annotate(records, as_of=moment, catalogue=self._catalogue, language=language))
         return ExportPanel(annotated, own, folder=self._sources.folder, as_of=moment, language=language)
 
-    def _first_look(self, tab: str, message: dict[str, Any]) -> None:
-        """Make a screen, unless another message did so meanwhile, and let it answer."""
+    def _open_screen(self, tab: str, message: dict[str, Any]) -> None:
+        """Create a screen, unless another message did so meanwhile, and pass it the message."""
         with self._building:
             with self._lock:
                 run, screen = self._state["run"], self._screens.get(tab)
             if screen is None:
                 screen = self._make(tab)
                 with self._lock:
-                    if self._state["run"] != run:  # something else was chosen meanwhile
+                    if self._state["run"] != run:  # something else was opened meanwhile
                         screen.stop()
                         return
                     self._add(tab, screen)
@@ -490,7 +484,7 @@ class Session:
 
     @contextlib.contextmanager
     def _borrowed_workspace(self) -> Iterator[Workspace | None]:
-        """Open the workspace once more for a moment, if there is one."""
+        """Open the workspace on another connection inside the block, if there is a workspace."""
         with self._lock:
             own = self._workspaces[0].cursor() if self._workspaces else None
         try:
@@ -507,11 +501,11 @@ class Session:
             return self._workspaces[-1]
 
     def _reset(self, opened: Opened | None = None) -> None:
-        """Close the screens and their workspace, and hold what was opened instead."""
+        """Close the screens and their workspaces, and set what is open now."""
         for screen in self._screens.values():
             screen.stop()
-        for one in self._workspaces:
-            one.close()
+        for workspace in self._workspaces:
+            workspace.close()
         self._screens, self._opened, self._changes = {}, opened, None
         self._sources = self._unread = Sources(self._folder)
         self._workspaces = [opened.workspace] if opened is not None and opened.workspace is not None else []
@@ -521,23 +515,23 @@ class Session:
         with self._lock:
             run = self._state["run"]
 
-        def work_and_tell() -> None:
+        def work_and_report() -> None:
             try:
                 work()
             except Exception as error:  # noqa: BLE001 - a thread has no caller: it is shown on the page
                 with self._lock:
                     if self._state["run"] != run:
-                        return  # of what was open before
+                        return  # the error is about what was open before
                     if self._state["status"] == "loading":
                         self._state["status"] = "open" if self._screens else "choose"
                         self._state["failed"] = self._not_read(error)
                 self._send_state()
                 self._send_problem(tab, error)
 
-        threading.Thread(target=work_and_tell, name=f"invitekit-{tab}", daemon=True).start()
+        threading.Thread(target=work_and_report, name=f"invitekit-{tab}", daemon=True).start()
 
     def _not_read(self, error: Exception) -> list[dict[str, Any]]:
-        """Return the questions of the page if nothing could be read."""
+        """Return the question about the file that caused an error, if it has one."""
         paths = self._unread.paths
         if not isinstance(error, InvitekitError) or error.choice is None or not paths:
             return []

@@ -1,4 +1,4 @@
-"""The records of one screen as a stored table for many queries at the same time."""
+"""The records of one screen as a stored table that answers many queries at the same time."""
 
 from __future__ import annotations
 
@@ -21,45 +21,46 @@ from invitekit.i18n import _
 from invitekit.model.catalogue import read_catalogue
 from invitekit.model.filters import BETWEEN_DIGITS, COLUMNS, SEARCHED, SENT
 from invitekit.model.identity import ALONE
-from invitekit.widgets.conditions import DATED, DAY, GROUP, KEY, MIX, ONCE, OURS, SEARCH, VARIED
+from invitekit.widgets.conditions import COMBINATION, DATED, DAY, GROUP, KEY, ONCE, OWN_COLUMNS, SEARCH, VARIED
 
-SMALL = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")
-"""Columns of few values: their counts by day answer every choice among them without a look at the rows."""
-ALSO = ("account_manager", "custom_tag", "country", "snapshot_at", "batch")
-"""Columns of more values that a filter looks at: counted beside the small ones, each for itself, by day and without."""
+LOW_CARDINALITY = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")
+"""Columns of few values: one table counts their combinations by day, and answers filters on them without the rows."""
+HIGH_CARDINALITY = ("account_manager", "custom_tag", "country", "snapshot_at", "batch")
+"""Filter columns of more values: each has its own tables of counts together with the columns of few values, one by day
+and one without days."""
 Derive = Callable[[duckdb.DuckDBPyRelation, duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]
-"""Makes of the records, on the connection that reads them, what a screen stores."""
-CUBE, MIXES = "cube", "mixes"
-_COUNTS = 1_000_000
-"""So many counts are read in a moment."""
-_MIXES = 300_000
+"""Computes the rows that a screen stores from the records, on the connection that reads them."""
+CUBE, COMBINATIONS = "cube", "combinations"
+_MAX_COUNTS = 1_000_000
+"""A larger table of counts would not be faster than the rows."""
+_MAX_COMBINATIONS = 300_000
 """With more distinct combinations, their numbers are not faster than the values themselves."""
-_GIVEN = "ik_given"
+_SOURCE = "ik_source"
 _NUMBERS = itertools.count(1)
 
 
 class Store:
-    """The rows of a screen: numbered in the order in which they are first shown, with what is searched in one column.
+    """The stored rows of a screen, numbered in their default order, with one column of all searched text.
 
-    Rows that are shown by default come before all others: group by group, the best rank first, where there are groups,
-    else as they came.
+    Rows that are shown by default come before all others: sorted by group and rank if there are groups, else in the
+    order of the records.
 
-    They lie in a file in a private folder, which goes with the store: ten million rows in memory would
-    take ten times the room. A relation is read on a cursor of its connection, so a cell may use the connection at
-    the same time; where it reads a temporary table, which no cursor sees, it is read at once.
+    The rows are in a file in a private folder, which is removed with the store: in memory, ten million rows would take
+    ten times the space. A relation is read on a cursor of its connection, so a cell may use the connection at the same
+    time. A relation that reads a temporary table, which no cursor sees, is read at once.
 
     Args:
         records: A frame of any engine.
         derive: Computes the stored rows on the connection that reads the records; may take long.
-        once: The SQL condition of the rows that are shown by default, on what is stored.
-        group: The SQL of the group of a row, on what is stored; such rows have a ``rank``, by which groups are ordered.
+        once: The SQL condition of the stored rows that are shown by default.
+        group: The SQL of the group of a stored row; needs a column ``rank``, which orders the groups.
 
     Attributes:
-        groups: The groups in their order: by the best rank, then by their number of rows.
+        groups: The groups in order: by the best rank, then by their number of rows.
         once: How many rows are shown by default.
-        facts: What the headline says besides the rows shown: see ``_facts``.
-        causes: Of codes that the built-in failures lack, the cause and the advice that the records have for them.
-        mixed: Whether the table ``mixes`` has the values of ``carried`` behind each row's number.
+        facts: The counts of the headline besides the shown rows: see ``_facts``.
+        causes: The cause and the advice of each code that the built-in failures lack, as the records have them.
+        has_combinations: Whether the table ``combinations`` has the values of ``faceted`` for the number of each row.
     """
 
     def __init__(
@@ -72,25 +73,25 @@ class Store:
     ) -> None:
         folder = scratch_dir()
         self._schema = f"ik_screen_{next(_NUMBERS)}"
-        self._con, self._source, owner, self._given = _opened(records, folder.name)
-        self.close = weakref.finalize(self, _leave, self._con, self._schema, folder)
+        self._con, self._source, owner, self._source_table = _open(records, folder.name)
+        self.close = weakref.finalize(self, _detach, self._con, self._schema, folder)
         self._derive = derive
         self.kinds = _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
         self.total: int | None = None
         self.once, self._once = 0, once
         self.groups, self._group = list[str](), group
-        self.mixed = False
+        self.has_combinations = False
         self.causes: dict[str, list[str]] = {}
         self.facts: dict[str, int] = {}
         run(self._con, f"attach {lit(str(Path(folder.name) / 'rows.duckdb'))} as {self._schema}")
-        run(self._con, f"attach ':memory:' as {self.aside}")
+        run(self._con, f"attach ':memory:' as {self.scratch_schema}")
         if owner is not None:
             self._store(derive(records, owner) if derive else records, self._con)
 
     @property
-    def aside(self) -> str:
-        """Where tables lie that are made for a view, and given up with it: in memory, and on disk beyond that."""
-        return f"{self._schema}_aside"
+    def scratch_schema(self) -> str:
+        """The schema of temporary tables of a view, in memory and beyond that on disk."""
+        return f"{self._schema}_scratch"
 
     @property
     def names(self) -> list[str]:
@@ -98,9 +99,10 @@ class Store:
         return list(self.kinds)
 
     @property
-    def carried(self) -> list[str]:
-        """The columns that are counted and filtered by."""
-        return [ONCE, *[GROUP] * (self._group is not None), *(name for name in (*SMALL, *ALSO) if name in self.kinds)]
+    def faceted(self) -> list[str]:
+        """The columns of facets and filters."""
+        names = [name for name in (*LOW_CARDINALITY, *HIGH_CARDINALITY) if name in self.kinds]
+        return [ONCE, *[GROUP] * (self._group is not None), *names]
 
     @property
     def ready(self) -> bool:
@@ -108,99 +110,99 @@ class Store:
         return self.total is not None
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """Open a connection for one question: to the tables ``records`` and ``cube`` once there are such."""
+        """Open a connection for one query; once the rows are stored, it sees the tables ``records`` and ``cube``."""
         con = self._con.cursor()
         if self.ready:
-            run(con, f"set search_path = '{self._schema},{self.aside}'")
-        elif self._given is not None:
-            con.register(_GIVEN, self._given)  # each connection sees only the objects that were registered with it
+            run(con, f"set search_path = '{self._schema},{self.scratch_schema}'")
+        elif self._source_table is not None:
+            con.register(_SOURCE, self._source_table)  # a connection sees only the objects registered with it
         return con
 
     def build(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Store the rows, and count them; can be interrupted and done again."""
+        """Store the rows, and count them; can be interrupted and repeated."""
         if not self.ready:
-            given = con.sql(self._source)
-            self._store(self._derive(given, con) if self._derive else given, con)
+            records = con.sql(self._source)
+            self._store(self._derive(records, con) if self._derive else records, con)
 
     def preview(self, con: duckdb.DuckDBPyConnection, first: int) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Return the columns and the first rows as the source has them, while all are being stored."""
-        asked = f"select * from ({self._source}) limit {int(first)}"
+        query = f"select * from ({self._source})"
         if self.ready:
-            asked = (
-                f"select * exclude ({', '.join(OURS)}) from {self._schema}.records order by {KEY} limit {int(first)}"
-            )
-        found = con.sql(asked)
-        return found.columns, found.fetchall()
+            query = f"select * exclude ({', '.join(OWN_COLUMNS)}) from {self._schema}.records order by {KEY}"
+        relation = con.sql(f"{query} limit {int(first)}")
+        return relation.columns, relation.fetchall()
 
     def _store(self, relation: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> None:
         self.kinds = _kinds(relation)
         if self._group is not None:
             groups = f"select {self._group} from ik_screen group by 1 order by min(rank) nulls last, count(*) desc, 1"
-            found: Any = relation.query("ik_screen", groups)
-            self.groups = [group for (group,) in found.fetchall()]
+            ordered: Any = relation.query("ik_screen", groups)
+            self.groups = [group for (group,) in ordered.fetchall()]
         run(con, f"create or replace table {self._schema}.records ({self._declared()})")
         for shown in (True, False):
             relation.query("ik_screen", f"insert into {self._schema}.records {self._rows('ik_screen', shown=shown)}")
             self.once = self.once if not shown else one(con, f"select count(*) from {self._schema}.records")
             if self._once == "true":
                 break
-        self._finish(con)
+        self._count_all(con)
 
     def _declared(self) -> str:
-        """The columns stored; what is searched lies unpacked, as packing takes longest, and slows a search."""
-        given = [f"{ident(name)} {kind}" for name, kind in self.kinds.items()]
+        """Return the SQL of the stored columns; the searched text is uncompressed, which makes a search faster."""
+        own = [f"{ident(name)} {kind}" for name, kind in self.kinds.items()]
         search = f"{SEARCH} varchar using compression uncompressed, {VARIED} varchar"
         return ", ".join(
-            [f"{KEY} bigint", *given, search, f"{DAY} date", f"{ONCE} boolean", f"{GROUP} usmallint", f"{MIX} ubigint"]
-        )
+            [f"{KEY} bigint", *own, search, f"{DAY} date", f"{ONCE} boolean", f"{GROUP} usmallint",
+             f"{COMBINATION} ubigint"]
+        )  # fmt: skip
 
     def _rows(self, source: str, *, shown: bool) -> str:
-        """The SQL of the rows that are shown by default, or of all others, numbered behind these."""
+        """Return the SQL of the rows that are shown by default, or of all others, which are numbered after them."""
         searched = [ident(name) for name in SEARCHED if name in self.kinds]
         searched += [f"translate(mobile::varchar, '{BETWEEN_DIGITS}', '')"] * ("mobile" in self.kinds)
         search = f"lower(concat_ws('\n', {', '.join(searched)}))" if searched else "''"
         sent = next((name for name in SENT if name in self.kinds), None)
         day = f"{ident(sent)}::date" if sent else "null::date"
-        mix = ", ".join([str(shown), *map(ident, self.carried[1:])])
-        place = self._place()
-        own = f"{search} as {SEARCH}, {day} as {DAY}, {shown} as {ONCE}, {place} as {GROUP}, hash({mix}) as {MIX}"
+        values = ", ".join([str(shown), *map(ident, self.faceted[1:])])
+        group = self._group_number()
+        own = f"{search} as {SEARCH}, {day} as {DAY}, {shown} as {ONCE}, {group} as {GROUP}"
+        own += f", hash({values}) as {COMBINATION}"
         number = f"row_number() over () - 1 + {0 if shown else self.once}"
         source = f"{source} where coalesce({self._once}, false) = {shown}"
         if self.groups and shown:
-            numbered = f"(select *, row_number() over () as ik_came from {source})"
-            source = f"{numbered} order by {place}, rank nulls last, ik_came"
-        # Bytes and letters are as many in ASCII, which has no other spellings.
+            numbered = f"(select *, row_number() over () as ik_original from {source})"
+            source = f"{numbered} order by {group}, rank nulls last, ik_original"
+        # ASCII text has as many bytes as letters, and no letters of several spellings.
         has_others = f"strlen({SEARCH}) <> length({SEARCH}) and regexp_matches({SEARCH}, {lit(f'[^{PLAIN}]')})"
         others = f"regexp_replace({SEARCH}, {lit(f'[{PLAIN}]+')}, '', 'g')"
         varied = f"case when {has_others} then {others} end as {VARIED}"
-        columns = [KEY, *map(ident, self.kinds), SEARCH, varied, DAY, ONCE, GROUP, MIX]
+        columns = [KEY, *map(ident, self.kinds), SEARCH, varied, DAY, ONCE, GROUP, COMBINATION]
         return f"select {', '.join(columns)} from (select {number} as {KEY}, *, {own} from (from {source}))"
 
-    def _place(self) -> str:
-        """The SQL of the place of a row's group."""
+    def _group_number(self) -> str:
+        """Return the SQL of the position of a row's group."""
         return f"list_position([{', '.join(map(lit, self.groups))}], {self._group}) - 1" if self.groups else "0"
 
-    def _finish(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Count the rows by day and small column, and by each column of more values and the small ones."""
+    def _count_all(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Build the tables of counts: see ``LOW_CARDINALITY`` and ``HIGH_CARDINALITY``."""
         group = [GROUP] * (self._group is not None)
-        small = [ONCE, *group, *(name for name in (*SMALL, "batch") if name in self.kinds)]
-        self._count(con, CUBE, [DAY, *small])
-        self.mixed = self._mix(con)
-        for name in ALSO:
+        low = [ONCE, *group, *(name for name in (*LOW_CARDINALITY, "batch") if name in self.kinds)]
+        self._count(con, CUBE, [DAY, *low])
+        self.has_combinations = self._count_combinations(con)
+        for name in HIGH_CARDINALITY:
             if name in self.kinds:
-                by = list(dict.fromkeys([name, *small]))
-                self._count(con, f"{CUBE}_{name}", by, mixed=self.mixed)
+                by = list(dict.fromkeys([name, *low]))
+                self._count(con, f"{CUBE}_{name}", by, from_combinations=self.has_combinations)
                 self._count_days(con, f"{CUBE}_{name}_days", [DAY, *by])
         self.causes, self.facts = self._causes(con), self._facts(con)
         self.total = one(con, f"select count(*) from {self._schema}.records")
 
     def _facts(self, con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-        """Count what a headline says besides the rows; empty where the records are not resolved.
+        """Count the facts of the headline; empty if the records are not resolved.
 
         Returns:
             ``rows`` of all files; among those shown by default ``not_sent`` (customers who are not invited yet) and
-            ``masked`` (not followed, so each counts by itself); ``masked_before``, of earlier snapshots, which
-            may be the same ones and are not shown.
+            ``masked`` (each counts as a customer); ``masked_before``: masked rows of earlier snapshots, which are not
+            shown as they may be the same customers.
         """
         if not {"invitation_id", "attempt_no"} <= self.kinds.keys():
             return {}
@@ -213,52 +215,60 @@ class Store:
     def _causes(self, con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
         if not {"failure_code", "cause", "advice"} <= self.kinds.keys():
             return {}
-        codes = rows(con, f"select distinct failure_code from {self.aside}.{CUBE} where failure_code is not null")
+        codes = rows(
+            con, f"select distinct failure_code from {self.scratch_schema}.{CUBE} where failure_code is not null"
+        )
         own = ", ".join(lit(code) for (code,) in codes if read_catalogue().by_code(code) is None)
         if not own:
             return {}
-        said = "failure_code, coalesce(any_value(cause), failure_code), coalesce(any_value(advice), '')"
-        asked = f"select {said} from {self._schema}.records where failure_code in ({own}) group by failure_code"
-        return {code: words for code, *words in rows(con, asked)}
+        texts = "failure_code, coalesce(any_value(cause), failure_code), coalesce(any_value(advice), '')"
+        query = f"select {texts} from {self._schema}.records where failure_code in ({own}) group by failure_code"
+        return {code: words for code, *words in rows(con, query)}
 
-    def _mix(self, con: duckdb.DuckDBPyConnection) -> bool:
-        """List the mixtures of values, and say whether each has a number that no other has."""
-        if one(con, f"select approx_count_distinct({MIX}) from {self._schema}.records") > _MIXES:
+    def _count_combinations(self, con: duckdb.DuckDBPyConnection) -> bool:
+        """Store the combinations of facet values, and return whether each has a hash of its own."""
+        if one(con, f"select approx_count_distinct({COMBINATION}) from {self._schema}.records") > _MAX_COMBINATIONS:
             return False
-        self._count(con, MIXES, [MIX, *self.carried])
-        return bool(one(con, f"select count(*) = count(distinct {MIX}) from {self.aside}.{MIXES}"))
+        self._count(con, COMBINATIONS, [COMBINATION, *self.faceted])
+        return bool(
+            one(con, f"select count(*) = count(distinct {COMBINATION}) from {self.scratch_schema}.{COMBINATIONS}")
+        )
 
     def _count_days(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str]) -> None:
-        """Count the rows by day too; where that are nearly as many counts as rows, the rows themselves serve."""
+        """Count the rows by day too; if there are nearly as many counts as rows, use a view of the rows."""
         by, of = ", ".join(map(ident, names)), f"{self._schema}.records"
-        if one(con, f"select approx_count_distinct(hash({by})) from {of}") > _COUNTS:
-            run(con, f"create or replace view {self.aside}.{table} as select {by}, 1 as n from {of}")
+        if one(con, f"select approx_count_distinct(hash({by})) from {of}") > _MAX_COUNTS:
+            run(con, f"create or replace view {self.scratch_schema}.{table} as select {by}, 1 as n from {of}")
             return
         self._count(con, table, names)
 
-    def _count(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str], *, mixed: bool = False) -> None:
-        """Make a table of counts, apart from the file of the rows: there all of it would be written again."""
-        n, among = ("sum(n)::bigint", f"{self.aside}.{MIXES}") if mixed else ("count(*)", f"{self._schema}.records")
+    def _count(
+        self, con: duckdb.DuckDBPyConnection, table: str, names: list[str], *, from_combinations: bool = False
+    ) -> None:
+        """Create a table of counts in the scratch schema, so that the file of the rows is not written again."""
+        n, among = "count(*)", f"{self._schema}.records"
+        if from_combinations:
+            n, among = "sum(n)::bigint", f"{self.scratch_schema}.{COMBINATIONS}"
         counted = f"select {', '.join(map(ident, names))}, {n} as n from {among} group by all"
-        run(con, f"create or replace table {self.aside}.{table} as {counted}")
+        run(con, f"create or replace table {self.scratch_schema}.{table} as {counted}")
 
 
 def cube(names: set[str]) -> str | None:
-    """Return the table of counts that answers restrictions of these names alone, if there is one."""
-    columns = {COLUMNS.get(name) for name in names - {*DATED}} - {*SMALL, "batch"}
+    """Return the table of counts that answers restrictions of these names, if there is one."""
+    columns = {COLUMNS.get(name) for name in names - {*DATED}} - {*LOW_CARDINALITY, "batch"}
     if not columns:
         return CUBE
     (column, *more), days = columns, "_days" if names & {*DATED} else ""
-    return f"{CUBE}_{column}{days}" if not more and column in ALSO else None
+    return f"{CUBE}_{column}{days}" if not more and column in HIGH_CARDINALITY else None
 
 
-def _opened(
+def _open(
     records: Any, folder: str
 ) -> tuple[duckdb.DuckDBPyConnection, str, duckdb.DuckDBPyConnection | None, pa.Table | None]:
-    """Open a connection of our own, and return it with the SQL of the records on it and what it needs besides.
+    """Open a connection for the store, and return it with the SQL of the records.
 
-    That is the connection of a relation that only its own connection can read, or the rows of any other frame,
-    without a copy.
+    Two more values follow: the connection of the relation, if no other connection can read it, and the rows of any
+    other frame as a table to register.
     """
     if isinstance(records, duckdb.DuckDBPyRelation):
         owner = connection_of(records)
@@ -273,9 +283,9 @@ def _opened(
             return own, query, None, None
         return own, _typed(records), owner, None
     con = _connect(folder)
-    given = as_table(records)
-    con.register(_GIVEN, given)
-    return con, f"select * from {_GIVEN}", None, given
+    table = as_table(records)
+    con.register(_SOURCE, table)
+    return con, f"select * from {_SOURCE}", None, table
 
 
 def _connect(folder: str) -> duckdb.DuckDBPyConnection:
@@ -285,11 +295,11 @@ def _connect(folder: str) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _leave(con: duckdb.DuckDBPyConnection, schema: str, folder: ScratchDir) -> None:
-    """Let go of a store's file, and remove it: a database that stays attached keeps its room on disk."""
+def _detach(con: duckdb.DuckDBPyConnection, schema: str, folder: ScratchDir) -> None:
+    """Detach the databases of a store, and remove its folder: attached databases keep their space on disk."""
     with contextlib.suppress(duckdb.Error):  # the connection may be closed, and its databases with it
         run(con, f"detach database if exists {schema}")
-        run(con, f"detach database if exists {schema}_aside")
+        run(con, f"detach database if exists {schema}_scratch")
     folder.cleanup()
 
 
@@ -297,10 +307,10 @@ def _kinds(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
     """Return the columns and their types.
 
     Raises:
-        ArgumentError: One has a name that the screen needs for its own.
+        ArgumentError: A column has a name of ``OWN_COLUMNS``.
     """
     for name in relation.columns:
-        if name.lower() in OURS:
+        if name.lower() in OWN_COLUMNS:
             raise ArgumentError(
                 _("A column is named {column}, as one of the screen's own.", column=name), hint=_("rename the column.")
             )
@@ -308,6 +318,6 @@ def _kinds(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
 
 
 def _typed(relation: duckdb.DuckDBPyRelation) -> str:
-    """The SQL of no rows with a relation's columns: what a connection that does not see it can say of it."""
+    """Return the SQL of an empty table with a relation's columns, for a connection that cannot read the relation."""
     pairs = zip(relation.columns, relation.types, strict=True)
     return f"select {', '.join(f'null::{kind} as {ident(name)}' for name, kind in pairs)} limit 0"

@@ -16,20 +16,20 @@ from invitekit.ingest.containers import PACKED
 from invitekit.ingest.discover import FORMATS, snapshot_dates
 from invitekit.io.atomic_write import windows_allows
 
-MOST_FILES = 200
-"""Most uploads at a time."""
-_ROOM = 256 * 2**20
+MAX_FILES = 200
+"""The most uploads at a time."""
+_RESERVE = 256 * 2**20
 """Bytes of the disk that an upload leaves free."""
-_LONGEST = 120
-"""Most characters of a file's name."""
+_MAX_NAME = 120
+"""The most characters of a file's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that came in whole.
+    """A complete upload.
 
     Attributes:
-        id: What the page calls it.
+        id: The ID by which the page names it.
         path: The file, in its own folder.
         day: The date in its name, or None.
     """
@@ -40,7 +40,7 @@ class Upload:
 
 
 class Incoming:
-    """One upload while it arrives: a file that is only there once it is complete."""
+    """An upload in progress; its file gets its name once it is complete."""
 
     def __init__(self, folder: Path, name: str, size: int) -> None:
         self.id, self.size, self._name = secrets.token_hex(8), size, name
@@ -76,7 +76,7 @@ class Incoming:
         return Upload(self.id, path, f"{at:%Y-%m-%d}" if at else None)
 
     def abandon(self) -> None:
-        """Remove what arrived."""
+        """Remove the incomplete upload."""
         self._file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -92,7 +92,7 @@ class Transfers:
 
     @property
     def folder(self) -> Path:
-        """The private folder, which is made when it is first needed."""
+        """The private folder, which is created when it is first needed."""
         with self._lock:
             self._scratch = self._scratch or scratch_dir()
             return Path(self._scratch.name)
@@ -102,17 +102,17 @@ class Transfers:
         if self._scratch is not None:
             self._scratch.cleanup()
 
-    # In.
+    # Uploads.
 
     def begin(self, name: str, size: int) -> Incoming:
-        """Begin to take in a file.
+        """Begin an upload.
 
         Args:
-            name: As the browser has it: hostile.
-            size: Bytes that will come.
+            name: The file's name, as the browser sends it: untrusted.
+            size: The announced number of bytes.
 
         Raises:
-            SourceError: No file of that type is read, or there is no room for it.
+            SourceError: Files of that type are not read, or there is no space for it.
         """
         safe = safe_name(name)
         if Path(safe).suffix.lower() not in (*FORMATS, *PACKED):
@@ -120,25 +120,25 @@ class Transfers:
                 _("Files of this type are not read."),
                 hint=_("choose one of {known}.", known=" ".join((*FORMATS, *PACKED))),
             )
-        if len(self._uploads) >= MOST_FILES:
+        if len(self._uploads) >= MAX_FILES:
             raise SourceError(_("Too many files wait to be opened."), hint=_("open them, or load this page again."))
         if size <= 0:
             raise SourceError(_("The file is empty."), hint=_("export it again from the portal."))
-        if shutil.disk_usage(self.folder).free < size + _ROOM:
+        if shutil.disk_usage(self.folder).free < size + _RESERVE:
             raise SourceError(
                 _("The disk has no room for this file."), hint=_("free some space, or choose a smaller one.")
             )
         return Incoming(self.folder, safe, size)
 
     def finish(self, incoming: Incoming) -> Upload:
-        """Keep a file that arrived whole."""
+        """Complete an upload, and register it."""
         upload = incoming.finish()
         with self._lock:
             self._uploads[upload.id] = upload
         return upload
 
     def take(self, upload_id: str, day: str | None = None) -> Path:
-        """Return the path of an upload, with a date in its name if it had none: the workspace asks for one.
+        """Return the path of an upload; if its name has no date, the day is added, which a workspace needs.
 
         Raises:
             ArgumentError: There is no such upload.
@@ -150,7 +150,7 @@ class Transfers:
         return upload.path if upload.day or not day else upload.path.rename(dated(upload.path, day))
 
     def discard(self, upload_id: str) -> None:
-        """Remove an upload that is not to be opened."""
+        """Remove an upload that will not be opened."""
         with self._lock:
             upload = self._uploads.pop(upload_id, None)
         if upload is not None:
@@ -162,38 +162,38 @@ class Transfers:
         folder.mkdir(mode=0o700)
         return folder / name
 
-    # Out.
+    # Downloads.
 
     def offer(self, path: Path) -> str:
-        """Return an ID that a file can be fetched by, once."""
+        """Return an ID by which a file can be fetched once."""
         download_id = secrets.token_urlsafe(24)
         with self._lock:
             self._downloads[download_id] = path
         return download_id
 
     def fetch(self, download_id: str) -> Path | None:
-        """Return the file of an ID, which is used up by that."""
+        """Return the file of an ID, which is then no longer valid."""
         with self._lock:
             return self._downloads.pop(download_id, None)
 
     def fetched(self, path: Path) -> None:
-        """Remove a file that was made for one download; a file of a batch, also of the sample's, stays."""
+        """Remove a file that was created for one download; a file of a batch stays."""
         if path.parent.parent == self.folder:
             shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def safe_name(name: str) -> str:
-    """Return a file name without folders and control characters, of a length that every disk takes."""
+    """Return a file name without folders and control characters, of a length that every file system allows."""
     last = name.replace("\\", "/").rpartition("/")[2]
     clean = "".join(c if c.isprintable() and windows_allows(f"a{c}a") else "_" for c in last).strip(" .~$")
     stem, dot, suffix = clean.rpartition(".")
-    stem = (stem if dot else suffix)[: _LONGEST - 20].rstrip(" .")
-    # A name of a device, such as CON, is none of a file on Windows.
+    stem = (stem if dot else suffix)[: _MAX_NAME - 20].rstrip(" .")
+    # On Windows, the name of a device, such as CON, cannot be the name of a file.
     stem = stem if windows_allows(stem or "_") else f"_{stem}"
     return f"{stem or 'file'}{dot}{suffix[:20] if dot else ''}"
 
 
 def dated(path: Path, day: str) -> Path:
-    """Return a path with a date in its name, as the date of an export is read from there."""
+    """Return a path with a date in its name, which ``load`` reads as the date of the export."""
     ends = "".join(path.suffixes[-2:]) if path.suffix.lower() in PACKED else path.suffix
     return path.with_name(f"{path.name.removesuffix(ends)}_{day}{ends}")

@@ -1,4 +1,4 @@
-"""Words of files that no vocabulary has: count them for the page, and store the meanings that a person chooses."""
+"""Unknown words of files: count them for the page, and store the meanings that a person chooses."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from invitekit.model import schema
 from invitekit.model.unrecognised import unrecognised_texts
 
 FILE = "invitekit-words.toml"
-"""Holds what the page was taught, beside the files that it opens."""
-_MOST = 50
-"""Most words of one column on the page."""
+"""The file with the chosen meanings, in the folder of the page."""
+_MAX_WORDS = 50
+"""The most words of one column on the page."""
 
 
 def count_unknown(records: Any) -> tuple[int, dict[str, Counter[str]]]:
@@ -37,7 +37,7 @@ def count_unknown(records: Any) -> tuple[int, dict[str, Counter[str]]]:
 
 
 def questions(records: Any, language: Language) -> dict[str, Any]:
-    """Return the questions by column: its label, its values, and its words with counts and the likeliest value."""
+    """Return a question for each column: its label, its values, and its words with counts and the likeliest value."""
     vocabulary = Words()
     total, unknown = count_unknown(records)
     columns = [
@@ -45,7 +45,7 @@ def questions(records: Any, language: Language) -> dict[str, Any]:
             "column": name,
             "label": schema.label(name, language),
             "values": [[value.code, value.label(language)] for value in schema.BY_NAME[name].values],
-            "words": [[word, n, _likely(vocabulary, name, word)] for word, n in words.most_common(_MOST)],
+            "words": [[word, n, _likely(vocabulary, name, word)] for word, n in words.most_common(_MAX_WORDS)],
         }
         for name, words in unknown.items()
     ]
@@ -57,17 +57,17 @@ def _likely(vocabulary: Words, name: str, word: str) -> str | None:
     return vocabulary.of(name).get(schema.header_key(near)) if near else None
 
 
-def teach(file: Path, said: Mapping[str, Mapping[str, str]]) -> None:
+def teach(file: Path, meanings: Mapping[str, Mapping[str, str]]) -> None:
     """Add the chosen meanings to the file of words.
 
     Args:
         file: The file, which is created if it is missing.
-        said: The canonical value of words, by column.
+        meanings: The canonical value of each word, by column.
 
     Raises:
         ArgumentError: Nothing was chosen, or a value does not exist.
     """
-    tables = {table: dict(said[name]) for table, name in TABLES.items() if said.get(name)}
+    tables = {table: dict(meanings[name]) for table, name in TABLES.items() if meanings.get(name)}
     if not tables:
         raise ArgumentError(_("No meaning was chosen."), hint=_("choose what at least one word means."))
     add_words(file, tables)

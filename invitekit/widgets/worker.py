@@ -1,4 +1,4 @@
-"""Queries on background threads: of each channel only the newest counts, older ones are interrupted."""
+"""Queries on background threads: a newer query of a channel interrupts the older one."""
 
 from __future__ import annotations
 
@@ -22,18 +22,16 @@ _THREADS = 4
 class Worker:
     """A few threads that answer a screen.
 
-    A handler of messages must come back at once, on whatever thread it was called: it hands its
-    question in here. Work of one channel that a newer one has overtaken is interrupted, or never begun; each gets a
-    connection of its own, since DuckDB refuses two uses of one at a time.
+    A message handler must return at once, so it submits its queries here. Work that newer work of its channel
+    supersedes is interrupted, or never started. Each piece of work has its own connection, since DuckDB allows one
+    use of a connection at a time.
 
     Args:
         connect: Opens a connection for one piece of work.
         failed: Called with an error, which would otherwise be lost.
     """
 
-    def __init__(
-        self, connect: Callable[[], duckdb.DuckDBPyConnection], failed: Callable[[BaseException], None]
-    ) -> None:
+    def __init__(self, connect: Connect, failed: Callable[[BaseException], None]) -> None:
         self._connect, self._failed = connect, failed
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="invitekit")
         self._lock = threading.Lock()
@@ -43,20 +41,20 @@ class Worker:
         self.close = weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
 
     def submit(self, channel: str, *steps: Work, connect: Connect | None = None) -> None:
-        """Have a question answered, instead of the channel's older one.
+        """Run work on a thread, and interrupt the channel's older work.
 
         Args:
-            channel: What kind of question it is.
-            steps: Iterate over it and pass the answers on; each only if nothing has overtaken it by then.
-            connect: Opens its connection, where that is another one than usual.
+            channel: The kind of work.
+            steps: Called one after the other; after the work is superseded, no further step is called.
+            connect: Opens the connection; default: that of the worker.
         """
         with self._lock:
             number = self._supersede(channel)
             future = self._pool.submit(self._run, channel, number, steps, connect or self._connect)
-            self._waiting = {one for one in self._waiting if not one.done()} | {future}
+            self._waiting = {each for each in self._waiting if not each.done()} | {future}
 
     def cancel(self, *channels: str) -> None:
-        """Cancel the queries of these channels, whose answers are not needed any more."""
+        """Cancel the work of these channels."""
         with self._lock:
             for channel in channels:
                 self._supersede(channel)
@@ -69,11 +67,11 @@ class Worker:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all work is done, also work that it added; return whether it is."""
+        """Wait until all work is done, including work that it submits; return whether it is."""
         while True:
             with self._lock:
                 waiting = set(self._waiting)
-            if not (left := {one for one in waiting if not one.done()}):
+            if not (left := {future for future in waiting if not future.done()}):
                 return True
             if wait(left, timeout).not_done:
                 return False
@@ -96,8 +94,8 @@ class Worker:
                     step(con)
             except Exception as error:  # noqa: BLE001 - shown on the screen: a message's handler has no other caller
                 with self._lock:
-                    overtaken = self._newest[channel] != number
-                if not overtaken:  # else its tables may be gone, and no screen waits for it
+                    superseded = self._newest[channel] != number
+                if not superseded:  # else its tables may be gone, and no screen waits for it
                     self._failed(error)
                 return
             finally:
@@ -109,7 +107,7 @@ class Worker:
 
 
 def error_payload(error: BaseException, language: str = "en") -> dict[str, Any]:
-    """Return an error for the screen: one of invitekit with its hint; of any other only its type: it may quote data."""
+    """Return problem and hint of an error; of an unexpected error only its type, since its message may quote data."""
     if (known := own_error(error)) is not None:
         problem, hint = known.problem, known.hint
     else:

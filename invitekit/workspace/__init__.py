@@ -56,7 +56,7 @@ class Workspace:
     transaction, so a crash leaves what was committed.
 
     Args:
-        path: The file. Do not open it yourself meanwhile: that could release its lock.
+        path: The file. Do not open it by other means at the same time: that could release its lock.
         read_only: Open for reading only; the file has to exist.
         make: Create the file if it is missing.
 
@@ -92,7 +92,7 @@ class Workspace:
         """Close the file and release it for others; relations and cursors of this workspace stop working.
 
         Raises:
-            WorkspaceError: Another thread is at work on it, such as a screen that makes a plan, and does not end.
+            WorkspaceError: Another thread uses it, such as a screen that computes a plan, and does not end.
         """
         if self._shared is not None:
             for cursor in tuple(self._cursors):
@@ -104,15 +104,15 @@ class Workspace:
     def cursor(self) -> Workspace:
         """Open this workspace on a second connection, for another thread.
 
-        A connection refuses a second call at a time. The cursor is closed with this workspace, or before.
+        A connection allows one call at a time. The cursor is closed with this workspace, or before.
 
         Raises:
             WorkspaceError: This workspace is closed.
         """
-        self._con  # noqa: B018 - a closed one is refused
-        made = Workspace(self.path, read_only=self.read_only, make=False)
-        self._cursors.add(made)
-        return made
+        self._con  # noqa: B018 - raises if this workspace is closed
+        cursor = Workspace(self.path, read_only=self.read_only, make=False)
+        self._cursors.add(cursor)
+        return cursor
 
     def __enter__(self) -> Self:
         return self
@@ -131,7 +131,7 @@ class Workspace:
         return self._cursor
 
     def _to_write(self) -> duckdb.DuckDBPyConnection:
-        """Return the connection, if it may write."""
+        """Return the connection, unless it is read-only."""
         con = self._con
         if self.read_only:
             raise WorkspaceError(
@@ -176,15 +176,15 @@ class Workspace:
 
         Args:
             sources: Paths, folders or globs.
-            snapshot_at: When the files were exported; else a column or the date in the file's name.
+            snapshot_at: When the files were exported; default: a column, or the date in the file's name.
             progress: Called before each file with its name, the bytes read so far and in all.
-            replace: Read files that are stored already again, such as with other settings.
+            replace: Read files that are stored already again, for example with other settings.
             supersede: Replace stored files of the same name and snapshot date by these.
-            how: Passed on to ``load``: ``columns, time_zone, day_first, encoding, messages,
+            how: Options of ``load``: ``columns, time_zone, day_first, encoding, messages,
                 messages_key, catalogue, words``.
 
         Returns:
-            One ``Added`` a file. When a file is rejected, those before it stay stored: add all again.
+            One ``Added`` per file. If a file raises an error, the files before it stay stored: add all again.
 
         Raises:
             SchemaError: It is unknown when a file was exported; or what ``load`` raises.
@@ -238,10 +238,10 @@ class Workspace:
         """Compare two snapshots, customer by customer; see ``compare``. Each is annotated as of its date.
 
         Args:
-            before: The earlier one's date (all snapshots of that day together) or exact time; else the
+            before: The date (all snapshots of that day together) or exact time of the earlier snapshot; default: the
                 last one before ``after``.
-            after: The later one's; else the newest.
-            catalogue: The known failure messages; else the built-in ones.
+            after: The date or time of the later snapshot; default: the newest.
+            catalogue: The known failure messages; default: the built-in ones.
             language: Of the causes: ``en`` or ``zh``.
 
         Raises:
@@ -262,13 +262,13 @@ class Workspace:
         language: Language = "en",
         catalogue: Catalogue | None = None,
     ) -> duckdb.DuckDBPyRelation:
-        """Plan resends for the stored history, counting what was marked as sent and as resolved, and the customer list.
+        """Plan resends for the stored history, with what was marked as sent and as resolved, and the customer list.
 
         Args:
-            rules: When a customer may be invited again; else ``ResendRules()``.
+            rules: When a customer may be invited again; default: ``ResendRules()``.
             as_of: The time to plan for; a date means its midnight UTC. Default: now.
             language: Of causes, reasons and next steps: ``en`` or ``zh``.
-            catalogue: The known failure messages; else the built-in ones.
+            catalogue: The known failure messages; default: the built-in ones.
 
         Returns:
             What ``plan_resends`` returns: every stored row with one decision.
@@ -284,7 +284,7 @@ class Workspace:
     def plan_inputs(self) -> dict[str, duckdb.DuckDBPyRelation]:
         """Return what a plan needs besides the records, as ``plan_resends`` takes it.
 
-        ``sent``, ``resolved``, ``rejected``, and ``customer_list`` where one is stored.
+        These are ``sent``, ``resolved``, ``rejected``, and ``customer_list`` if one is stored.
         """
         con = self._con
         listed = {"customer_list": con.sql(customer_lists.NEWEST)} if customer_lists.has_list(con) else {}
@@ -309,7 +309,7 @@ class Workspace:
             catalogue: As for ``plan``.
 
         Raises:
-            ArgumentError: No customer has that name, or several have.
+            ArgumentError: No customer has that name, or several customers have it.
         """
         planned = self.plan(rules, as_of, language, catalogue)
         return customer_history(planned, customer, sent=self.resends(), marks=self.marks())
@@ -317,25 +317,25 @@ class Workspace:
     def record_batches(
         self, plan: Any, *, folder: str | None = None, at: dt.datetime | dt.date | None = None
     ) -> dict[int, str]:
-        """Store the batches of a plan as they are written, so that each can be marked as sent by its ID.
+        """Store the batches of a plan when they are written, so that each can be marked as sent by its ID.
 
         Args:
             plan: What ``plan`` or ``plan_resends`` returns, of any engine; the customers to invite again are stored.
-            folder: Where the batches are written to.
-            at: When; default: now.
+            folder: The folder of the written batches.
+            at: When they are written; default: now.
 
         Returns:
-            Each batch's ID by its number: the day, and a digest of its customers.
+            The ID of each batch by its number: the day, and a digest of its customers.
 
         Raises:
-            ArgumentError: A customer is in it twice, two plans are mixed, or the time is in the future.
+            ArgumentError: The plan has a customer twice, or rows of two plans; or the time is in the future.
         """
         return batches.record(self._to_write(), plan, folder=folder, at=at)
 
     def batches(self) -> duckdb.DuckDBPyRelation:
-        """Every recorded batch, one row each: what was sent of it, and what is still to do.
+        """Every recorded batch, one row each.
 
-        ``batch_id, batch, written_at, folder, decision, customers, planned_at``, and where it was marked as
+        ``batch_id, batch, written_at, folder, decision, customers, planned_at``, and if it was marked as
         sent ``sent_at, sent_by, sent`` (customers).
         """
         return self._con.sql(queries.BATCHES)
@@ -364,14 +364,14 @@ class Workspace:
         exclude: str | Iterable[str] = (),
         force: bool = False,
     ) -> int:
-        """Mark a recorded batch as sent, and return to how many customers.
+        """Mark a recorded batch as sent, and return the number of customers it was sent to.
 
         Args:
             batch_id: Its ID, as ``record_batches`` returned it.
             by: Who sent it.
-            at: When; default: now. A date means its end.
+            at: When it was sent; default: now. A date means its end.
             note: A remark to store.
-            exclude: Customers who were not invited again after all: account names, email
+            exclude: Customers of the batch who were not invited again: account names, email
                 addresses, portal or record IDs.
             force: Mark it although some of its customers were marked as sent since it was recorded.
 
@@ -396,7 +396,7 @@ class Workspace:
         return batches.mark_batches_sent(con, batch_ids, by=by, at=at, note=note, exclude=exclude, force=force)
 
     def unmark_batch_sent(self, batch_id: str) -> None:
-        """Take back that a recorded batch was marked as sent: it is unsent again.
+        """Undo the mark that a recorded batch was sent.
 
         Raises:
             ArgumentError: The batch is unknown, or was not marked as sent.
@@ -428,8 +428,8 @@ class Workspace:
                 (``resend_now`` or ``resend_as_reseller``), each customer once; of its other columns
                 ``effective_status, failure_code, invitation_method, account_name, email`` are stored.
             by: Who sent it.
-            at: When; default: now. A date means its end.
-            batch_id: Its ID; else the day and a digest of its customers, so that the same customers
+            at: When it was sent; default: now. A date means its end.
+            batch_id: Its ID; default: the day and a digest of its customers, so that the same customers
                 are not marked twice on a day by mistake.
             note: A remark to store.
             force: Mark them although some were marked as sent on that day.
@@ -468,18 +468,18 @@ class Workspace:
         customers: str | Iterable[str] = (),
         catalogue: Catalogue | None = None,
     ) -> tuple[int, ...]:
-        """Mark that a customer or customer service did what was needed, and return the marks' IDs.
+        """Mark that a customer or customer service did what was needed, and return the IDs of the marks.
 
-        A mark belongs to the customer, and resolves the failure that its newest record has now. A
-        later failure is not resolved by it.
+        A mark belongs to the customer, and resolves the failure of its newest record. A later failure is not resolved
+        by it.
 
         Args:
-            record_ids: The records; where files reuse an ID, it means the customer of the newest one.
+            record_ids: The records; if files reuse an ID, it means the customer of its newest record.
             on: When it was resolved.
             by: Who reports it.
             note: A remark to store.
             customers: The customers, by account name, email address or record ID; see ``find``.
-            catalogue: The known failure messages; else the built-in ones.
+            catalogue: The known failure messages; default: the built-in ones.
 
         Raises:
             ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID or name does not match one customer.
@@ -488,9 +488,9 @@ class Workspace:
         return resolutions.mark(con, record_ids, customers, on=on, by=by, note=note, catalogue=catalogue)
 
     def mark_own_account_changed(self, on: dt.datetime | dt.date, *, by: str, note: str | None = None) -> int:
-        """Mark that your own partner account is no longer prepaid, and return the mark's ID; see ``unmark``.
+        """Mark that your own partner account is no longer prepaid, and return the ID of the mark; see ``unmark``.
 
-        It releases every customer whose association failed for that, if the invitation is not newer than the mark.
+        The mark releases every customer whose association failed for that cause and was invited before the mark.
 
         Args:
             on: When it was changed.
@@ -503,10 +503,10 @@ class Workspace:
         return resolutions.mark_own_account(self._to_write(), on=on, by=by, note=note)
 
     def unmark(self, mark_ids: int | Iterable[int], *, by: str) -> None:
-        """Take marks back; they stay in ``marks()`` with who took them back and when.
+        """Undo marks; they stay in ``marks()`` with who undid them and when.
 
         Raises:
-            ArgumentError: One is unknown or was taken back already; then none is taken back.
+            ArgumentError: A mark is unknown or was undone already; then none is undone.
         """
         resolutions.unmark(self._to_write(), mark_ids, by=by)
 
@@ -523,17 +523,17 @@ class Workspace:
         return self._con.sql(queries.RESOLUTIONS)
 
     def outcomes(self, *, catalogue: Catalogue | None = None) -> duckdb.DuckDBPyRelation:
-        """Count the results of each batch by cause, beside customers who were not invited again.
+        """Count the results of each batch by cause, compared with customers who were not invited again.
 
-        Counted for each customer from the resend until its next one, in the snapshots after it.
+        The result of a customer is what the snapshots show from the resend until its next one.
 
         Returns:
             One row per batch and cause: ``batch_id, sent_at, cause`` (failure code, else effective
             status, when it was sent); ``resent`` = ``associated`` (dated since the day before
             the resend, or undated and not associated before) + ``already_associated`` + ``failed_again`` +
             ``expired`` + ``open`` + ``not_seen`` (no snapshot shows anything new);
-            ``not_resent``, ``not_resent_associated``: customers whose newest record then had
-            the same cause and was failed or expired, without a resend within 30 days before or after.
+            ``not_resent``, ``not_resent_associated``: customers who had failed or expired for the same cause when
+            the batch was sent, and were not invited again within 30 days before or after.
         """
         return outcomes.outcomes(self._con, catalogue)
 
@@ -549,23 +549,23 @@ class Workspace:
         as_of: dt.datetime | dt.date | None = None,
         **how: Any,
     ) -> Reconciliation:
-        """Store who is associated with you now, and compare the records with it; every later plan knows the list.
+        """Store the list of your associated customers, and compare the records with it; later plans use the list.
 
         Args:
             sources: A customer list exported from Customer Management; its rows have an association time.
-            from_huawei: Ask the portal instead (``ListSubCustomers``, needs ``invitekit[huawei]``), with the keys of
-                the environment: ``HUAWEICLOUD_SDK_AK``, ``HUAWEICLOUD_SDK_SK``, for temporary ones
-                ``HUAWEICLOUD_SDK_SECURITY_TOKEN``. After an error, the next call goes on where this one stopped.
+            from_huawei: Query the portal instead (``ListSubCustomers``, needs ``invitekit[huawei]``), with the keys in
+                the environment: ``HUAWEICLOUD_SDK_AK``, ``HUAWEICLOUD_SDK_SK``, for temporary keys
+                ``HUAWEICLOUD_SDK_SECURITY_TOKEN``. After an error, the next call continues where this one stopped.
             endpoint: The portal's address; default: the international site.
-            snapshot_at: When the files were exported; else a column or the date in the file's name.
+            snapshot_at: When the files were exported; default: a column, or the date in the file's name.
             as_of: The time to plan for; default: now.
-            how: Passed on to ``load``, as by ``add``.
+            how: Options of ``load``; see ``add``.
 
         Raises:
             ArgumentError: Both or neither are given, a key is not set, or the list is dated in the future.
-            SourceError: The portal rejects the keys, goes on throttling, or cannot be reached.
-            SchemaError: It is unknown when the list was exported, or the files hold lists of several days, or
-                invitations.
+            SourceError: The portal rejects the keys, keeps throttling, or cannot be reached.
+            SchemaError: It is unknown when the list was exported, or the files are lists of several days, or
+                have invitations.
             WorkspaceError: A newer list is stored.
         """
         con = self._to_write()
@@ -590,7 +590,7 @@ class Workspace:
         key_id: str | None = None,
         at: dt.datetime | None = None,
     ) -> int:
-        """Record that an export began in this process, and return its ID."""
+        """Record that an export started in this process, and return its ID."""
         with self._writing() as con:
             return exports.start(con, level=level, purpose=purpose, file_name=file_name, key_id=key_id, at=at)
 

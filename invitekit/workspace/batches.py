@@ -1,4 +1,4 @@
-"""Batches as they were written, and the customers of them who were invited again: one row each, with who and when."""
+"""Store written batches, and which of their customers were invited again, by whom and when."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from invitekit.workspace.database import transaction
 from invitekit.workspace.validation import are_texts, now, past_datetime, require_name, require_text
 
 _NEEDED = ("record_id", "customer_id", "batch", "decision")
-_KEPT = ("failure_code", "invitation_method", "account_name", "email")
-"""Columns that are stored where a batch has them: they follow the customer, and the cause."""
-_DIGEST = 8
+_OPTIONAL = ("failure_code", "invitation_method", "account_name", "email")
+"""Columns that are stored if a batch has them: they identify the customer and the cause later."""
+_DIGEST_LENGTH = 8
 """Letters of the digest in a batch ID."""
-_OF_CUSTOMERS = "md5(string_agg(customer_id, chr(10) order by customer_id))"
+_DIGEST = "md5(string_agg(customer_id, chr(10) order by customer_id))"
 """The SQL of a digest of a batch's customers."""
-_ROW = (*_NEEDED, "effective_status", *_KEPT)
+_ROW = (*_NEEDED, "effective_status", *_OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class _Sending:
 def record(
     con: duckdb.DuckDBPyConnection, plan: Any, *, folder: str | None, at: dt.datetime | dt.date | None
 ) -> dict[int, str]:
-    """Store the batches of a plan and return each one's ID by its number; the same batch of a day is stored once."""
+    """Store the batches of a plan, and return their IDs by number; the same batch of a day is stored once."""
     written_at = past_datetime(at, "at")
     table = _as_table(_candidates(plan), *SETTINGS)
     names = ", ".join(table.column_names)
@@ -53,7 +53,7 @@ def record(
         if not len(table):
             return {}
         _check(con)
-        ids = {number: f"{written_at:%Y-%m-%d}-{digest[:_DIGEST]}" for number, digest in _digests(con)}
+        ids = {number: f"{written_at:%Y-%m-%d}-{digest[:_DIGEST_LENGTH]}" for number, digest in _digests(con)}
         with transaction(con):
             for number, batch_id in ids.items():
                 run(con, "delete from batches where batch_id = ?", [batch_id])
@@ -79,7 +79,7 @@ def _candidates(plan: Any) -> Any:
 
 
 def _digests(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-    return rows(con, f"select batch, {_OF_CUSTOMERS} from ik_batch group by batch order by batch")
+    return rows(con, f"select batch, {_DIGEST} from ik_batch group by batch order by batch")
 
 
 def mark_batches_sent(
@@ -92,7 +92,7 @@ def mark_batches_sent(
     exclude: str | Iterable[str],
     force: bool,
 ) -> dict[str, int]:
-    """Mark recorded batches as sent, all or none, and return to how many customers each was sent."""
+    """Mark recorded batches as sent, all or none, and return how many customers each was sent to."""
     sending, excluded = _checked(by, at, note), as_list(exclude)
     chosen = {batch_id: _without(con, _recorded(con, batch_id), excluded) for batch_id in _each_once(batch_ids)}
     with transaction(con):
@@ -116,13 +116,13 @@ def mark_customers_sent(
     note: str | None,
     force: bool = False,
 ) -> str:
-    """Store the customers of a frame as sent to, all or none, and return the batch ID."""
+    """Mark the customers of a frame as invited again, all or none, and return the batch ID."""
     sending = _checked(by, at, note)
     table = _as_table(batch)
     with registered(con, "ik_batch", table), transaction(con):
         digest = _check(con)
         day = f"{sending.sent_at:%Y-%m-%d}"
-        new_id = f"{day}-{digest[:_DIGEST]}" if batch_id is None else str(require_text(batch_id, "batch_id"))
+        new_id = f"{day}-{digest[:_DIGEST_LENGTH]}" if batch_id is None else str(require_text(batch_id, "batch_id"))
         _require_unmarked(con, new_id, named=batch_id is not None)
         if not force:
             _require_once_a_day(con, sending.sent_at)
@@ -131,7 +131,7 @@ def mark_customers_sent(
 
 
 def unmark_sent(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
-    """Delete what was marked as sent of a recorded batch."""
+    """Delete the marks of a recorded batch as sent."""
     _recorded(con, batch_id)
     with transaction(con):
         if not con.execute("delete from resends where batch_id = ? returning 1", [batch_id]).fetchall():
@@ -139,7 +139,7 @@ def unmark_sent(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
 
 
 def record_ids(con: duckdb.DuckDBPyConnection, batch_id: str) -> list[str]:
-    """Return the record IDs of a recorded batch, as they were ranked."""
+    """Return the record IDs of a recorded batch, in the order of their ranks."""
     return [str(record_id) for record_id in _recorded(con, batch_id)["record_id"].to_pylist()]
 
 
@@ -162,12 +162,12 @@ def discard(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
 
 
 def _checked(by: str, at: dt.datetime | dt.date | None, note: str | None) -> _Sending:
-    """Check who sent a batch and when; a day means its end, so that no cool-down ends too early."""
+    """Validate who sent a batch and when; a day means its end, so that no cool-down ends too early."""
     return _Sending(require_name(by), past_datetime(at, "at", end=True), require_text(note, "note"))
 
 
 def _as_table(batch: Any, *more: str) -> Any:
-    """Return the needed columns of a batch, and some more, as an Arrow table."""
+    """Return a batch as an Arrow table: the needed columns, more required ones, and the optional ones it has."""
     try:
         frame: Any = as_narwhals(batch)
     except TypeError:
@@ -182,12 +182,12 @@ def _as_table(batch: Any, *more: str) -> Any:
             _("The batch lacks {columns}.", columns=", ".join(missing)),
             hint=_("pass rows of what plan_resends(...) gives."),
         )
-    wanted = [name for name in (*_NEEDED, *more, "effective_status", *_KEPT) if name in names]
+    wanted = [name for name in (*_NEEDED, *more, "effective_status", *_OPTIONAL) if name in names]
     return frame.select(*wanted).lazy().collect("pyarrow").to_native()
 
 
 def _check(con: duckdb.DuckDBPyConnection) -> str:
-    """Check that ``ik_batch`` can have been sent, and return the digest of its customers.
+    """Check that ``ik_batch`` is a valid batch, and return the digest of its customers.
 
     Raises:
         ArgumentError: It is empty, repeats a customer, or has rows that were not to be resent.
@@ -197,7 +197,7 @@ def _check(con: duckdb.DuckDBPyConnection) -> str:
         con,
         "select count(*), count(*) filter (record_id is null or customer_id is null), count(distinct customer_id), "
         f"count(*) filter (decision is null or decision not in ({decisions})), "
-        f"{_OF_CUSTOMERS} from ik_batch",
+        f"{_DIGEST} from ik_batch",
     )[0]
     rules: list[tuple[bool, Message, Message]] = [
         (total == 0, _("The batch has no rows."), _("pass the customers who were invited again.")),
@@ -257,16 +257,17 @@ def _require_unmarked(con: duckdb.DuckDBPyConnection, batch_id: str, *, named: b
 
 
 def _store_sent(con: duckdb.DuckDBPyConnection, names: list[str], batch_id: str, sending: _Sending) -> None:
-    """Store ``ik_batch`` as sent; its cause is the plan's: the failure, else the status."""
-    kept = {name: name if name in names else "null" for name in _KEPT}
-    cause = kept["failure_code"]
+    """Store ``ik_batch`` as sent; the cause of a row is its failure code, or else its effective status."""
+    optional = {name: name if name in names else "null" for name in _OPTIONAL}
+    cause = optional["failure_code"]
     if "effective_status" in names:
         failed = f"effective_status = 'association_failed' and {cause} is not null"
         cause = f"case when {failed} then {cause} else effective_status end"
     run(
         con,
-        f"insert into resends (batch_id, sent_at, sent_by, note, marked_at, {', '.join([*_NEEDED, 'cause', *kept])}) "
-        f"select ?, ?, ?, ?, ?, {', '.join(_NEEDED)}, {cause}, {', '.join(kept.values())} from ik_batch",
+        "insert into resends (batch_id, sent_at, sent_by, note, marked_at, "
+        f"{', '.join([*_NEEDED, 'cause', *optional])}) "
+        f"select ?, ?, ?, ?, ?, {', '.join(_NEEDED)}, {cause}, {', '.join(optional.values())} from ik_batch",
         [batch_id, sending.sent_at, sending.by, sending.note, now()],
     )
 
@@ -281,7 +282,7 @@ def _each_once(batch_ids: Sequence[str]) -> list[str]:
 
 
 def _recorded(con: duckdb.DuckDBPyConnection, batch_id: str) -> Any:
-    """Return a batch as it was written, in that order. The error does not quote an unknown ID: it may be anything."""
+    """Return a batch in the order it was written. The error does not quote an unknown ID, which may be any text."""
     ids = [batch_id if are_texts([batch_id]) else ""]
     batch: Any = con.sql(
         f"select {', '.join(_ROW)} from batches where batch_id = ? order by rowid", params=ids
@@ -296,7 +297,7 @@ def _recorded(con: duckdb.DuckDBPyConnection, batch_id: str) -> Any:
 
 
 def _require_not_sent_since(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
-    """Check that no customer was invited again, or marked so, since the batch was planned without knowing of it."""
+    """Check that no customer of a batch was invited again, or marked as invited again, since the batch was written."""
     since = "(select min(written_at) from batches where batch_id = $id)"
     customers, others = con.execute(
         "select count(distinct customer_id), string_agg(distinct r.batch_id, ', ' order by r.batch_id) "
@@ -321,7 +322,7 @@ def _require_not_sent_since(con: duckdb.DuckDBPyConnection, batch_id: str) -> No
 
 
 def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> Any:
-    """Remove the customers that are named; each name has to mean one of the batch."""
+    """Remove the customers to exclude from a batch; each name must match one of its customers."""
     if not names:
         return batch
     with registered(con, "ik_batch", batch), temp_tables():

@@ -62,11 +62,11 @@ class Comparison:
 
     Attributes:
         counts: Customers by change: each of ``CHANGES``, and ``same``.
-        before, after: The two snapshots, each with what could not be matched.
+        before, after: The counts of the two snapshots.
         changes: A frame of the records' engine, one row per change: ``change, customer_id``, names,
             and for both sides ``record_id, status, failure_code, cause, invited_at`` with
             ``_before`` or ``_after``. It contains personal data.
-        before_at, after_at: The snapshots, where a workspace compared them.
+        before_at, after_at: The times of the snapshots, if they are known.
     """
 
     counts: dict[str, int]
@@ -83,7 +83,7 @@ class Comparison:
 
     @property
     def newly_failed(self) -> Any:
-        """Customers whose association failed, and had not before."""
+        """Customers whose association has failed since."""
         return self._of("newly_failed")
 
     @property
@@ -129,13 +129,13 @@ _SIDE, _HERE = "_ik_side", {side: f"_ik_in_{side}" for side in _SIDES}
 def compare(before: Frame, after: Frame) -> Comparison:
     """Compare two snapshots of annotated records, customer by customer.
 
-    Customers are identified over both snapshots together, and in each the newest record of a customer
+    Customers are identified in both snapshots together, and in each snapshot the newest record of a customer
     counts: see ``resolve``. Unidentified records, and customers whose newest records contradict each other
-    in status or cause, are not matched, but counted.
+    in status or cause, are counted, but not compared.
 
     Args:
         before: The earlier snapshot: what ``annotate`` returns as of its own date.
-        after: The later one, on the same engine; for DuckDB on the same connection.
+        after: The later snapshot, on the same engine; for DuckDB on the same connection.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -158,26 +158,26 @@ def compare(before: Frame, after: Frame) -> Comparison:
         by_change = collect(customers.group_by("change").agg(customers=nw.len(), **totals))
         changed = customers.filter(nw.col("change").is_in(list(CHANGES))).select(*COLUMNS)
         changes = persist(materialize(changed.to_native()))
-    found = {row["change"]: row for row in by_change.rows(named=True)}
+    totals_of = {row["change"]: row for row in by_change.rows(named=True)}
     before_side, after_side = (
         Side(
             rows=rows.get(side, 0),
-            customers=same + sum(int(row[f"in_{side}"]) for row in found.values()),
+            customers=same + sum(int(row[f"in_{side}"]) for row in totals_of.values()),
             unidentified=int(counts.get(side, {}).get("unidentified", 0)),
-            conflicting=int(found.get("conflicting", {}).get(f"in_{side}", 0)),
+            conflicting=int(totals_of.get("conflicting", {}).get(f"in_{side}", 0)),
         )
         for side in _SIDES
     )
-    by_name = {name: int(found.get(name, {}).get("customers", 0)) for name in (*CHANGES, SAME)}
+    by_name = {name: int(totals_of.get(name, {}).get("customers", 0)) for name in (*CHANGES, SAME)}
     by_name[SAME] += same
     return Comparison(by_name, before_side, after_side, changes)
 
 
 def _may_have_changed(identified: Any, side: str) -> tuple[Any, int]:
-    """Return the records of customers who may have changed, and how many others there are: the same in both.
+    """Return the records of customers who may have changed, and how many customers are the same in both snapshots.
 
-    Invitations are matched by their time: where a customer has several and one has no time, or only a day, any of them
-    may be the same one in the other snapshot, so that the customer may have changed.
+    Invitations are matched by their time. If a customer has several, and one has no time or only a day, it may match
+    any of them: the customer may have changed.
     """
     one, zero = nw.lit(1), nw.lit(0)
     named = identified.select(
@@ -199,7 +199,7 @@ def _may_have_changed(identified: Any, side: str) -> tuple[Any, int]:
     )
     customers = customers.group_by("customer_id").agg(nw.col("_ik_differs", "_ik_vague").max(), _ik_sent=nw.len())
     may_differ = (nw.col("_ik_differs") == 1) | ((nw.col("_ik_vague") == 1) & (nw.col("_ik_sent") > 1))
-    # Nothing shows that two of these are one customer.
+    # Records without an identified customer: nothing shows that two of them are the same one.
     may_differ = may_differ | nw.col("customer_id").str.starts_with(ALONE)
     changed = materialize(customers.filter(may_differ).select("customer_id"))
     same = count_rows(customers) - count_rows(changed)
@@ -207,11 +207,11 @@ def _may_have_changed(identified: Any, side: str) -> tuple[Any, int]:
 
 
 def _both(before: Any, after: Any) -> Any:
-    """Return what is needed of both sides, and the keys that both have, in one frame."""
+    """Return both snapshots in one frame: the needed columns, and the keys that both have."""
     frames: list[Any] = [as_narwhals(before), as_narwhals(after)]
     names = [set(frame.collect_schema().names()) for frame in frames]
-    for found in names:
-        require(list(found), _NEEDED)
+    for columns in names:
+        require(list(columns), _NEEDED)
     used = used_keys(_NEEDED, names[0] & names[1])
     sides = zip(frames, _SIDES, strict=True)
     return nw.concat([frame.select(*used).with_columns(nw.lit(side).alias(_SIDE)) for frame, side in sides])
@@ -264,11 +264,11 @@ def compare_snapshots(
 
     Args:
         history: Records of several snapshots, as ``load`` returns them.
-        before: The earlier snapshot's date (all snapshots of that day together) or exact time; else the
+        before: The date (all snapshots of that day together) or exact time of the earlier snapshot; default: the
             last one before ``after``.
-        after: The later one's; else the newest.
-        moments: When there were snapshots, in order; else those that the history has.
-        catalogue: The known failure messages; else the built-in ones.
+        after: The date or time of the later snapshot; default: the newest.
+        moments: The times of all snapshots, in order; default: those in the history.
+        catalogue: The known failure messages; default: the built-in ones.
         language: Of the causes.
 
     Raises:
@@ -287,7 +287,7 @@ def compare_snapshots(
             hint=_("put the date into their file's name (history_2026-03-30.csv), or leave that file out."),
         )
     spans = _find_two(sorted(records_of) if moments is None else moments, before, after)
-    # Few columns: an eager frame copies all that it filters.
+    # Few columns: filtering an eager frame copies them all.
     used = {*ANNOTATING, *_NEEDED, *OPTIONAL}
     frame = frame.select(*(name for name in frame.collect_schema().names() if name in used))
     sides = []
@@ -299,20 +299,20 @@ def compare_snapshots(
 
 
 def _find_two(moments: Sequence[dt.datetime], before: When, after: When) -> tuple[Span, Span]:
-    """Return the first and last time of both snapshots."""
-    given = None if before is None else _find(moments, before)
-    late = _newest(moments, None) if after is None else _find(moments, after)
-    early = given or _newest(moments, late[0])
-    if early[1] >= late[0]:
+    """Return the first and last time of the earlier and of the later snapshot."""
+    earlier = None if before is None else _find(moments, before)
+    later = _newest(moments, None) if after is None else _find(moments, after)
+    earlier = earlier or _newest(moments, later[0])
+    if earlier[1] >= later[0]:
         raise ArgumentError(_("The first snapshot is not older than the second."), hint=_("give the older one first."))
-    return early, late
+    return earlier, later
 
 
 def _newest(moments: Sequence[dt.datetime], earlier_than: dt.datetime | None) -> Span:
-    found = [at for at in moments if earlier_than is None or at.date() < earlier_than.date()]
-    if not found:
+    candidates = [at for at in moments if earlier_than is None or at.date() < earlier_than.date()]
+    if not candidates:
         raise ArgumentError(_("There is no earlier snapshot to compare with."), hint=_hint(moments))
-    return _find(moments, found[-1].date())
+    return _find(moments, candidates[-1].date())
 
 
 def _find(moments: Sequence[dt.datetime], at: dt.datetime | dt.date) -> Span:
@@ -322,10 +322,10 @@ def _find(moments: Sequence[dt.datetime], at: dt.datetime | dt.date) -> Span:
         )
     start = as_utc(at)
     end = start if isinstance(at, dt.datetime) else start + _DAY
-    found = [moment for moment in moments if start <= moment <= end]
-    if not found:
+    matches = [moment for moment in moments if start <= moment <= end]
+    if not matches:
         raise ArgumentError(_("There is no snapshot of {time}.", time=_shown(start)), hint=_hint(moments))
-    return found[0], found[-1]
+    return matches[0], matches[-1]
 
 
 def _hint(moments: Sequence[dt.datetime]) -> Message:

@@ -1,4 +1,4 @@
-"""Customer lists: who is associated with the partner, from a file of Customer Management or from the portal itself."""
+"""Customer lists: the customers associated with the partner, from a file of Customer Management or from the portal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS = tuple(_SCHEMA)
 FRESH = dt.timedelta(hours=1)
 """How long an unfinished list may be continued; later, customers may have changed [assumed]."""
 _PASSES = 3
-"""How often the pages are read when they hold fewer customers than the portal counts."""
+"""How often the pages are read if they have fewer customers than the portal counts."""
 NEWEST = f"""
 select 'r' || md5(list_id || '|' || position) as record_id, {", ".join(COLUMNS)}, listed_at as snapshot_at,
     source as source_file, position as source_row
@@ -42,7 +42,7 @@ from (select *, row_number() over (order by {", ".join(COLUMNS)}) as position
     from (select distinct * from listed_customers))
 join customer_lists using (list_id) where is_complete order by position"""
 """The customers of the stored list, each once, with the columns of records that identify a customer."""
-_FOUND = """
+_COMPARED = """
 with listed as (select customer_id, max(_ik_listed_since) as associated_since from {pairs} group by customer_id),
 newest as (
     select p.*, l.associated_since, l.customer_id is not null as is_listed
@@ -55,26 +55,26 @@ select case
     else 'ours_already' end as finding,
     customer_id, customer_full_name, account_name, email, associated_since, decision_before, decision
 from newest where finding is not null order by finding, customer_id"""
-"""Compares the newest record of each customer in two plans: one that knows the list, one that does not."""
+"""Compares the newest record of each customer in two plans: one with the list, one without it."""
 FINDINGS = ("associated", "ours_already", "vanished_is_ours", "vanished", "left_us", "not_invited")
-"""What a list says of customers, in the order of the result."""
+"""The findings about customers, in the order of the result."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reconciliation:
-    """What a customer list says of the customers in the workspace; prints counts only.
+    """What a customer list says about the customers in the workspace; prints counts only.
 
     Attributes:
         listed_at: When the list was exported (UTC).
-        listed: Customers on it.
+        listed: Customers on the list.
         counts: Customers by finding: ``associated`` (on the list, as their records say), ``ours_already`` (on the
-            list, and their records do not say so), ``vanished_is_ours`` (vanished from the exports, and on the
-            list), ``vanished`` (vanished, and not on it), ``left_us`` (were associated, and are not on it),
-            ``not_invited`` (rows of the list that no record belongs to).
+            list, although their records do not say so), ``vanished_is_ours`` (vanished from the exports, and on
+            the list), ``vanished`` (vanished, and not on the list), ``left_us`` (were associated, and are not on the
+            list), ``not_invited`` (rows of the list without a matching record).
         rejected: Rows of the files that name no customer or cannot be read.
-        withheld: Customers of them whom the plan would have invited again without the list.
-        customers: One row per customer that the list says something about: ``finding, customer_id``, names,
-            ``associated_since``, ``decision_before`` and ``decision``. It contains personal data.
+        withheld: Customers whom the plan would invite again without the list.
+        customers: One row per customer with a finding: ``finding, customer_id``, names, ``associated_since``,
+            ``decision_before`` and ``decision``. It contains personal data.
     """
 
     listed_at: dt.datetime
@@ -93,7 +93,7 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
     """Store the customers of files as the newest list, and return how many rows were rejected.
 
     Raises:
-        SchemaError: It is unknown when the list was exported, or the files hold lists of several days, or invitations.
+        SchemaError: It is unknown when the list was exported, or the files are lists of several days, or invitations.
         ArgumentError: It is dated in the future.
     """
     loaded = load(sources, required="associated_at", **how)
@@ -129,7 +129,7 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
     with transaction(con):
         number = _begin(con, listed_at, "file")
         _insert(con, "listed_customers", number, table)
-        # Without a time they are not older than any record: a customer who was associated at the time still is.
+        # Without a time, rejected rows are not older than any record: they may name a customer who is associated now.
         rejects = nw.from_native(loaded.rejects).with_columns(snapshot_at=nw.lit(None, nw.Datetime("us")))
         _insert(con, "listed_rejects", number, rejects.select(*REJECTED_COLUMNS).to_arrow())
         _finish(con, number)
@@ -141,11 +141,11 @@ def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host:
 
     Args:
         con: The workspace.
-        page: Returns the page from an offset on.
+        page: Returns the page that starts at an offset.
         host: The portal's host: only a list of the same portal is continued.
 
     Raises:
-        SourceError: A page cannot be read, or the pages hold fewer customers than the portal counts.
+        SourceError: A page cannot be read, or the pages have fewer customers than the portal counts.
     """
     number, offset = _unfinished(con, host)
     for _pass in range(_PASSES):
@@ -163,7 +163,7 @@ def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host:
         if one(con, stored) >= total:
             with transaction(con):
                 return _finish(con, number)
-        offset = 0  # a page came twice, or customers came and went meanwhile
+        offset = 0  # a page came twice, or the list changed meanwhile
     raise SourceError(
         _("{host} counts more customers than its pages hold.", host=host),
         hint=_("the list changes meanwhile; try again later."),
@@ -171,16 +171,15 @@ def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host:
 
 
 def _unfinished(con: duckdb.DuckDBPyConnection, host: str) -> tuple[int, int]:
-    """Return the list that an earlier run began, else a new one, and the offset of its next page."""
+    """Return the unfinished list of an earlier run, or a new one, and the offset of its next page."""
     query = "select list_id, next_offset from customer_lists where not is_complete and source = ? and listed_at > ?"
-    if found := con.execute(query, [host, now() - FRESH]).fetchall():
-        return int(found[0][0]), int(found[0][1])
+    if unfinished := con.execute(query, [host, now() - FRESH]).fetchall():
+        return int(unfinished[0][0]), int(unfinished[0][1])
     with transaction(con):
         return _begin(con, now(), host), 0
 
 
 def _begin(con: duckdb.DuckDBPyConnection, listed_at: dt.datetime, source: str) -> int:
-    """Add an empty list instead of an unfinished one."""
     newest = rows(con, "select max(listed_at) from customer_lists where is_complete")[0][0]
     if newest is not None and newest > listed_at:
         raise WorkspaceError(
@@ -203,7 +202,6 @@ def _insert(con: duckdb.DuckDBPyConnection, name: str, number: int, table: Any) 
 
 
 def _finish(con: duckdb.DuckDBPyConnection, number: int) -> None:
-    """Make a list the one that counts, instead of the one before."""
     _delete(con, f"list_id <> {number}")
     run(con, f"update customer_lists set is_complete = true where list_id = {number}")
 
@@ -215,7 +213,7 @@ def _delete(con: duckdb.DuckDBPyConnection, which: str) -> None:
 
 
 def has_list(con: duckdb.DuckDBPyConnection) -> bool:
-    """Return whether a whole list is stored; an empty one means that no customer is associated."""
+    """Return whether a complete list is stored; it may be empty if no customer is associated."""
     return one(con, "select count(*) from customer_lists where is_complete") > 0
 
 
@@ -226,11 +224,11 @@ def reconcile(
     *,
     rejected: int = 0,
 ) -> Reconciliation:
-    """Compare a plan that knows the stored list with one that does not.
+    """Compare a plan with the stored list with a plan without it.
 
     Args:
         con: The workspace.
-        inputs: What a plan needs besides the records, with the list.
+        inputs: The inputs of a plan besides the records, including the list.
         moment: The time to plan for.
         rejected: Rows of the list that were rejected.
     """
@@ -245,10 +243,10 @@ def reconcile(
         pairs = match_customers(nw.from_native(history), customer_list)
         plans, pairs = (as_relation(con, frame.to_native()) for frame in (plans, pairs))
         tables = {"plans": ident(plans.alias), "pairs": ident(pairs.alias)}
-        customers = persist(materialize(con.sql(_FOUND.format(**tables))))
+        customers = persist(materialize(con.sql(_COMPARED.format(**tables))))
         matched = one(con, f"select count(distinct source_row) from {tables['pairs']}")
-    found = ident(customers.alias)
-    counts = dict(con.sql(f"select finding, count(*) from {found} group by finding").fetchall())
+    findings = ident(customers.alias)
+    counts = dict(con.sql(f"select finding, count(*) from {findings} group by finding").fetchall())
     listed_at, listed = con.sql(f"select max(snapshot_at), count(*) from ({NEWEST})").fetchall()[0]
     resends = ", ".join(f"'{decision}'" for decision in RESENDS)
     withheld = f"decision_before in ({resends}) and decision not in ({resends})"
@@ -258,7 +256,7 @@ def reconcile(
         listed=listed,
         counts={name: int(counts.get(name, 0)) for name in FINDINGS},
         rejected=rejected,
-        withheld=one(con, f"select count(*) from {found} where {withheld}"),
+        withheld=one(con, f"select count(*) from {findings} where {withheld}"),
         customers=customers,
     )
 

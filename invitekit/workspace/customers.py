@@ -1,4 +1,4 @@
-"""The customers of the stored history: who they are, their newest records, and the customer that a name means."""
+"""The customers of the stored history: their newest records, and the customer that a name means."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EVENTS = "select record_id, customer_id from {} "
 
 
 class Match(NamedTuple):
-    """The newest record of a customer: its ID, its customer, and why it failed, if it did."""
+    """The newest record of a customer: its ID, its customer, and its failure code, if it failed."""
 
     record_id: str
     customer_id: str
@@ -38,21 +38,21 @@ def newest_records(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
 
 
 def resolved_history(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = None) -> duckdb.DuckDBPyRelation:
-    """Resolve all stored rows; a status that depends on the day is that of today."""
+    """Annotate all stored rows as of now, and resolve them."""
     history = on_faster_engine(con, con.sql(BY_AGE))
     return as_relation(con, resolve(annotate(history, catalogue=catalogue)))
 
 
 def events_of_customers(history: duckdb.DuckDBPyRelation, events: duckdb.DuckDBPyRelation) -> str:
-    """Materialize events with the customer that each belongs to, or null, and return the table's name."""
+    """Materialize events with their customers, or null, and return the name of the table."""
     assigned: Any = assign_customer(nw.from_native(history), nw.from_native(events))
     return ident(materialize(assigned.to_native()).alias)
 
 
 def count_orphans(con: duckdb.DuckDBPyConnection) -> int:
-    """Count resends and valid marks that belong to no stored row, so that no plan counts them."""
+    """Count resends and valid marks whose customer has no stored row, so that no plan counts them."""
     resends = _EVENTS.format("resends")
-    marks = _EVENTS.format("marks where unmarked_at is null and customer_id is not null")  # not the own account's
+    marks = _EVENTS.format("marks where unmarked_at is null and customer_id is not null")  # without the own account
     with temp_tables():
         events = events_of_customers(resolved_history(con), con.sql(f"{resends} union all {marks}"))
         return one(con, f"select count(*) from {events} where customer_id is null")
@@ -80,11 +80,11 @@ def find_in(
         ArgumentError: A name matches no customer, or several, or is masked.
     """
     wanted = [name if are_texts([name]) else "" for name in names]
-    meant = customers_named(history, wanted) if wanted else []
+    named = customers_named(history, wanted) if wanted else []
     newest = f"select record_id, customer_id, failure_code from {ident(history.alias)} where is_latest_of_customer"
     matches = {match.customer_id: match for match in map(Match._make, rows(con, newest))}
-    found = [matches.get(customers[0]) if len(customers) == 1 else None for customers in meant]
-    if wrong := [str(position) for position, match in enumerate(found, start=1) if match is None]:
+    unique = [matches.get(customers[0]) if len(customers) == 1 else None for customers in named]
+    if wrong := [str(position) for position, match in enumerate(unique, start=1) if match is None]:
         raise ArgumentError(
             _(
                 "Of {count:,} customers named, number {numbers} leads to no single one.",
@@ -96,19 +96,19 @@ def find_in(
                 "as the files have it."
             ),
         )
-    return tuple(match for match in found if match is not None)
+    return tuple(match for match in unique if match is not None)
 
 
 def find_records(
     con: duckdb.DuckDBPyConnection, record_ids: Sequence[str], catalogue: Catalogue | None = None
 ) -> tuple[Match | None, ...]:
-    """Return the newest record of each ID's customer; None where no file has the ID, or two customers share it.
+    """Return the newest record of the customer of each record ID; None if the ID is unknown or two customers share it.
 
-    Where files reuse an ID, it means the customer that has it in the newest snapshot.
+    If files reuse an ID, it means the customer that has it in the newest snapshot.
     """
     with temp_tables():
         history = ident(resolved_history(con, catalogue).alias)
-        found = con.execute(
+        owners = con.execute(
             "with wanted as (select unnest(?::varchar[]) as name, unnest(range(len(?::varchar[]))) as position), "
             f"newest as (from {history} qualify snapshot_at = max(snapshot_at) over (partition by record_id)), "
             "owners as (select position, any_value(customer_id) as customer_id from wanted "
@@ -117,4 +117,4 @@ def find_records(
             f"left join (from {history} where is_latest_of_customer) l using (customer_id) order by position",
             [record_ids, record_ids],
         ).fetchall()
-    return tuple(Match(*row) if row[1] is not None else None for row in found)
+    return tuple(Match(*row) if row[1] is not None else None for row in owners)

@@ -27,15 +27,15 @@ from invitekit.workspace.checkpoint import checkpoint, connect, log_of
 from invitekit.workspace.open_errors import check_path, in_use_here, not_opened, resolve
 
 _ONE_AT_A_TIME = threading.RLock()
-"""Held while a workspace is opened or written: the mask of new files belongs to the whole process."""
+"""Held while a workspace is opened or written, as the umask belongs to the whole process."""
 
 _PATIENCE = 60
-"""Seconds that closing waits for a thread that is at work."""
-_QUIET: dict[str, str | bool | int | float | list[str]] = {
+"""Seconds that closing waits for a thread that uses the workspace."""
+_NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-"""DuckDB would fetch an extension from the network for a file that looks like another database."""
+"""Otherwise DuckDB would fetch an extension from the network for a file that looks like another database."""
 
 
 @dataclass(eq=False)
@@ -54,12 +54,12 @@ _OPEN: weakref.WeakValueDictionary[str, Shared] = weakref.WeakValueDictionary()
 
 
 def share(given: str | os.PathLike[str], *, read_only: bool, make: bool = True) -> Shared:
-    """Open a workspace's database, make it if it is missing, or give the one that this process has open.
+    """Return the database that this process has open, or open it; create it if it is missing.
 
-    Only DuckDB may open the file: closing another handle of it would release this process's lock.
+    Only DuckDB may open the file: closing another handle of it would release the lock of this process.
 
     Raises:
-        InvitekitError: It cannot be opened, made, or brought to this version.
+        InvitekitError: It cannot be opened, created or migrated.
     """
     path = resolve(given)
     with _ONE_AT_A_TIME:
@@ -89,26 +89,26 @@ def _reused(shared: Shared, *, read_only: bool) -> Shared:
 
 
 def _open_under_another_name(path: Path) -> Shared | None:
-    """Return what is open of the same file, such as in another letter case: the system's lock does not notice it."""
+    """Return the open database of the same file under another name, such as in another case: no lock detects that."""
     file_id = _file_id(path) if path.is_file() else None
     return next((shared for shared in _OPEN.values() if shared.file_id == file_id), None)
 
 
 def _file_id(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino
 
 
-def _check_let_go(path: Path) -> None:
-    """Reject a file that was closed in this process while a result of it was not read to its end.
+def _check_released(path: Path) -> None:
+    """Reject a file that this process has closed while a result of it was not read to its end.
 
-    DuckDB would wait for that result, and do nothing else.
+    DuckDB would wait for that result forever.
     """
     if str(path) in _CLOSED:
-        with duckdb.connect(config=_QUIET) as con:
+        with duckdb.connect(config=_NO_EXTENSIONS) as con:
             try:
                 run(con, f"attach {lit(str(path))} as workspace (read_only)")
-            except duckdb.Error as error:  # any other is said when the file is opened
+            except duckdb.Error as error:  # other errors are raised when the file is opened
                 if "already attached" in str(error):
                     raise in_use_here(path.name) from None
 
@@ -116,9 +116,9 @@ def _check_let_go(path: Path) -> None:
 def _opened(path: Path, *, read_only: bool) -> Shared:
     with contextlib.ExitStack() as undo:
         try:
-            _check_let_go(path)
+            _check_released(path)
             with private_files():
-                con, file = connect(path, read_only=read_only, config=_QUIET)
+                con, file = connect(path, read_only=read_only, config=_NO_EXTENSIONS)
             undo.callback(_close, con, file)
             _prepare(con, path, read_only=read_only)
         except duckdb.Error as error:
@@ -130,16 +130,16 @@ def _opened(path: Path, *, read_only: bool) -> Shared:
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
-    """Make the file private, bring its tables to this version, and note which exports did not live to their end."""
+    """Make the file private, migrate its tables, and record which exports were interrupted."""
     name = path.name
-    version = migrations.found_version(con, name)  # first: a file that is no workspace stays as it is
+    version = migrations.stored_version(con, name)  # first, so that a file that is not a workspace stays unchanged
     if not read_only:
         for file in (path, log_of(path)):
             with contextlib.suppress(FileNotFoundError):
                 make_private(file)
         with transaction(con):
             migrations.migrate(con, version)
-            exports.note_interrupted(con)
+            exports.record_interrupted(con)
     elif version < migrations.SCHEMA_VERSION:
         raise WorkspaceError(
             _("'{name}' was written by an older invitekit (tables of version {version}).", name=name, version=version),
@@ -148,9 +148,9 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> 
 
 
 def _spill(con: duckdb.DuckDBPyConnection) -> ScratchDir:
-    """Let what does not fit into memory go to a private folder, not beside the workspace."""
+    """Let DuckDB spill to a private folder, not beside the workspace."""
     folder = scratch_dir()
-    with contextlib.suppress(duckdb.Error):  # a relation of an earlier workspace may use its folder still
+    with contextlib.suppress(duckdb.Error):  # a relation of an earlier workspace may still use its folder
         run(con, f"set temp_directory = {lit(folder.name)}")
     return folder
 
@@ -173,10 +173,10 @@ def _close(con: duckdb.DuckDBPyConnection, file: BinaryIO | None) -> None:
 
 
 def create(path: Path) -> None:
-    """Create a workspace in a private folder beside its path, then give it its name: it is never seen half made.
+    """Create a workspace in a private folder beside its path, then move it there: an incomplete file is never visible.
 
     Raises:
-        WorkspaceError: The folder or the disk does not allow it.
+        WorkspaceError: The file cannot be written.
     """
     try:
         with private_dir(path.parent, path.name) as folder:
@@ -184,8 +184,8 @@ def create(path: Path) -> None:
             with private_files(), duckdb.connect(str(part)) as con:
                 with transaction(con):
                     migrations.migrate(con, 0)
-                run(con, "checkpoint")  # what is only in the log would stay behind with the folder
-            with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
+                run(con, "checkpoint")  # only the file is moved, not its log
+            with contextlib.suppress(FileExistsError):  # another process was faster: use its file
                 publish_new(part, path)
     except (OSError, duckdb.Error) as error:
         problem = _("'{name}' cannot be made: {reason}.", name=path.name, reason=os_reason(error))
@@ -194,7 +194,7 @@ def create(path: Path) -> None:
 
 @contextlib.contextmanager
 def private_files() -> Iterator[None]:
-    """Let files that DuckDB creates meanwhile, such as its log, be readable by their owner only."""
+    """Make files that DuckDB creates inside the block, such as its log, readable by their owner only."""
     with _ONE_AT_A_TIME:
         before = os.umask(0o077) if POSIX_MODES else 0
         try:
@@ -205,16 +205,16 @@ def private_files() -> Iterator[None]:
 
 
 def close_connection(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Close a connection and what was opened from it, as soon as no thread is at work on one of them.
+    """Close a connection and its cursors as soon as no thread uses one of them.
 
     Raises:
-        WorkspaceError: One is at work for longer than ``_PATIENCE`` seconds.
+        WorkspaceError: A thread uses one for longer than ``_PATIENCE`` seconds.
     """
     end = time.monotonic() + _PATIENCE
     while True:
         try:
             con.close()
-        except duckdb.Error:  # it refuses instead of waiting
+        except duckdb.Error:  # a connection in use cannot be closed
             if time.monotonic() > end:
                 raise WorkspaceError(
                     _("'{name}' is at work in another thread.", name=name),
@@ -227,10 +227,10 @@ def close_connection(con: duckdb.DuckDBPyConnection, name: str) -> None:
 
 @contextlib.contextmanager
 def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Keep what is written inside whole: all of it, or nothing if anything is raised.
+    """Commit the writes of the block, or roll all of them back if anything is raised.
 
     Raises:
-        WorkspaceError: The database refused it; its own message would quote values.
+        WorkspaceError: The database raised an error, whose own message might quote values.
     """
     with private_files():
         try:
@@ -241,11 +241,11 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
             with contextlib.suppress(duckdb.Error):
                 run(con, "rollback")
             if isinstance(error, duckdb.Error):
-                raise _refused(error) from None
+                raise _write_error(error) from None
             raise
 
 
-def _refused(error: duckdb.Error) -> WorkspaceError:
+def _write_error(error: duckdb.Error) -> WorkspaceError:
     if known := database_error(error):
         return known
     kind = type(error).__name__.removesuffix("Exception")

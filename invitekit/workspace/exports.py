@@ -1,4 +1,4 @@
-"""The history of exports: which were started, and whether they were completed, failed or interrupted."""
+"""The history of exports: when they started, and whether they were completed, failed or interrupted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def start(
     key_id: str | None,
     at: dt.datetime | None,
 ) -> int:
-    """Record that an export runs, inside the transaction of the caller."""
+    """Record that an export has started, inside the transaction of the caller."""
     if not level:
         raise ArgumentError(_("An export has no level."), hint=_("say which, such as level='shared'."))
     number = one(con, "select max(export_id) from exports") + 1
@@ -70,8 +70,8 @@ def finish(
         )
 
 
-def note_interrupted(con: duckdb.DuckDBPyConnection) -> None:
-    """Record which running exports have no process any more, inside the transaction of the caller."""
+def record_interrupted(con: duckdb.DuckDBPyConnection) -> None:
+    """Record exports as interrupted whose process no longer runs, inside the transaction of the caller."""
     running = rows(con, "select export_id, pid, process from exports where status = 'running'")
     for number, pid, process in running:
         if not is_alive(pid, process):

@@ -1,4 +1,4 @@
-"""``ListSubCustomers`` through the official SDK: the customers of a partner, a page at a time."""
+"""``ListSubCustomers`` through the official SDK: the customers of a partner, page by page."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ ENDPOINT = "https://bss-intl.myhuaweicloud.com"
 PAGE = 100
 """Customers a page, the most that the portal returns."""
 RETRIES = 6
-"""How often a request that was throttled or failed on the way is sent again."""
+"""How often a request is repeated after throttling or a temporary error."""
 FIRST_PAUSE = 0.5
-"""Seconds before the first of them; each later pause is twice as long [assumed]."""
+"""Seconds before the first repetition; each later pause is twice as long [assumed]."""
 _KEYS = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
 _TOKEN = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # noqa: S105 - the name of a variable
 _TYPES = {"1": "referral", "2": "reseller", "3": "reseller"}
 """Association types: 2 is the reseller model of the Chinese site, 3 that of the international one."""
-_AGAIN = _("run the same command again within the hour: it goes on where it stopped.")
+_RUN_AGAIN = _("run the same command again within the hour: it goes on where it stopped.")
 
 
 class Page(NamedTuple):
-    """Some customers as rows of ``customer_lists.COLUMNS``, and how many there are in all."""
+    """Some customers as rows of ``customer_lists.COLUMNS``, and the number of all customers."""
 
     customers: list[tuple[Any, ...]]
     total: int
 
 
 class HuaweiClient:
-    """A connection to the portal, with the keys of the environment: they are neither shown nor logged.
+    """A connection to the portal with the keys in the environment, which are neither shown nor logged.
 
     Args:
         endpoint: The address of the interface.
@@ -74,34 +74,36 @@ class HuaweiClient:
         self._client = BssintlClient.new_builder().with_credentials(keys).with_endpoint(endpoint).build()
 
     def page(self, offset: int) -> Page:
-        """Return the customers from an offset on; requests that fail on the way are sent again.
+        """Return the customers from an offset on; requests are repeated after temporary errors.
 
         Raises:
-            SourceError: The portal rejects the keys or the request, goes on throttling, or cannot be reached.
+            SourceError: The portal rejects the keys or the request, keeps throttling, or cannot be reached.
         """
         from huaweicloudsdkbssintl.v2 import ListSubCustomersRequest, QuerySubCustomerListReq  # noqa: PLC0415
         from huaweicloudsdkcore.exceptions.exceptions import SdkException  # noqa: PLC0415
         from huaweicloudsdkcore.retry.backoff_strategy import BackoffStrategy  # noqa: PLC0415
 
-        class Doubling(BackoffStrategy):  # type: ignore[misc]  # the SDK has no types
+        class ExponentialBackoff(BackoffStrategy):  # type: ignore[misc]  # the SDK has no types
             def calculate_retry_delay_millis(self, retries: int) -> int:
                 return int(1000 * FIRST_PAUSE * 2 ** (retries - 1))
 
         request = ListSubCustomersRequest(body=QuerySubCustomerListReq(offset=offset, limit=PAGE))
-        invoker = self._client.list_sub_customers_invoker(request).with_retry(_passes, RETRIES, Doubling())
+        invoker = self._client.list_sub_customers_invoker(request).with_retry(
+            _is_temporary, RETRIES, ExponentialBackoff()
+        )
         try:
             answer = invoker.invoke()
-            return Page([_row(one) for one in answer.customer_infos or []], int(answer.count or 0))
+            return Page([_row(customer) for customer in answer.customer_infos or []], int(answer.count or 0))
         except SdkException as error:
-            raise self._explained(error) from None
+            raise self._source_error(error) from None
 
-    def _explained(self, error: Any) -> SourceError:
-        """Return the error in our words: the SDK's own may hold parts of the request."""
+    def _source_error(self, error: Any) -> SourceError:
+        """Return the error without the SDK's message, which may contain parts of the request."""
         status = getattr(error, "status_code", None)
         if status is None:
             return SourceError(
                 _("The connection to {host} failed.", host=self.host),
-                hint=_("check the network, then {again}", again=_AGAIN),
+                hint=_("check the network, then {again}", again=_RUN_AGAIN),
             )
         if status in (401, 403):
             return SourceError(
@@ -110,21 +112,21 @@ class HuaweiClient:
                     host=self.host,
                     status=status,
                 ),
-                hint=_("set new ones in the environment, then {again}", again=_AGAIN),
+                hint=_("set new ones in the environment, then {again}", again=_RUN_AGAIN),
             )
         if status == 429:
             return SourceError(
                 _("{host} goes on throttling requests (429).", host=self.host),
-                hint=_("wait a minute, then {again}", again=_AGAIN),
+                hint=_("wait a minute, then {again}", again=_RUN_AGAIN),
             )
         return SourceError(
             _("{host} answers with an error ({status}).", host=self.host, status=status),
-            hint=_("if that passes, {again}", again=_AGAIN),
+            hint=_("if that passes, {again}", again=_RUN_AGAIN),
         )
 
 
-def _passes(_answer: Any, error: Any) -> bool:
-    """Return whether an error may be temporary: throttling, a fault of the server, a broken connection."""
+def _is_temporary(_answer: Any, error: Any) -> bool:
+    """Return whether an error may be temporary: throttling, a server error, a broken connection."""
     status = getattr(error, "status_code", None)
     return error is not None and (status is None or status == 429 or status >= 500)
 

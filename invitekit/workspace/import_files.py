@@ -43,12 +43,12 @@ class Added:
     Attributes:
         name: The file's name; for a file that was stored already, the name under which it was added first.
         sha256: The digest of its bytes, which identifies it.
-        snapshot_at: When it was exported (UTC); the newest, if its rows have several dates.
-        rows_read, records, rejects: What is stored of it.
+        snapshot_at: When it was exported (UTC); the newest date, if its rows have several.
+        rows_read, records, rejects: How many rows of it are stored.
         already_stored: Whether it was stored before, and skipped now.
-        same_name_files: Other stored files of its name and snapshot: it may be a corrected version of them.
-        orphaned_events: Resends and marks whose customer is in no file any more, since files were replaced.
-        summary: How the file was read; None for one that was stored already.
+        same_name_files: Other stored files of its name and snapshot, of which it may be a corrected version.
+        orphaned_events: Resends and marks whose customer is in no file any more, as files were replaced.
+        summary: How the file was read; None for a file that was stored already.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class ReplacePolicy:
-    """Which stored files are deleted when a file is added; files that this call stored (from ``first`` on) stay."""
+    """Which stored files are deleted when a file is added; files stored by this call (from ``first`` on) stay."""
 
     replace: bool
     supersede: bool
@@ -94,24 +94,24 @@ def find(sources: Any, workspace: Path, messages: Any = None) -> list[Source]:
         ArgumentError: They are not files, or the workspace is one of them: opening it would release its lock.
         SourceError: A file is missing, empty, binary or of an unknown type.
     """
-    given = [sources] if isinstance(sources, str | os.PathLike) else sources
-    if not isinstance(given, list | tuple | set) or not all(isinstance(one, str | os.PathLike) for one in given):
+    paths = [sources] if isinstance(sources, str | os.PathLike) else sources
+    if not isinstance(paths, list | tuple | set) or not all(isinstance(path, str | os.PathLike) for path in paths):
         raise ArgumentError(
             _("A workspace takes files, not a {kind}.", kind=type(sources).__name__),
             hint=_("give paths, folders or globs; write a frame to a file first."),
         )
-    asked = [*given, *([messages] if messages is not None else [])]
-    if any(path.exists() and path.samefile(workspace) for path in _matched(asked)):
+    read = [*paths, *([messages] if messages is not None else [])]
+    if any(path.exists() and path.samefile(workspace) for path in _matched(read)):
         raise ArgumentError(
             _("'{name}' is this workspace itself.", name=workspace.name), hint=_("name the files to add.")
         )
-    return find_sources(given)
+    return find_sources(paths)
 
 
-def _matched(given: Sequence[str | os.PathLike[str]]) -> Iterator[Path]:
-    for item in given:
-        yield Path(item)
-        yield from (Path(found) for found in glob.iglob(str(item), recursive=True))  # noqa: PTH207 - absolute patterns
+def _matched(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Path]:
+    for path in paths:
+        yield Path(path)
+        yield from map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
 
 
 def add(
@@ -140,7 +140,7 @@ def add(
 
 
 def _stored_before(added: Sequence[Added], hint: Message) -> Message:
-    names = ", ".join(one.name for one in added[:_NAMED])
+    names = ", ".join(file.name for file in added[:_NAMED])
     if len(added) <= _NAMED:
         return _("{hint} Files before it stay stored: {names}.", hint=hint, names=names)
     more = len(added) - _NAMED
@@ -148,23 +148,22 @@ def _stored_before(added: Sequence[Added], hint: Message) -> Message:
 
 
 def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any], policy: ReplacePolicy) -> Added:
-    seen, sha256 = _state(source.path), digest(source.path)
-    given = how.get("snapshot_at")
-    asked = as_utc(given) if given is not None else source.snapshot_at
-    known = _known(con, sha256, asked, policy)
+    state, sha256 = _state(source.path), digest(source.path)
+    option = how.get("snapshot_at")
+    known = _known(con, sha256, source.snapshot_at if option is None else as_utc(option), policy)
     if known is not None:
         return _superseded(con, known, source.path.name, policy)
     loaded = load(source.path, engine="auto", **how)
     file = loaded.summary.files[0]
     records, rejects = _relation(con, loaded.records), _relation(con, loaded.rejects)
     snapshot_at = _snapshot(records, file)
-    if _state(source.path) != seen:
+    if _state(source.path) != state:
         raise SourceError(
             _("'{name}' was changed while it was read.", name=file.name), hint=_("add it again when it is finished.")
         )
     added = Added(file.name, sha256, snapshot_at, file.rows_read, file.records, file.rejects, already_stored=False)
     with transaction(con):
-        # Asked again: another workspace of this process may have been quicker, or a column says the date.
+        # Check again: another workspace of this process may have been faster, or a column has the date.
         known = _known(con, sha256, snapshot_at, policy)
         if known is None:
             number, before = _next(con), _orphaned_events(con, policy)
@@ -211,12 +210,12 @@ def _next(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _known(con: duckdb.DuckDBPyConnection, sha256: str, at: dt.datetime | None, policy: ReplacePolicy) -> Added | None:
-    """Return the stored file of a content and snapshot date, unless it is to be read again."""
+    """Return the stored file with this content and snapshot date, unless it is to be read again."""
     for number, *file in con.execute(_KNOWN, [sha256]).fetchall():
         known = Added(*file)
         if at in (None, known.snapshot_at) and not (policy.replace and number < policy.first):
@@ -225,12 +224,12 @@ def _known(con: duckdb.DuckDBPyConnection, sha256: str, at: dt.datetime | None, 
 
 
 def _relation(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRelation:
-    """Return what was loaded as a relation: one of another connection as it is, a frame in memory on a new one."""
+    """Return loaded records as a relation: a relation as it is, a frame in memory on a new cursor."""
     return frame if isinstance(frame, duckdb.DuckDBPyRelation) else con.cursor().from_arrow(frame.to_arrow())
 
 
 def _snapshot(records: duckdb.DuckDBPyRelation, file: FileSummary) -> dt.datetime:
-    """Return the newest snapshot date of a file; every row of it needs one."""
+    """Return the newest snapshot date of a file; every row needs one."""
     dated = records.aggregate("max(snapshot_at), count(*) - count(snapshot_at)").fetchall()[0]
     newest, undated = dated[0] or file.snapshot_at, dated[1]
     if newest is None or undated:
@@ -290,24 +289,24 @@ def _store(
 
 
 def _as_stored(records: duckdb.DuckDBPyRelation, sha256: str) -> duckdb.DuckDBPyRelation:
-    """Select what is stored: the schema's columns, and the file's extra columns as one JSON text.
+    """Select the stored columns: those of the schema, and the file's extra columns as one JSON text.
 
-    A record ID that the loader derived from file name and row means nothing in another file of that
-    name: it is derived again from the file's content.
+    A record ID that the loader derived from file name and row is derived again from the file's content and row: another
+    file may have the same name.
     """
     own = f"'r' || md5({lit(sha256)} || '|' || source_row)"
     named = {name: name for name in RECORD}
     named["record_id"] = f"case when regexp_full_match(record_id, 'r[0-9a-f]{{32}}') then {own} else record_id end"
     extras = [name for name in records.columns if name not in RECORD]
     pairs = ", ".join(f"{lit(name)}: {ident(name)}" for name in extras)
-    # Merging into an empty object leaves out what is null.
+    # Merging into an empty object leaves out null values.
     named["extra"] = f"nullif(json_merge_patch('{{}}', to_json({{{pairs}}}))::varchar, '{{}}')" if extras else "null"
     return records.project(", ".join(f"{value} as {name}" for name, value in named.items()))
 
 
 def _stream(
-    con: duckdb.DuckDBPyConnection, table: str, number: int, given: duckdb.DuckDBPyRelation, names: Sequence[str]
+    con: duckdb.DuckDBPyConnection, table: str, number: int, rows: duckdb.DuckDBPyRelation, names: Sequence[str]
 ) -> int:
     columns = ", ".join(ident(name) for name in names)
-    with registered(con, "ik_incoming", given.select(columns).to_arrow_reader(_ROWS_AT_ONCE)):
+    with registered(con, "ik_incoming", rows.select(columns).to_arrow_reader(_ROWS_AT_ONCE)):
         return run(con, f"insert into {table} (file_id, {columns}) select {number}, {columns} from ik_incoming")

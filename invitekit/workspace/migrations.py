@@ -1,4 +1,4 @@
-"""The tables of a workspace, version by version: a new file gets all versions, an older one those that it lacks.
+"""The tables of a workspace, version by version: a new file gets all versions, an older file the missing ones.
 
 A released version never changes: add a new one with its statements, and a test that migrates an older file.
 """
@@ -79,7 +79,7 @@ SCHEMA_VERSION = VERSIONS[-1][0]
 _TABLE = re.compile(r"create table (\w+)")
 
 
-def found_version(con: duckdb.DuckDBPyConnection, name: str) -> int:
+def stored_version(con: duckdb.DuckDBPyConnection, name: str) -> int:
     """Return the version of an open database's tables.
 
     Raises:
@@ -115,7 +115,6 @@ def found_version(con: duckdb.DuckDBPyConnection, name: str) -> int:
 
 
 def _tables(version: int) -> set[str]:
-    """Return the tables that a file of a version has."""
     sql = "".join(statement for number, statements in VERSIONS if number <= version for statement in statements)
     return set(_TABLE.findall(sql))
 

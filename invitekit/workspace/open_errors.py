@@ -1,4 +1,4 @@
-"""Errors of opening a workspace file; DuckDB's own messages may quote data."""
+"""Errors of opening a workspace file, in place of DuckDB's own messages, which may quote data."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def check_path(path: Path, *, make: bool) -> None:
 
 
 def _check_accessible(path: Path) -> None:
-    """Reject a name that no file can have here, or that cannot be looked up."""
+    """Reject a name that no file can have on this system, or that cannot be looked up."""
     for file in (path, log_of(path)):
         if problem := name_problem(file):
             raise _invalid_path(path, problem)
@@ -100,7 +100,7 @@ def not_opened(name: str, error: duckdb.Error, *, read_only: bool) -> WorkspaceE
 
 
 def in_use_here(name: str) -> WorkspaceError:
-    """Build the error for a file that a connection of this process has open, be it only by a result that it keeps."""
+    """Build the error for a file that this process has open, through a connection or an unread result."""
     return WorkspaceError(
         _("'{name}' is open in this process already.", name=name),
         hint=_("close that connection and let its results go."),

@@ -1,4 +1,4 @@
-"""The results of each batch, beside customers of the same cause who were not invited again."""
+"""The results of each batch, compared with customers of the same cause who were not invited again."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from invitekit.workspace.customers import events_of_customers
 from invitekit.workspace.queries import BY_AGE, as_relation, on_faster_engine
 
 APART_DAYS = 30
-"""A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
-SURE_OF = 10
-"""Fewer comparable customers than this are not compared with [assumed]."""
+"""A comparable customer has no resend within this many days before or after the batch [assumed]."""
+MIN_COMPARABLE = 10
+"""With fewer comparable customers, nothing is compared [assumed]."""
 SLACK = "interval 1 day"
 """An invitation or association may be dated this long before the resend was logged [assumed]."""
 
 
 def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duckdb.DuckDBPyRelation:
-    """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
+    """Count the results by batch and cause; see ``Workspace.outcomes``."""
     with temp_tables() as persist:
-        # The state of a customer at an earlier time is what the snapshot of that time shows.
+        # The state of a customer at an earlier time is the one in the snapshot of that time.
         history = on_faster_engine(con, con.sql(f"select *, snapshot_at::varchar as snapshot from ({BY_AGE})"))
         annotated: Any = nw.from_native(annotate(history, catalogue=catalogue))
         annotated = annotated.with_columns(runs_out_at=ends_at()).to_native()
@@ -71,7 +71,7 @@ def _query(history: str, resends: str, listed: str) -> str:
 
 
 def _logged(resends: str) -> str:
-    """Select each resend with the next one of its customer: later results belong to that one."""
+    """Select each resend with the time of its customer's next resend, to which later results belong."""
     return (
         f"select l.*, (select min(x.sent_at) from {resends} x "
         f"where x.customer_id = l.customer_id and x.sent_at > l.sent_at) as until from {resends} l"
@@ -79,24 +79,24 @@ def _logged(resends: str) -> str:
 
 
 def _states(history: str, listed: str) -> str:
-    """Select each customer's state in each snapshot, and until when it was the newest.
+    """Select each customer's state in each snapshot, and until when it is valid.
 
     The newest record counts, unless any invitation led to an association. Customers of the stored list are associated.
     """
-    settled = "case when status = 'associated' then coalesce(associated_at, timestamp 'infinity') end"
+    since = "case when status = 'associated' then coalesce(associated_at, timestamp 'infinity') end"
     return (
-        "select * replace (if(settled_at is null, status, 'associated') as status, "
-        "nullif(settled_at, timestamp 'infinity') as associated_at), "
+        "select * replace (if(since is null, status, 'associated') as status, "
+        "nullif(since, timestamp 'infinity') as associated_at), "
         "lead(snapshot_at, 1, timestamp 'infinity') over (partition by customer_id order by snapshot_at) "
-        f"as valid_until from (select *, max({settled}) over (partition by customer_id, snapshot) as settled_at "
+        f"as valid_until from (select *, max({since}) over (partition by customer_id, snapshot) as since "
         f"from {history} where customer_id is not null qualify is_latest_of_customer union all by name "
         "select customer_id, 'associated' as status, _ik_listed_at as snapshot_at, _ik_listed_since as associated_at, "
-        f"coalesce(_ik_listed_since, timestamp 'infinity') as settled_at from {listed})"
+        f"coalesce(_ik_listed_since, timestamp 'infinity') as since from {listed})"
     )
 
 
 def _resent() -> str:
-    """Select each resend with its cause: as stored with the resend, else by the snapshot of that time."""
+    """Select each resend with its cause: the stored one, or else that of the snapshot of that time."""
     return (
         "select l.batch_id, l.sent_at, l.until, l.customer_id, l.record_id, true as was_resent, "
         f"{_cause('s', 'l.sent_at')} as before, "
@@ -107,24 +107,24 @@ def _resent() -> str:
 
 
 def _others(history: str) -> str:
-    """Select customers in the same state as a batch's customers who were not invited again around then."""
+    """Select comparable customers: in the same state as customers of a batch, and not invited again at that time."""
     near = f"between b.sent_at - interval {APART_DAYS} day and b.sent_at + interval {APART_DAYS} day"
     after = f"x.invited_at > b.sent_at and x.invited_at <= b.sent_at + interval {APART_DAYS} day"
-    mine = "x.customer_id = s.customer_id"
+    own = "x.customer_id = s.customer_id"
     return (
-        f"select b.batch_id, b.sent_at, (select min(x.sent_at) from logged x where {mine} and x.sent_at > b.sent_at) "
+        f"select b.batch_id, b.sent_at, (select min(x.sent_at) from logged x where {own} and x.sent_at > b.sent_at) "
         "as until, s.customer_id, s.record_id, false as was_resent, b.cause as before, b.cause "
         "from (select distinct batch_id, sent_at, cause from resent) b "
         "join states s on s.snapshot_at <= b.sent_at and b.sent_at < s.valid_until "
         f"and {_cause('s', 'b.sent_at')} = b.cause "
         f"where {_effective('s', 'b.sent_at')} in ('association_failed', 'expired') "
-        f"and not exists (from logged x where {mine} and x.sent_at {near}) "
-        f"and not exists (from {history} x where {mine} and {after})"
+        f"and not exists (from logged x where {own} and x.sent_at {near}) "
+        f"and not exists (from {history} x where {own} and {after})"
     )
 
 
 def _later() -> str:
-    """Select every later state of those customers until their next resend."""
+    """Select every later state of these customers until their next resend."""
     fresh = f"(s.invited_at is null or s.invited_at >= k.sent_at - {SLACK})"
     changed = f"{_cause('s', 'k.ends_at')} is distinct from k.before"
     return (
@@ -137,7 +137,7 @@ def _later() -> str:
 
 
 def _ended() -> str:
-    """Select each customer's result: associated at any time, else the newest state."""
+    """Select each customer's result: associated at any time, or else the newest state."""
     return (
         "select k.batch_id, k.sent_at, k.cause, k.was_resent, case "
         "when bool_or(l.since) then 'associated' "
@@ -165,18 +165,18 @@ def _counted() -> str:
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """The results of one batch, beside comparable customers who were not invited again.
+    """The results of one batch, and of comparable customers: in the same state, and not invited again.
 
     Attributes:
         batch_id, sent_at: The batch.
-        sent: Customers it was sent to; the sum of all that follow up to ``not_seen``.
+        sent: Customers it was sent to; the sum of the next five counts.
         associated, open, failed, not_used: Associated since; still open; failed again; expired again.
         not_seen: No snapshot shows anything new, or the customer was associated before.
         rate, low, high: Share of the associated among all of them (Wilson, 95 %).
-        compared: Customers whose cause at least ``SURE_OF`` comparable customers have.
-        others: These comparable customers: in the same state, and not invited again.
-        compared_rate, others_rate: Associated of both; of the others as if they had the batch's causes.
-        difference_low, difference_high: The interval of the difference (Newcombe, 95 %); None where none is comparable.
+        compared: Customers of the batch whose cause at least ``MIN_COMPARABLE`` comparable customers have.
+        others: The comparable customers.
+        compared_rate, others_rate: The association rates of both; that of the others is weighted by the batch's causes.
+        difference_low, difference_high: The interval of the difference (Newcombe, 95 %); None without comparable ones.
     """
 
     batch_id: str
@@ -199,11 +199,7 @@ class BatchOutcome:
 
 
 def by_batch(rows: Iterable[Mapping[str, Any]]) -> list[BatchOutcome]:
-    """Sum up what ``Workspace.outcomes`` returns, one value a batch, in the same order.
-
-    Args:
-        rows: Its rows by column.
-    """
+    """Sum up the rows of ``Workspace.outcomes`` by batch, in the same order."""
     batches: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         batches.setdefault(row["batch_id"], []).append(row)
@@ -215,14 +211,14 @@ def _batch_outcome(causes: list[Mapping[str, Any]]) -> BatchOutcome:
         name: sum(row[name] for row in causes) for name in causes[0] if name not in ("batch_id", "sent_at", "cause")
     }
     rate = rated(sums["associated"], sums["resent"])
-    alike = [row for row in causes if row["not_resent"] >= SURE_OF]
-    compared, others = (sum(row[name] for row in alike) for name in ("resent", "not_resent"))
+    comparable = [row for row in causes if row["not_resent"] >= MIN_COMPARABLE]
+    compared, others = (sum(row[name] for row in comparable) for name in ("resent", "not_resent"))
     values: dict[str, float] = {}
     if compared:
-        associated = sum(row["associated"] for row in alike)
-        shares = [(row["resent"] / compared, row) for row in alike]
+        associated = sum(row["associated"] for row in comparable)
+        shares = [(row["resent"] / compared, row) for row in comparable]
         others_rate = sum(share * row["not_resent_associated"] / row["not_resent"] for share, row in shares)
-        # As many customers as would be as sure if they all had one cause.
+        # The effective sample size: as many customers of a single cause would be as certain.
         size = 1 / sum(share**2 / row["not_resent"] for share, row in shares)
         low, high = newcombe(associated, compared, others_rate * size, size)
         values = {"compared_rate": associated / compared, "others_rate": others_rate}

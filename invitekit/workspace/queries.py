@@ -12,7 +12,7 @@ from invitekit.model import schema
 from invitekit.workspace import exports
 
 IN_MEMORY = 200_000
-"""Rows of a history that is computed in memory, several times as quickly; a larger one is on disk [assumed]."""
+"""A history of up to this many rows is computed in memory, which is several times faster [assumed]."""
 RECORD = tuple(column.name for column in schema.RECORD)
 
 SNAPSHOTS = """
@@ -26,10 +26,10 @@ select source_file, snapshot_at, rows_read, records, rejects, added_at, sha256 f
 order by snapshot_at, source_file, sha256"""
 HISTORY = f"select {', '.join(RECORD)} from records"
 BY_AGE = HISTORY.replace("source_row", "(file_id::bigint << 32) | source_row as source_row")
-"""The same, with row numbers that also tell which of two files of one name and snapshot was added last: it counts."""
+"""The same, with the file number in front of the row number: of two files of one name and time, the later counts."""
 REJECTS = 'select source_file, source_row, "column", reason, content, snapshot_at from rejects order by all'
 ALL_REJECTS = f"({REJECTS}) union all {REJECTS.replace('from rejects', 'from listed_rejects')}"
-"""The same with the rejected rows of the customer list: they too may tell a newer state than the records."""
+"""The same with the rejected rows of the customer list, which may have a newer state than the records."""
 RESENDS = """
 select batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision, cause, failure_code,
     invitation_method, account_name, email
@@ -57,12 +57,12 @@ COUNTED = ("files", "rows_read", "records", "rejects", "batches", "resends", "ma
 
 
 def as_stored(history: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """Return rows of ``BY_AGE`` with their row numbers in the file."""
+    """Replace the row numbers of ``BY_AGE`` by those in the file."""
     return history.project("* replace (source_row & 4294967295 as source_row)")
 
 
 def on_faster_engine(con: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation) -> Any:
-    """Return the rows of a relation as a Polars frame where the history is small, else the relation."""
+    """Return a relation as a Polars frame if the history is small, else as it is."""
     return relation.pl() if one(con, "select count(*) from records") <= IN_MEMORY else relation
 
 

@@ -1,4 +1,4 @@
-"""Marks: failures that a customer, or customer service, resolved. A mark that is taken back stays in the history."""
+"""Marks of resolved failures; a mark that is taken back stays in the history."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def mark(
 
 
 def mark_own_account(con: duckdb.DuckDBPyConnection, *, on: dt.datetime | dt.date, by: str, note: str | None) -> int:
-    """Mark that the partner's own account was changed, and return the mark's ID; it names no record and no customer."""
+    """Mark that the partner's own account was changed, and return the mark's ID; it has no record and no customer."""
     return _insert(con, [(None, None, OWN_ACCOUNT)], on=on, by=by, note=note)[0]
 
 
@@ -64,7 +64,7 @@ def _insert(
 def _matches(
     con: duckdb.DuckDBPyConnection, record_ids: list[str], customers: list[str], catalogue: Catalogue | None
 ) -> list[Match]:
-    """Find the customers that are named, each once."""
+    """Return the newest record of each named customer, each once."""
     if not record_ids and not customers:
         raise ArgumentError(_("record_ids is empty."), hint=_("give record IDs, or customers by name."))
     if not all(isinstance(each, str) for each in (*record_ids, *customers)):
@@ -85,7 +85,7 @@ def _matches(
 
 
 def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by: str) -> None:
-    """Take marks back, all or none; they stay in the history with who took them back."""
+    """Undo marks, all or none; they stay in the history, with the person who undid them."""
     ids = list(dict.fromkeys([mark_ids] if isinstance(mark_ids, int) else mark_ids))
     if not ids or not all(isinstance(each, int) for each in ids):
         raise ArgumentError(

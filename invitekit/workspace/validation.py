@@ -1,4 +1,4 @@
-"""Check what a person reports: who did it, when, and with which remark."""
+"""Validate what a person reports: their name, a time and a remark."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from invitekit.i18n import _
 
 _DAY = dt.timedelta(days=1, seconds=-1)
 _AHEAD = dt.timedelta(hours=14)
-"""The largest offset ahead of UTC: somewhere, today may be a day that UTC has not reached."""
+"""The largest offset ahead of UTC: in some time zone, tomorrow in UTC is today."""
 
 
 def are_texts(names: Iterable[object]) -> bool:
-    """Check that all are valid texts; undecodable bytes of a command line are not."""
+    """Return whether all are valid texts; undecodable bytes of a command line are not."""
     return all(isinstance(name, str) and name.encode(errors="ignore").decode() == name for name in names)
 
 
 def require_name(by: object) -> str:
-    """Return a person's name without white space around it.
+    """Return a person's name without surrounding white space.
 
     Raises:
         ArgumentError: It is empty.
@@ -49,17 +49,17 @@ def now() -> dt.datetime:
 
 
 def past_datetime(at: dt.datetime | dt.date | None, name: str, *, end: bool = False) -> dt.datetime:
-    """Return a time of the past in UTC, to the second; None is now, a date its midnight UTC.
+    """Return a time in the past in UTC, to the second; None means now, a date its midnight UTC.
 
-    A date that has begun somewhere, but not yet in UTC, is now.
+    A date that has begun in some time zone, but not yet in UTC, means now.
 
     Args:
         at: The time.
-        name: How the error message calls it.
-        end: A date means its last second instead, or now, if that is still to come.
+        name: The name of the argument, for the error message.
+        end: A date means its last second instead, but not later than now.
 
     Raises:
-        ArgumentError: It is not a time, or in the future.
+        ArgumentError: It is not a time, or it is in the future.
     """
     if not isinstance(at, dt.date | None):
         raise ArgumentError(

@@ -63,7 +63,7 @@ def _selected(page: Page, tab: str, count: int) -> None:
     expect(page.locator(f"#screen-{tab} .ik-choice strong")).to_have_text(f"{count:,} selected")
 
 
-def test_files_become_a_page_to_pick_from_to_explore_and_to_export(browser: Browser, tmp_path: Path) -> None:
+def test_files_become_a_page_with_picker_explorer_and_export(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, str(DATA)) as address, opened(browser, address) as (page, wrong):
         _rows(page, "pick")
         expect(_section(page, "Invite again")).to_contain_text("115")
@@ -79,7 +79,7 @@ def test_files_become_a_page_to_pick_from_to_explore_and_to_export(browser: Brow
         assert wrong == []
 
 
-def test_without_anything_the_page_asks_what_to_open_and_a_bad_file_leads_back(
+def test_without_files_the_page_asks_what_to_open_and_a_bad_file_returns_to_it(
     browser: Browser, tmp_path: Path
 ) -> None:
     (tmp_path / "empty.csv").write_text("")
@@ -127,7 +127,7 @@ def test_a_filter_and_a_selection_survive_reload_close_and_a_second_tab(browser:
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1400, True), (933, False), (390, False)])
-def test_axe_finds_nothing_and_nothing_is_out_of_reach(
+def test_axe_finds_no_problem_and_everything_is_reachable(
     browser: Browser, address: str, width: int, *, dark: bool
 ) -> None:
     """Look at each state in light and dark, at 150 % of a window of 1400 pixels, and as wide as a telephone."""
@@ -170,7 +170,7 @@ def test_axe_finds_nothing_and_nothing_is_out_of_reach(
         assert wrong == []
 
 
-def test_a_lost_connection_is_told_and_made_again(browser: Browser, address: str) -> None:
+def test_a_lost_connection_is_reported_and_restored(browser: Browser, address: str) -> None:
     with opened(browser, address) as (page, _):
         _rows(page, "pick")
         selected = page.locator("#screen-pick .ik-choice strong")
@@ -204,7 +204,7 @@ def test_a_sorted_column_of_the_plan_keeps_its_direction(browser: Browser, addre
         expect(header).to_have_attribute("aria-sort", "ascending")
 
 
-def test_who_has_acted_is_marked_on_the_day_of_the_plan(browser: Browser, tmp_path: Path) -> None:
+def test_a_resolved_customer_is_marked_on_the_day_of_the_plan(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, wrong):
         _section(page, "Customer has to act").click()
         expect(page.locator("#screen-pick h2")).to_have_text("127 customers have to act first")
@@ -234,7 +234,7 @@ DROP = """([name, text]) => {
 }"""
 
 
-def test_the_week_from_mondays_export_to_the_results_takes_twelve_clicks(browser: Browser, tmp_path: Path) -> None:
+def test_a_weekly_run_takes_twelve_clicks(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "downloads").mkdir()
     (export := tmp_path / "downloads" / "history_2026-03-30.csv").write_text(HEADERS + MONDAY)
     clicks, began = 0, time.monotonic()
@@ -290,7 +290,7 @@ def test_the_day_of_the_plan_is_typed_and_stays_in_focus(browser: Browser, tmp_p
         assert wrong == []
 
 
-def test_a_word_that_is_not_known_is_taught_on_the_page(browser: Browser, tmp_path: Path) -> None:
+def test_an_unknown_word_is_taught_on_the_page(browser: Browser, tmp_path: Path) -> None:
     rows = ["Account Name,Status,Invitation Method,Invitation Time", "acme,In Bearbeitung,Email,2026-01-10 09:00:00"]
     rows += ["beta,Expired,Email,2026-01-10 09:00:00", "cora,On ice,Email,2026-01-10 09:00:00"]
     (tmp_path / "history_2026-03-30.csv").write_text("\n".join(rows) + "\n", "utf-8")

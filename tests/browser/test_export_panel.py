@@ -33,7 +33,7 @@ def press_until(tab: Tab, key: str, words: str) -> None:
     raise AssertionError(words)
 
 
-def test_an_export_by_keyboard_only_is_proved_and_can_be_downloaded(lab: Lab) -> None:
+def test_an_export_by_keyboard_only_is_checked_and_downloaded(lab: Lab) -> None:
     with lab.cells(PANEL.format(count=300)) as tab:
         page = tab.page
         page.locator(".ikx input:checked").first.focus()
@@ -68,7 +68,7 @@ def test_cancelling_by_the_button_leaves_no_file(lab: Lab) -> None:
         assert {path.name for path in lab.folder.iterdir()} - before <= {"cancelled.duckdb.wal"}
 
 
-def test_nothing_goes_outside_and_a_saved_notebook_names_nobody(lab: Lab) -> None:
+def test_nothing_is_sent_and_a_saved_notebook_names_nobody(lab: Lab) -> None:
     with lab.cells(PANEL.format(count=300).replace("history", "saved")) as tab:
         page = tab.page
         page.locator(".ikx-main").click()

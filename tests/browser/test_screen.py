@@ -137,7 +137,7 @@ def test_by_keyboard_alone(lab: Lab) -> None:
         assert page.locator(".jp-Notebook .jp-Cell").count() == 1, "no key of the grid reached the notebook"
 
 
-def test_two_views_show_the_same_and_a_restart_leaves_words(lab: Lab) -> None:
+def test_two_views_show_the_same_and_a_restart_shows_a_note(lab: Lab) -> None:
     with shown(lab, EXPLORE, "x") as (tab, page):
         one, two = page.locator(".ik").nth(0), page.locator(".ik").nth(1)
         one.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
@@ -195,7 +195,7 @@ SCROLL = """(scroller, top) => new Promise(done => {
 })"""
 
 
-def test_a_name_that_is_a_script_is_a_name(lab: Lab) -> None:
+def test_a_script_as_a_name_is_shown_as_text(lab: Lab) -> None:
     with shown(lab, SCRIPT) as (tab, page):
         page.on("dialog", lambda dialog: tab.problems.append(dialog.message))
         expect(page.locator(".ik-line").first).to_contain_text("<script>")
@@ -220,7 +220,7 @@ def test_a_name_that_is_a_script_is_a_name(lab: Lab) -> None:
         assert page.evaluate("window.bad") is None
 
 
-def test_all_matching_minus_two_is_confirmed_written_and_marked_as_sent(lab: Lab, memory: Path) -> None:
+def test_all_matching_but_two_are_confirmed_written_and_marked_as_sent(lab: Lab, memory: Path) -> None:
     with shown(lab, pick(memory)) as (tab, page):
         page.locator("summary", has_text="Change").click()
         page.get_by_label("Days between invitations").fill("30")
@@ -291,7 +291,7 @@ def test_nothing_personal_is_in_a_saved_notebook(lab: Lab, memory: Path) -> None
         tab.problems.clear()  # those of the models that are gone
 
 
-def test_axe_finds_nothing_to_complain_about(lab: Lab, memory: Path) -> None:
+def test_axe_finds_no_problem(lab: Lab, memory: Path) -> None:
     with shown(lab, EXPLORE, pick(memory), dark=True) as (_, page):
         page.get_by_role("grid").first.press("Enter")
         page.locator(".ik-panel").first.wait_for()
@@ -301,7 +301,7 @@ def test_axe_finds_nothing_to_complain_about(lab: Lab, memory: Path) -> None:
         check_accessibility(page, ".ik")
 
 
-def test_a_narrow_window_keeps_rows_and_buttons_in_reach(lab: Lab) -> None:
+def test_a_narrow_window_keeps_rows_and_buttons_reachable(lab: Lab) -> None:
     with shown(lab, EXPLORE, width=620, height=900) as (_, page):
         outside = page.evaluate(
             """() => { const root = document.querySelector('.ik').getBoundingClientRect();
@@ -320,7 +320,7 @@ BUSY = """(code) => { const kernel = window.jupyterapp.shell.currentWidget.sessi
   kernel.requestExecute({ code }).done.then(() => { window.over = true; }); }"""
 
 
-def test_a_cell_that_takes_long_does_not_keep_the_screen_waiting(lab: Lab) -> None:
+def test_a_long_running_cell_does_not_block_the_screen(lab: Lab) -> None:
     with shown(lab, EXPLORE, alone=True) as (_, page):
         page.evaluate(BUSY, "import time; time.sleep(60)")
         page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
@@ -330,7 +330,7 @@ def test_a_cell_that_takes_long_does_not_keep_the_screen_waiting(lab: Lab) -> No
         assert page.evaluate("window.over") is False
 
 
-def test_answers_come_without_subshells_too(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> None:
+def test_the_screen_works_without_subshells(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> None:
     folder = tmp_path_factory.mktemp("without")
     with started(folder, browser, subshells=False) as lab, shown(lab, EXPLORE) as (tab, page):
         page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
