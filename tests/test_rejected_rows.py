@@ -143,7 +143,7 @@ def test_command_workspace_and_screen_decide_the_same_and_say_how_many(tmp_path:
     out = run("plan", files, "--as-of", "2026-03-31", "--batch-dir", batches).stdout
     assert "a row that may be newer was rejected: 1 customer." in " ".join(out.split())
     (page,) = batches.glob("*.txt")
-    assert "could not be read: 1." in page.read_text("utf-8-sig")
+    assert "a row that may be newer was rejected: 1." in page.read_text("utf-8-sig")
     with ik.Workspace(memory) as workspace:
         workspace.add(files)
         stored = workspace.plan(as_of=DAY).filter("decision = 'review'").project("account_name, reason_code")

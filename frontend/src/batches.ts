@@ -75,7 +75,7 @@ export class BatchCards {
 
   private drawButton(batch_id: string, customers: number): void {
     const button = this.element.querySelector(`[data-batch="${CSS.escape(batch_id)}"] .ik-act`);
-    if (button) button.textContent = this.markSent(batch_id, n);
+    if (button) button.textContent = this.markSent(batch_id, customers);
   }
 
   private markSent(batch_id: string, n: number): string {

@@ -222,7 +222,7 @@ class ResendPicker(Grid):
         counts = self._off_list[1]
         if batch_id not in counts:
             with self._store.cursor() as con:
-                counts[batch_id] = planning.count_off_list(con, self._memory.batch_records(batch_id))
+                counts[batch_id] = planning.count_off_list(con, self._client.batch_records(batch_id))
         return counts[batch_id]
 
     def batch_files(self, batch_id: str, name: str) -> list[Path]:
