@@ -3,7 +3,7 @@
 import "../styles/app.css";
 import { Arrivals } from "./arrivals.ts";
 import { button, Dialog } from "./dialog.ts";
-import { type Child, fill, formatDay, formatNumber, h, isComplete, keepFocus, put } from "./dom.ts";
+import { type Child, formatDay, formatNumber, h, isComplete, keepFocus, put, textOf } from "./dom.ts";
 import { render as renderExplorer } from "./explorer.ts";
 import { render as renderExport } from "./export_panel.ts";
 import { AddFiles } from "./files.ts";
@@ -119,7 +119,7 @@ class Page implements PageContext {
   }
 
   text(word: Word, values: Record<string, unknown> = {}): string {
-    return fill(this.state.words[word] ?? word, values);
+    return textOf(this.state.words, word, values);
   }
 
   number(number: number | undefined): string {

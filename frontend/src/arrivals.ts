@@ -39,7 +39,7 @@ export class Arrivals {
     const { page } = this;
     const files = (word: Word, stored: boolean) => {
       const names = added.filter(([, already]) => already === stored).map(([name]) => name);
-      const text = page.text(names.length === 1 ? (`${word}_one` as Word) : word, { n: page.number(names.length) });
+      const text = page.text(word, { n: page.number(names.length) });
       return names.length > 0 && h("span", { title: names.join("\n") }, text, " ");
     };
     const records = unknown?.records ?? 0;

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { expect, test, vi } from "vitest";
-import { fill, formatNumber, h, isComplete, keepFocus, keyed, put } from "./dom.ts";
+import { fill, formatNumber, h, isComplete, keepFocus, keyed, put, textOf } from "./dom.ts";
 
 test("text is never markup", () => {
   const script = "<img src=x onerror=alert(1)>";
@@ -65,4 +65,14 @@ test("texts and numbers are formatted as in the language", () => {
 
 test("a date counts once its year is typed", () => {
   expect(["", "0002-03-05", "0202-03-05", "2026-03-05"].map(isComplete)).toEqual([true, false, false, true]);
+});
+
+test("one of something has a text of its own, where there is such a text", () => {
+  const words = { all: "{total} customers", all_one: "1 customer", write: "Write {n}" };
+  expect(["1", "2", "1,001"].map((total) => textOf(words, "all", { total }))).toEqual([
+    "1 customer",
+    "2 customers",
+    "1,001 customers",
+  ]);
+  expect([textOf(words, "write", { n: "1" }), textOf(words, "unknown")]).toEqual(["Write 1", "unknown"]);
 });

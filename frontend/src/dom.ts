@@ -105,6 +105,12 @@ export function fill(text: string, values: Record<string, unknown> = {}): string
   return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 
+/** Return a text by its word, filled; for a count of one, the text of one if there is such. */
+export function textOf(words: Record<string, string>, word: string, values: Record<string, unknown> = {}): string {
+  const one = (values.n ?? values.total) === "1" ? words[`${word}_one`] : undefined;
+  return fill(one ?? words[word] ?? word, values);
+}
+
 /** Format a number for a language; "…" for an unknown one. */
 export function formatNumber(number: number | null | undefined, language: string): string {
   return number === null || number === undefined ? "…" : number.toLocaleString(language === "en" ? "en-US" : language);

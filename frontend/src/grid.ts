@@ -143,7 +143,7 @@ export class Grid {
   private heading({ place, n }: Group): HTMLElement {
     const { view } = this;
     const [title = "", step = ""] = view.state.headings[place] ?? [];
-    const count = n === null ? "" : view.text(n === 1 ? "one_customer" : "all_customers", { total: view.number(n) });
+    const count = n === null ? "" : view.text("all_customers", { total: view.number(n) });
     const cell = { role: "gridcell", "aria-colspan": view.columns.count + 1, title: `${title} ${step}` };
     const lines = [h("div.ik-first", {}, h("strong", {}, title), count && ` · ${count}`), h("div.ik-second", {}, step)];
     return h("div.ik-heading", { role: "row" }, h("div", cell, lines));

@@ -54,11 +54,9 @@ export class Heading {
     return h("button.ik-link", { onclick }, text);
   }
 
-  /** A sentence about `n` customers; one customer may have a sentence of its own. */
+  /** A sentence about `n` customers. */
   private sentence(word: string, n: number | null, values: Record<string, string> = {}): string {
-    const one = `${word}_one`;
-    const isOne = n === 1 && Object.hasOwn(this.view.state.words, one);
-    return this.view.text((isOne ? one : word) as Word, { ...values, n: this.view.number(n) });
+    return this.view.text(word as Word, { ...values, n: this.view.number(n) });
   }
 
   /** The counts of the shown rows by status. */

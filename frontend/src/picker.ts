@@ -306,8 +306,7 @@ class Picker implements Extension {
     return [...stems].map((stem) => {
       const same = files.filter(([name]) => name.replace(/\.\w+$/, "") === stem);
       const n = same[0]?.[1] ?? null;
-      const total =
-        n !== null && this.view.text(n === 1 ? "one_customer" : "all_customers", { total: this.view.number(n) });
+      const total = n !== null && this.view.text("all_customers", { total: this.view.number(n) });
       return h("li", {}, stem, same.map(([name]) => name.slice(stem.length)).join(", "), total && ` · ${total}`);
     });
   }

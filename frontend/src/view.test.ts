@@ -341,7 +341,7 @@ describe("the picker", () => {
   test("heads the rows of a group with what to do, and shows how many once they are counted", () => {
     vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(400);
     model.say({
-      ...init({ one_customer: "1", all_customers: "{total}" }),
+      ...init({ all_customers_one: "1", all_customers: "{total}" }),
       groups: [
         ["Expired", "Send it again"],
         ["Used", "Ask"],

@@ -3,7 +3,7 @@
 import { Columns } from "./columns.ts";
 import type { Filter } from "./crossfilter.ts";
 import { DetailsPanel } from "./details.ts";
-import { type Child, fill, formatNumber, h, put, target, uniqueId } from "./dom.ts";
+import { type Child, formatNumber, h, put, target, textOf, uniqueId } from "./dom.ts";
 import { Facets } from "./facets.ts";
 import { Grid } from "./grid.ts";
 import { Kernel, type Model } from "./kernel.ts";
@@ -120,7 +120,7 @@ export class View {
   }
 
   text(word: Word, values: Record<string, unknown> = {}): string {
-    return fill(this.state.words[word] ?? word, values);
+    return textOf(this.state.words, word, values);
   }
 
   number(number: number | null | undefined): string {
