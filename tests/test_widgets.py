@@ -380,6 +380,27 @@ def test_counts_and_pages_that_a_click_has_outdated_are_asked_for_again(
     assert flags == [[int(where_from is payloads), 0]], "a page that is sent after the click shows it"
 
 
+def test_no_click_waits_for_the_workspace(picker: FakeBrowser) -> None:
+    state, is_free = picker.widget._state, list[bool]()
+
+    def looked_at() -> dict[str, Any]:
+        def take() -> None:
+            is_free.append(picker.widget._lock.acquire(timeout=5))
+            picker.widget._lock.release()
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+        return dict(state())
+
+    picker.widget._state = looked_at
+    picker.request(type="connect")
+    answers = picker.request(type="set_filter", filter={"status": ["expired"]})
+    picker.request(type="set_masking", unmasked=True)
+    assert is_free == [True] * 3
+    assert answers["page"]["state"]["can_undo"] is False
+
+
 def test_a_count_of_selected_rows_names_the_view_that_it_was_counted_in(
     explorer: FakeBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -237,11 +237,14 @@ class Grid(Selectable):
         with self._lock:  # no counts in between: a screen would drop counts before its first state
             self._days_sent = None
             self._send_message("init", **texts)
-            self._send_message("state", **state)
+            self._send_message("state", **state | self._undo())
         self._send_rows()
 
     def _state(self) -> dict[str, Any]:
-        """Return everything about the view except its rows and counts."""
+        """Return everything about the view except its rows, its counts and ``_undo``.
+
+        It may wait for the workspace, so it is never called under the lock, for which every click waits.
+        """
         views: list[str] = []
         # Errors are reported when a view is saved or opened; the records are shown anyway.
         with contextlib.suppress(SourceError):
@@ -266,12 +269,12 @@ class Grid(Selectable):
             "sort_by": self._view.by,
             "descending": self._view.down,
             "unmasked": self._unmasked,
-            "can_undo": bool(self._before),
         }
 
     def _send_view(self) -> None:
+        state = self._state()
         with self._lock:
-            self._send_message("state", **self._state())
+            self._send_message("state", **state | self._undo())
 
     # Work that needs the rows.
 
@@ -377,10 +380,11 @@ class Grid(Selectable):
                 self._send_message("preview", version=number, unmasked=how["unmasked"], **preview)
                 return
             page = payloads.page(con, self._cache, view, names, first=first, count=min(count, 4 * _PAGE), **how)
+            state = self._state() if with_state else None
             with self._with_selection(lambda one: payloads.selected(con, one, page["keys"], self.can)) as flags:
-                state = {"state": self._state()} if with_state else {}
+                more = {} if state is None else {"state": state | self._undo()}
                 if number == self._version:
-                    self._send_message("page", version=number, unmasked=how["unmasked"], **page, **flags, **state)
+                    self._send_message("page", version=number, unmasked=how["unmasked"], **page, **flags, **more)
 
         return work
 

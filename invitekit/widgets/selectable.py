@@ -48,6 +48,10 @@ class Selectable(MessageWidget):
         """Return further counts of a selection for the screen."""
         return {}
 
+    def _undo(self) -> dict[str, bool]:
+        """Return whether a selection can be undone; called under the lock, so that no click comes in between."""
+        return {"can_undo": bool(self._before)}
+
     def _count_selected(self, con: duckdb.DuckDBPyConnection, view: View, selection: Selection) -> dict[str, int]:
         total, hidden = counts.selected(con, self._cache, selection, view.choice, self.can)
         return {"selected": total, "hidden": hidden, **self._about_selection(con, selection)}
@@ -113,6 +117,6 @@ class Selectable(MessageWidget):
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             with self._with_selection(lambda one: self._count_selected(con, view, one)) as selected:
-                self._send_message("selected", version=number, can_undo=bool(self._before), **selected)
+                self._send_message("selected", version=number, **self._undo(), **selected)
 
         self._worker.submit("selection", work)
