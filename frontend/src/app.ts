@@ -264,7 +264,7 @@ class Page implements PageContext {
   }
 
   private rejectedPill(rejected: number): HTMLElement {
-    const text = this.text(rejected === 1 ? "one_rejected" : "n_rejected", { n: this.number(rejected) });
+    const text = this.text("n_rejected", { n: this.number(rejected) });
     return this.pill(text, () => this.arrivals.showRejected(), "button.pill.warning");
   }
 

@@ -156,7 +156,7 @@ export class Arrivals {
       const head = (["file", "row", "column", "reason"] as const).map((name) => page.text(`c_${name}`));
       const download = button(page.text("download_csv"), () => page.answers.download("rejected"), "button.main");
       this.list(
-        page.text(total === 1 ? "one_rejected" : "n_rejected", { n: page.number(total) }),
+        page.text("n_rejected", { n: page.number(total) }),
         page.text("rejected_why"),
         head,
         rows,

@@ -189,7 +189,7 @@ class Picker implements Extension {
     const isAgain = this.sections.current === AGAIN;
     const texts = [
       isAgain && selected && leftOut > 0 && view.text("n_left_out", { n: view.number(leftOut) }),
-      selected && batches && view.text(batches === 1 ? "one_batch" : "n_batches", { n: view.number(batches) }),
+      selected && batches && view.text("n_batches", { n: view.number(batches) }),
     ];
     return texts.flatMap((text) => (text ? [h("span.ik-soft", {}, text)] : []));
   }

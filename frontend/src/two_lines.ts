@@ -144,7 +144,7 @@ function day(row: Row, name: string): string {
 /** How many days before the day of the plan the last invitation was sent. */
 function age(row: Row): string {
   const days = Math.round((Date.parse(today(row)) - Date.parse(row.text("invited_at").slice(0, 10))) / DAY);
-  return days < 0 ? "" : row.view.text(days === 1 ? "day_ago" : "days_ago", { n: row.view.number(days) });
+  return days < 0 ? "" : row.view.text("days_ago", { n: row.view.number(days) });
 }
 
 function today({ view }: Row): string {
