@@ -219,7 +219,7 @@ def test_the_page_warns_of_a_newest_export_that_is_masked(tmp_path: Path, portal
     masked = {"account_name": "a***1", "portal_customer_id": portal_id, "status": "associated", "snapshot_at": new}
     write(records(*rows, masked), tmp_path / "set")
     page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
-    assert "WARNING: Customers of older exports whom masked rows of the newest one (2026-03-30) may be: 6." in page
+    assert "WARNING: The newest export (2026-03-30) has masked rows, which may be 6 customers of older exports." in page
     assert "only part" not in page
     known = [row | {"portal_customer_id": f"id{n}"} for n, row in enumerate(rows)]
     write(records(*known, masked | {"portal_customer_id": "id1"}), tmp_path / "with IDs")

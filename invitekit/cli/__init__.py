@@ -91,7 +91,7 @@ def main() -> None:
         except SystemExit:
             raise
         except BaseException as error:
-            # DuckDB replaces the exception that a signal raises by an error of its own.
+            # If a signal raises an exception inside DuckDB, DuckDB raises its own error instead.
             if caught:
                 name = signal.Signals(caught[0]).name
                 _fail(f"stopped by {name}; nothing was left half written.", code=128 + caught[0])

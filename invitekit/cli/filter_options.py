@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PANEL = "Filter"
 _FREE_TEXT = ("manager", "tag", "country")
-"""Restrictions whose values are texts of the records, not codes."""
+"""Restrictions with values from the records, not from a list of codes."""
 _MAX_SUGGESTIONS = 3
 """Suggestions for a value that does not exist."""
 
@@ -114,7 +114,7 @@ class FilterOptions:
 
 @dataclass(frozen=True)
 class PlanFilterOptions(FilterOptions):
-    """The filter of a plan, whose records also have a decision."""
+    """The filter of a plan: its records also have a decision."""
 
     decision: Decision = None
 

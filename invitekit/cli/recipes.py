@@ -25,7 +25,7 @@ from invitekit.io.digest import digest
 from invitekit.io.toml_file import read_toml
 
 PERSONAL = ("text", "manager", "tag")
-"""Options whose values may name a person, which a recipe never records."""
+"""Options that may name a person: a recipe never records their values."""
 WRITES = ("output", "batch-dir", "words-skeleton")
 """Options that name a file or a folder which the command writes."""
 _CHANGES = ("workspace add", "reconcile")
@@ -251,7 +251,7 @@ def _digest(path: Path) -> tuple[int, str]:
 
 
 def _holds_records(step: Step) -> bool:
-    """Return whether an export contains records, whose order is random; counts are sorted."""
+    """Return whether an export contains records, which are in random order; counts are sorted."""
     from invitekit.export.manifest import path_of  # noqa: PLC0415 - only for exports
 
     pages = [json.loads(path_of(Path(name)).read_text("utf-8")) for name in step.written()]

@@ -138,7 +138,7 @@ def _count_words(typed: duckdb.DuckDBPyRelation, rows: Sequence[Rule]) -> dict[s
 
 
 def _repeating(typed: duckdb.DuckDBPyRelation, names: Sequence[str]) -> set[str]:
-    """Return the columns with repeated values in the first rows, whose order is random."""
+    """Return the columns with repeated values in the first rows; the order of rows is random."""
     if not names:
         return set()
     counts = ", ".join(f"count(distinct {ident(name)})" for name in names)

@@ -86,5 +86,5 @@ def _with_keys(batches: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
 
 
 def _plain(name: str, kind: str) -> str:
-    """Return the SQL of a column with the same type in all small frames, whose enums may differ."""
+    """Return the SQL of a column as one type: the enums of two frames may differ."""
     return f"{ident(name)}::varchar" if kind.startswith("ENUM") else ident(name)

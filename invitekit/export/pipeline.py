@@ -212,7 +212,7 @@ def _manifest(job: Job, expected: Expected, result: VerificationResult, sha256: 
 
 
 def _publish(job: Job, part: Path, manifest: Manifest) -> None:
-    """Rename the file to its target, then its manifest, whose presence means that the export is complete."""
+    """Rename the file to its target, then the manifest: an export is complete if its manifest exists."""
     new = part.with_name("manifest")
     new.write_text(manifest.text(), encoding="utf-8")
     target = path_of(job.target)

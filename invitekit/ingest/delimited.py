@@ -295,7 +295,7 @@ class _Block:
         return None
 
     def _read_backslashed(self, line: bytes, start: int) -> _Irregular | None:
-        """Read a line whose quotes are escaped with a backslash; None if it has none, or is still not a row."""
+        """Read a line with quotes escaped by a backslash; None if it has no such quotes, or is not a row even so."""
         if b"\\" + self._quote.encode() not in line:
             return None
         text = _decode(line)

@@ -44,7 +44,8 @@ class PlanSummary:
         with_history: Whether candidates were ranked by the results of resends.
         newest_export: The day of the newest snapshot; None if no record has one.
         not_in_newest: Customers whose newest record is from an older snapshot, without the vanished ones.
-        may_be_masked: Those of them who may be masked rows of the newest export, as no portal ID tells.
+        may_be_masked: Those of ``not_in_newest`` without a portal ID, if the newest export has masked rows: they may be
+            among these.
         held_for_own_account: Customers on hold until the partner's own account is changed.
         settings: The rules and the time of the plan; None if it has no rows.
     """

@@ -76,7 +76,7 @@ def _later_exports(known: Any) -> Any:
 def _shown_from(later: Any, few: Mapping[tuple[str, int], int]) -> list[tuple[str, str, str, str]]:
     """Return manager, day, and the first day from then on that is in ``few``, with the date of the export after it.
 
-    What comes after the first such day goes back the furthest: a customer whom it does not cover is covered by none.
+    The exports after the first such day go back the furthest: a customer that they do not cover is covered by none.
     """
     first: dict[str, int] = {}
     shown = []

@@ -1,8 +1,8 @@
 """Bring the log of a workspace into its file without ever writing to what the file holds.
 
 DuckDB's own checkpoint writes parts of the new state into blocks of the old one: a process that is killed meanwhile
-leaves a block of both, which no checksum fits, and a file that cannot be opened. Here a copy is checkpointed, which
-then takes the file's name. Whatever is killed, the file under that name is whole, with its log or without.
+leaves a block of both with a wrong checksum, and a file that cannot be opened. Here a copy is checkpointed, which then
+replaces the file. A process can be killed at any moment: the file is whole, with or without its log.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from invitekit.i18n import _
 from invitekit.io.atomic_write import POSIX_MODES, os_reason, private_dir, sync_folder
 
 _NEVER = {"checkpoint_threshold": "1TB"} if POSIX_MODES else {}
-"""Keeps DuckDB from a checkpoint of its own. Windows lets nobody read or replace an open file, so there DuckDB does it;
-what a process is writing when it is killed, Windows writes to its end."""
+"""The setting that stops DuckDB's own checkpoints. On Windows an open file can be neither read nor replaced, so DuckDB
+checkpoints there; Windows completes a write whose process is killed."""
 _STALE = "WAL was created for an older version of this database"
-"""Part of DuckDB's error for a log whose entries are all in the file already, which carries a number of its state."""
+"""Part of DuckDB's error for a log that the file contains already; file and log have the number of their checkpoint."""
 
 
 def log_of(path: Path) -> Path:

@@ -71,7 +71,7 @@ def finish(
 
 
 def record_interrupted(con: duckdb.DuckDBPyConnection) -> None:
-    """Record exports as interrupted whose process no longer runs, inside the transaction of the caller."""
+    """Mark exports as interrupted if their process no longer runs, inside the transaction of the caller."""
     running = rows(con, "select export_id, pid, process from exports where status = 'running'")
     for number, pid, process in running:
         if not is_alive(pid, process):
