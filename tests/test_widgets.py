@@ -1228,6 +1228,24 @@ def test_the_card_of_a_batch_counts_customers_who_are_not_to_be_invited_any_more
     assert (batch["customers"], batch["off_list"]) == (2, 1)
 
 
+def test_the_confirmation_counts_customers_of_an_unsent_batch_whose_id_changed(tmp_path: Path) -> None:
+    def week(day: str, header: str, *customers: str) -> Path:
+        rows = "".join(f"{customer},Expired,2026-03-01\n" for customer in customers)
+        (path := tmp_path / f"history_{day}.csv").write_text(f"{header},Status,Invitation Time\n{rows}")
+        return path
+
+    workspace = ik.Workspace(tmp_path / "own.duckdb")
+    workspace.add(week("2026-03-23", "Account", "acme", "beta"))
+    workspace.record_batches(_plan(workspace))
+    workspace.add(week("2026-03-30", "Account,Customer ID", "acme,0f1", "beta,0f2", "gamma,0f3"))
+    widget = ik.ResendPicker(workspace=workspace, as_of=DAY)
+    assert widget.wait(60)
+    browser = FakeBrowser(widget)
+    browser.request(type="select", action="add_all")
+    confirmed = browser.request(type="confirm")["confirmation"]
+    assert (confirmed["count"], confirmed["in_open_batch"]) == (3, 2)
+
+
 def test_whom_to_leave_out_of_a_batch_is_told_by_the_customer_id_where_names_are_masked(tmp_path: Path) -> None:
     rows = "a***e,L***H,0f1e,Expired,2026-03-01\na***e,L***H,0f2e,Expired,2026-03-01\n"
     (path := tmp_path / "history_2026-03-30.csv").write_text(

@@ -1185,6 +1185,24 @@ def test_customers_of_two_batches_are_marked_twice_only_with_force(filled: Works
     assert filled.mark_batch_sent(two, by="anna", at=NEXT, force=True) == 3
 
 
+def test_a_customer_whose_id_changed_is_not_marked_as_sent_twice(filled: Workspace, tmp_path: Path) -> None:
+    old = batch(filled, "acme", "beta")
+    written = filled.record_batches(batch(filled, "beta", "gamma"), at=MONDAY)[1]
+    first = filled.mark_sent(old, by="anna", at=NEXT)
+    filled.add(snapshot(tmp_path, NEXT, row("acme", **{"Customer ID": "0f1"}), row("beta", **{"Customer ID": "0f2"})))
+    plan = filled.plan().pl()
+    assert not set(plan["customer_id"]) & set(old["customer_id"]), "the portal's ID identifies them now"
+
+    newest = plan.filter(pl.col("account_name") == "acme", pl.col("decision") != "superseded")
+    again = newest.with_columns(decision=pl.lit("resend_now"), batch=1)
+    with pytest.raises(ArgumentError, match=rf"^1 customer of the batch was invited on that day already, in {first}\."):
+        filled.mark_sent(again, by="anna", at=NEXT)
+    with pytest.raises(ArgumentError, match=rf"^1 customer of batch '{written}' was invited again .* in {first}\."):
+        filled.mark_batch_sent(written, by="anna", at=NEXT)
+    assert len(filled.resends()) == 2, "nothing of it is logged"
+    assert filled.mark_batch_sent(written, by="anna", at=NEXT, exclude="beta") == 1
+
+
 def test_a_resend_before_the_plan_does_not_block_its_batch(filled: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(validation, "now", lambda: dt.datetime(2026, 3, 23, 9))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import narwhals.stable.v2 as nw
 import pyarrow as pa
 
 from invitekit.batches import Written, message_templates
@@ -26,6 +27,7 @@ from invitekit.model.identity import MASKED
 from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, plan_resends, select_customers
+from invitekit.planning.logged_events import assign_customer
 from invitekit.planning.reason_texts import BY_CAUSE, read_reasons
 from invitekit.widgets.conditions import KEY, ONCE, OWN_COLUMNS, chosen
 from invitekit.widgets.prepare import OnEngine, OnStep, Step, in_memory
@@ -209,7 +211,9 @@ def count_in_unsent_batches(con: duckdb.DuckDBPyConnection, frozen: Frozen, unse
         return 0
     con.register("ik_confirmed", frozen.customers)
     con.register("ik_unsent", unsent)
-    return int(rows(con, "select count(*) from ik_confirmed semi join ik_unsent using (customer_id)")[0][0])
+    records = nw.from_native(con.sql("select record_id, customer_id from records"))
+    waiting = assign_customer(records, nw.from_native(con.table("ik_unsent"))).to_native()
+    return len(waiting.project("customer_id").intersect(con.table("ik_confirmed")))
 
 
 def count_off_list(con: duckdb.DuckDBPyConnection, record_ids: list[str]) -> int:

@@ -61,7 +61,7 @@ class WorkspaceClient:
             return [dict(zip(batches.columns, row, strict=True)) for row in batches.fetchall()]
 
     def unsent_customers(self) -> pa.Table | None:
-        """Return the customers in batches that were not marked as sent: ``customer_id``."""
+        """Return the customers in batches that were not marked as sent: ``record_id, customer_id``."""
         if self._workspace is None:
             return None
         with self._lock:

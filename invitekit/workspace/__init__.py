@@ -341,7 +341,10 @@ class Workspace:
         return self._con.sql(queries.BATCHES)
 
     def unsent_customers(self) -> duckdb.DuckDBPyRelation:
-        """``customer_id`` of the customers in batches that were neither marked as sent nor discarded."""
+        """``record_id, customer_id`` of the customers in batches that were neither marked as sent nor discarded.
+
+        The IDs are those of the time of the batch; a later file may have changed a customer's ID.
+        """
         return self._con.sql(queries.UNSENT_CUSTOMERS)
 
     def discard_batches(self, batch_ids: Sequence[str]) -> None:

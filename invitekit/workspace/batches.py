@@ -218,11 +218,7 @@ def _check(con: duckdb.DuckDBPyConnection) -> str:
 
 def _require_once_a_day(con: duckdb.DuckDBPyConnection, sent_at: dt.datetime) -> None:
     """Check that no other batch of that day has one of these customers."""
-    customers, others = con.execute(
-        "select count(distinct customer_id), string_agg(distinct r.batch_id, ', ' order by r.batch_id) "
-        "from ik_batch join resends r using (customer_id) where r.sent_at::date = ?::date",
-        [sent_at],
-    ).fetchall()[0]
+    customers, others = _count_invited(con, "sent_at::date = ?::date", [sent_at])
     if customers:
         raise ArgumentError(
             ngettext(
@@ -233,6 +229,31 @@ def _require_once_a_day(con: duckdb.DuckDBPyConnection, sent_at: dt.datetime) ->
             ),
             hint=_("nothing was marked; exclude them, or say that they were invited once more: force=True."),
         )
+
+
+def _count_invited(con: duckdb.DuckDBPyConnection, condition: str, parameters: list[Any]) -> tuple[int, str]:
+    """Count the customers of ``ik_batch`` who are also in some logged resends, and name the batches of these resends.
+
+    Customers are compared as the history shows them today: a customer's ID changes when a later file shows that two
+    accounts are one customer. A customer without stored rows is compared by the ID of that time.
+    """
+    sent: Any = con.sql(f"select batch_id, record_id, customer_id from resends where {condition}", params=parameters)
+    sent = sent.to_arrow_table()
+    if not len(sent):
+        return 0, ""
+    with registered(con, "ik_sent", sent), temp_tables():
+        events = con.sql(
+            "select batch_id, record_id, customer_id, customer_id as stored from ik_sent "
+            "union all select null, record_id, customer_id, customer_id from ik_batch"
+        )
+        assigned = events_of_customers(resolved_history(con), events)
+        customers, batches = rows(
+            con,
+            f"with found as (select batch_id, coalesce(customer_id, stored) as customer from {assigned}) "
+            "select count(distinct customer), string_agg(distinct s.batch_id, ', ' order by s.batch_id) "
+            "from found b join found s using (customer) where b.batch_id is null and s.batch_id is not null",
+        )[0]
+    return customers, batches
 
 
 def _require_unmarked(con: duckdb.DuckDBPyConnection, batch_id: str, *, named: bool = True) -> None:
@@ -298,13 +319,10 @@ def _recorded(con: duckdb.DuckDBPyConnection, batch_id: str) -> Any:
 
 def _require_not_sent_since(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
     """Check that no customer of a batch was invited again, or marked as invited again, since the batch was written."""
-    since = "(select min(written_at) from batches where batch_id = $id)"
-    customers, others = con.execute(
-        "select count(distinct customer_id), string_agg(distinct r.batch_id, ', ' order by r.batch_id) "
-        "from ik_batch join resends r using (customer_id) "
-        f"where r.batch_id <> $id and (r.sent_at >= {since} or r.marked_at >= {since})",
-        {"id": batch_id},
-    ).fetchall()[0]
+    since = "(select min(written_at) from batches where batch_id = $1)"
+    customers, others = _count_invited(
+        con, f"batch_id <> $1 and (sent_at >= {since} or marked_at >= {since})", [batch_id]
+    )
     if customers:
         raise ArgumentError(
             ngettext(

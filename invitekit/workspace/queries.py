@@ -41,7 +41,8 @@ from (select batch_id, min(batch) as batch, min(written_at) as written_at, min(f
 left join (select batch_id, min(sent_at) as sent_at, min(sent_by) as sent_by, count(*) as sent
     from resends group by batch_id) s using (batch_id)
 order by b.written_at, b.batch, b.batch_id"""
-UNSENT_CUSTOMERS = "select distinct customer_id from batches where batch_id not in (select batch_id from resends)"
+UNSENT_CUSTOMERS = """
+select distinct record_id, customer_id from batches where batch_id not in (select batch_id from resends)"""
 SENT_EVENTS = "select record_id, sent_at, customer_id from resends"
 MARKS = """
 select mark_id, record_id, resolved_at, marked_at, marked_by, note, unmarked_at, unmarked_by, customer_id, failure_code
