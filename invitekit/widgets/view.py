@@ -21,8 +21,8 @@ _OLD_TABLES = 2
 """Unused tables that are not dropped yet, as a running query may still read them."""
 _FEW_VALUES = 100_000
 """Up to this many distinct values, the values are sorted first and the rows by their numbers, which is faster."""
-_NEAR = 1_000_000
-"""Rows that are searched for the first page of a text before all others."""
+_NEAR = (50_000, 1_000_000)
+"""Rows that are searched for the first page of a text before all others: most texts are in the first ones."""
 _SAMPLE = 100_000
 """Rows of the sample that estimates how many rows contain a text."""
 _MANY = 300_000
@@ -156,11 +156,14 @@ class QueryCache:
         """The columns that the records have."""
         return self._store.names
 
+    @property
+    def _end(self) -> int:
+        """The key after the last row that can be in scope: rows that are shown by default have the first keys."""
+        return (self._store.total if self._every_row else self._store.once) or 0
+
     def rows(self) -> int:
         """Return how many rows are in scope."""
-        if self.only is not None:
-            return self.only
-        return (self._store.total if self._every_row else self._store.once) or 0
+        return self._end if self.only is None else self.only
 
     def sort(self, con: duckdb.DuckDBPyConnection, view: View) -> None:
         """Store the keys of a view in order, so that any page can be read without sorting."""
@@ -199,8 +202,7 @@ class QueryCache:
             page = f"select {KEY} from records where {KEY} >= {first} and {KEY} < {end} order by {KEY}"
         else:
             if not self._knows(view.choice.text):
-                near = self._first_page(con, view, count) if first == 0 else []
-                if len(near) == count:
+                if first == 0 and (near := self._first_page(con, view, count)) is not None:
                     return near
                 self.search(con, view.choice)
             shown = self.rows_of(view.choice, view.by)
@@ -210,12 +212,16 @@ class QueryCache:
     def _knows(self, text: str | None) -> bool:
         return text is None or (self._text is not None and self._text.text == text)
 
-    def _first_page(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int]:
-        """Return the keys of the first page, if the first rows have enough matches: most texts do."""
+    def _first_page(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int] | None:
+        """Return the keys of the first page, if it needs only the first rows; else None."""
         if view.order() != KEY:
-            return []
-        asked = f"select {KEY} from records where {KEY} < {_NEAR} and {both(self.scope, matching(view.choice))}"
-        return [key for (key,) in rows(con, f"{asked} order by {KEY} limit {count}")]
+            return None
+        for near in _NEAR:
+            asked = f"select {KEY} from records where {KEY} < {near} and {both(self.scope, matching(view.choice))}"
+            found = rows(con, f"{asked} order by {KEY} limit {count}")
+            if len(found) == count or near >= self._end:
+                return [key for (key,) in found]
+        return None
 
     def _evict(self, con: duckdb.DuckDBPyConnection, *before: str) -> None:
         """Drop unused tables except the last ones, which a running query may still read."""
@@ -247,7 +253,8 @@ def wide(con: duckdb.DuckDBPyConnection, keys: list[int], names: list[str]) -> d
     """Return the columns of the rows with these keys, by key."""
     if not keys:
         return {}
-    listed, columns = ", ".join(map(str, keys)), ", ".join([KEY, *map(ident, names)])
-    # A range first: DuckDB would look up the list alone in every row group.
-    span = f"{KEY} between {min(keys)} and {max(keys)}"
-    return {row[0]: row[1:] for row in rows(con, f"select {columns} from records where {span} and {KEY} in ({listed})")}
+    columns = ", ".join([KEY, *map(ident, names)])
+    # A key is the number of the row in the table. DuckDB reads only the rows that a subquery numbers, but compares a
+    # list with every row.
+    found = rows(con, f"select {columns} from records where rowid in (select unnest({list(map(int, keys))}))")
+    return {row[0]: row[1:] for row in found}
