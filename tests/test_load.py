@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
+from invitekit.engine import memory
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
 from invitekit.ingest import Loaded, delimited, engine_choice
 from invitekit.ingest.cells import TRIM_CHARS
@@ -740,6 +741,13 @@ def test_sources_that_do_not_fit_into_memory_go_to_duckdb(tmp_path: Path, monkey
     assert [summary.engine for summary in summaries] == ["polars", "polars", "duckdb"]
     assert summaries[0].engine_reason is None
     assert str(summaries[2].engine_reason).startswith("Engine: DuckDB, on disk; for Polars, in memory, about ")
+
+
+def test_a_stored_history_is_computed_in_memory_if_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 4_000_000_000)
+    assert [memory.rows_fit(rows) for rows in (500_000, 500_001)] == [True, False]
+    monkeypatch.setattr(memory, "free_memory", lambda: 0)
+    assert [memory.rows_fit(rows) for rows in (200_000, 200_001)] == [True, False]
 
 
 def test_both_engines_add_messages_and_extra_columns_in_the_same_way(tmp_path: Path) -> None:

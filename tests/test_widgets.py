@@ -708,8 +708,8 @@ def test_masked_and_not_yet_invited_customers_are_counted_in_words() -> None:
 def test_large_tables_use_duckdb_with_the_same_results(history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     records = history.select(ik.load(str(DATA)).records.columns)
     asked: list[list[Any]] = []
-    for most in (10**6, 0):
-        monkeypatch.setattr("invitekit.widgets.prepare.IN_MEMORY", most)
+    for fits in (True, False):
+        monkeypatch.setattr("invitekit.widgets.prepare.rows_fit", lambda _rows, fits=fits: fits)
         explorer, picker = (
             FakeBrowser(ik.Explorer(records, as_of=DAY)),
             FakeBrowser(ik.ResendPicker(records, as_of=DAY)),

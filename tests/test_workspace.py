@@ -1670,7 +1670,7 @@ def test_a_large_history_is_computed_on_disk_with_the_same_results(
         return [*(sorted(map(repr, frame.fetchall())) for frame in frames), workspace.find("b@x.example")]
 
     in_memory = stored()
-    monkeypatch.setattr(queries, "IN_MEMORY", 0)
+    monkeypatch.setattr(queries, "rows_fit", lambda _rows: False)
     assert stored() == in_memory
 
 

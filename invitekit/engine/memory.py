@@ -11,6 +11,10 @@ from pathlib import Path
 
 from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
 
+_ALWAYS_FIT = 200_000
+"""Rows of a history that fit into any memory."""
+_ROW_BYTES = 8_000
+"""Bytes of memory for a row of a history, from stored rows to a report [measured: 5,300]."""
 _CGROUP = Path("/sys/fs/cgroup")
 _IDLE_SECONDS = 20
 """How long a process at its limit may be idle: threads without memory wait for each other."""
@@ -37,6 +41,11 @@ def free_memory() -> int:
         limit = int((_CGROUP / "memory.max").read_text())
         free = min(free, limit - int((_CGROUP / "memory.current").read_text()))
     return max(free, 0)
+
+
+def rows_fit(rows: int) -> bool:
+    """Return whether a stored history can be computed in memory: Polars is two to four times faster than DuckDB."""
+    return rows <= _ALWAYS_FIT or rows * _ROW_BYTES <= free_memory()
 
 
 def work_in_child() -> None:

@@ -12,14 +12,13 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.engine.materialize import materialize
+from invitekit.engine.memory import rows_fit
 from invitekit.i18n import Language
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import resolved
 from invitekit.widgets.store import Derive
 
-IN_MEMORY = 1_000_000
-"""Up to this many rows are processed as a Polars frame, which is several times faster."""
 OnEngine = Callable[[pa.Table], Any]
 """Converts a table to the engine of the records."""
 Step = Callable[[Any, OnEngine], Any]
@@ -39,7 +38,7 @@ def annotate_and_resolve(
 
 
 def in_memory(steps: Mapping[str, Step], on_step: OnStep) -> Derive:
-    """Return a function that processes the records of a screen as a Polars frame, or in DuckDB if there are too many.
+    """Return a function that processes the records of a screen as a Polars frame, or in DuckDB if they do not fit.
 
     Args:
         steps: The steps in order, by the names that the screen's texts have for them.
@@ -54,7 +53,7 @@ def in_memory(steps: Mapping[str, Step], on_step: OnStep) -> Derive:
         return records
 
     def derive(records: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        if records.aggregate("count(*)").fetchall()[0][0] > IN_MEMORY:
+        if not rows_fit(records.aggregate("count(*)").fetchall()[0][0]):
             result: duckdb.DuckDBPyRelation = work(records, con.from_arrow)
             return result
         return con.from_arrow(work(records.pl(), pl.from_arrow).to_arrow())

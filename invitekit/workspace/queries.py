@@ -8,11 +8,10 @@ import duckdb
 
 from invitekit.engine.duckdb import one, rows
 from invitekit.engine.materialize import is_relation, materialize
+from invitekit.engine.memory import rows_fit
 from invitekit.model import schema
 from invitekit.workspace import exports
 
-IN_MEMORY = 200_000
-"""A history of up to this many rows is computed in memory, which is several times faster [assumed]."""
 RECORD = tuple(column.name for column in schema.RECORD)
 
 SNAPSHOTS = """
@@ -63,8 +62,8 @@ def as_stored(history: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
 
 
 def on_faster_engine(con: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation) -> Any:
-    """Return a relation as a Polars frame if the history is small, else as it is."""
-    return relation.pl() if one(con, "select count(*) from records") <= IN_MEMORY else relation
+    """Return a relation as a Polars frame if the history fits into memory, else as it is."""
+    return relation.pl() if rows_fit(one(con, "select count(*) from records")) else relation
 
 
 def as_relation(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRelation:
