@@ -66,6 +66,10 @@ class Message(str):
         """Return the arguments that create the message again when it is copied or pickled."""
         return (self.template, self.parameters), {"plural": self.plural, "number": self.number}
 
+    def with_number(self, n: int) -> Message:
+        """Return a message of ``ngettext`` with another number."""
+        return Message(self.template, self.parameters | {"n": n}, plural=self.plural, number=n)
+
 
 class Label(str):
     """An English label with its Chinese form, as a parameter of a message: ``Label("status", "状态")``."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
+from invitekit.ingest import engine_choice
 from invitekit.model import schema
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def test_check_prints_what_was_read_and_refused(run: Callable[..., Run], export:
     found = run("check", export)
     assert found.returncode == 0
     assert "4 rows read = 3 records + 1 rejects" in found.stdout
-    assert "1 rejected: invited_at is not a valid date or time: no such day or time of day." in found.stdout
+    assert "1 rejected: Invitation Time is not a valid date or time: no such day or time of day." in found.stdout
     assert "Customer Full Name" in found.stdout
 
 
@@ -357,6 +358,33 @@ def test_check_writes_a_page_of_what_was_understood(run: Callable[..., Run], exp
     assert "Frozen" not in page
     assert "1 with an unknown status: 1 word." in page
     assert (tmp_path / "check.html").stat().st_mode & 0o777 == 0o600
+
+
+def test_check_speaks_chinese_on_screen_and_on_its_page(
+    run: Callable[..., Run], export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with export.open("a", encoding="utf-8") as file:
+        file.write("Eve,eve,eve@example.com; eva@example.com,Email,Frozen,,03/04/2026\n")
+    monkeypatch.setattr(engine_choice, "ALWAYS_FITS", 0)
+    found = run("check", export, "--language", "zh", "-o", tmp_path / "check.html")
+    page = (tmp_path / "check.html").read_text("utf-8")
+    for told in (
+        "从 1 个来源读取 5 行 = 4 条记录 + 1 行拒收。",
+        "1 行拒收：邀请时间不是可读的时间：不存在的日期或时刻。",
+        "邮箱：1 个单元格含有多个地址，取第一个。",
+        "1 条记录的状态未知：Frozen（1）。请在文件中说明其含义：",
+        "history_2026-03-30.csv，邀请时间：1 个时间的日月顺序不明，按日在前读取。如需确定，请设置",
+        "4 个时间未注明时区，按 UTC 读取。",
+        "日在前，依据：默认顺序（无法判断）",
+    ):
+        assert told in found.stdout
+        assert told in page
+    assert "附加列（原样保留）：无。" in found.stdout
+    assert found.stderr.startswith("引擎：Polars（使用内存）；约需 ")
+    assert "<title>读取结果：history_2026-03-30.csv</title>" in page
+    assert '<td class="n">5</td><td>邀请时间</td><td>不是可读的时间：不存在的日期或时刻</td><td>客户全称: Dot' in page
+    said = run("plan", export, "--as-of", "2026-03-30", "--language", "zh").stdout
+    assert "邮箱：1 个单元格含有多个地址，取第一个。" in said
 
 
 def test_plan_prints_decisions_and_reasons(run: Callable[..., Run], export: Path) -> None:

@@ -418,7 +418,7 @@ def test_merged_cells_have_their_value_in_each_row(tmp_path: Path, shift: int) -
     loaded = load_xlsx(tmp_path, merge, rows=[*[[]] * shift, *([""] * shift + row for row in ROWS)])
     assert loaded.records["email"].to_list() == ["ann@example.com", "bea@example.com"]
     assert loaded.records.select("customer_full_name", "account_name").rows() == [("Ann Example", "ann")] * 2
-    assert "1 rows are in merged cells and got the value of the first of these rows." in str(loaded.summary)
+    assert "1 row is in merged cells and got the value of the first of these rows." in str(loaded.summary)
 
 
 def test_a_hidden_sheet_is_read_only_if_no_other_has_records(tmp_path: Path) -> None:
@@ -432,7 +432,7 @@ def test_a_hidden_sheet_is_read_only_if_no_other_has_records(tmp_path: Path) -> 
     assert (read(loaded), loaded.summary.ignored) == (READ, ("book.xlsx [Backup] (hidden)",))
     alone = load_xlsx(tmp_path, back_up, rows=[["Notes"], ["none"]])
     assert alone.records["account_name"].to_list() == ["old"]
-    assert "1 rows come from the hidden sheet 'book.xlsx [Backup]': no other sheet holds records." in str(alone.summary)
+    assert "1 row comes from the hidden sheet 'book.xlsx [Backup]': no other sheet holds records." in str(alone.summary)
 
 
 def test_a_chart_sheet_causes_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -447,7 +447,7 @@ def test_a_chart_sheet_causes_no_warning(tmp_path: Path, caplog: pytest.LogCaptu
 def test_hidden_rows_are_read_and_reported(tmp_path: Path) -> None:
     loaded = load_xlsx(tmp_path, lambda _, sheet: sheet.set_row(2, None, None, {"hidden": True}))
     assert read(loaded) == READ
-    assert "1 rows of 'book.xlsx [Records]' are hidden there, perhaps by a filter, and were read" in str(loaded.summary)
+    assert "1 row of 'book.xlsx [Records]' is hidden there, perhaps by a filter, and was read" in str(loaded.summary)
 
 
 @pytest.mark.parametrize("shift", [b"", b"<table:table-cell/>"])
@@ -463,15 +463,15 @@ def test_merged_cells_and_hidden_rows_of_ods_are_as_in_xlsx(tmp_path: Path, shif
     (tmp_path / "book.ods").write_bytes(as_zip(**parts | {"content.xml": content}))
     loaded = ik.load(tmp_path / "book.ods")
     assert loaded.records["customer_full_name"].to_list() == ["Ann Example"] * 2
-    assert "1 rows are in merged cells" in str(loaded.summary)
-    assert "1 rows of 'book.ods [S]' are hidden there" in str(loaded.summary)
+    assert "1 row is in merged cells" in str(loaded.summary)
+    assert "1 row of 'book.ods [S]' is hidden there" in str(loaded.summary)
 
 
 def test_merged_cells_of_an_old_workbook_have_their_value_in_each_row(tmp_path: Path) -> None:
     (tmp_path / "book.xls").write_bytes(as_xls(1, 2, 0, 0))
     loaded = ik.load(tmp_path / "book.xls")
     assert loaded.records["customer_full_name"].to_list() == [ANN[0]] * 2
-    assert "1 rows are in merged cells" in str(loaded.summary)
+    assert "1 row is in merged cells" in str(loaded.summary)
 
 
 @pytest.mark.parametrize(
@@ -490,7 +490,7 @@ def test_a_cell_that_spans_rows_has_its_value_in_each(
     (tmp_path / name).write_bytes(content.replace(b"<Row><Cell ss:", b'<Row ss:Hidden="1"><Cell ss:'))
     loaded = ik.load(tmp_path / name)
     assert loaded.records.select("customer_full_name", "account_name").rows() == [(ANN[0], "ann"), (ANN[0], "bea")]
-    assert ("1 rows of 'xml.xls [S]' are hidden there" in str(loaded.summary)) == (name == "xml.xls")
+    assert ("1 row of 'xml.xls [S]' is hidden there" in str(loaded.summary)) == (name == "xml.xls")
 
 
 def test_rows_of_a_binary_workbook_are_reported_as_perhaps_merged_or_hidden(tmp_path: Path) -> None:
@@ -508,7 +508,7 @@ def test_formulas_without_a_result_are_reported_by_column(tmp_path: Path) -> Non
             changed.writestr(name, book.read(name).replace(b"</f><v>0</v>", b"</f><v></v>"))
     (tmp_path / "book.xlsx").write_bytes(target.getvalue())
     summary = str(ik.load(tmp_path / "book.xlsx").summary)
-    assert "1 formula cells of 'Email' have no result and were read as empty" in summary
+    assert "1 formula cell of 'Email' has no result and was read as empty" in summary
     assert "formula" not in str(load_xlsx(tmp_path).summary)
 
 

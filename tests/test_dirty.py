@@ -17,8 +17,9 @@ from polars.testing import assert_frame_equal
 import invitekit as ik
 from invitekit.cli import main
 from invitekit.errors import InvitekitError, SchemaError, SourceError
+from invitekit.i18n import translate
 from invitekit.ingest import Loaded, cleaning, delimited, non_customers
-from invitekit.ingest.rejection_texts import translate_reason
+from invitekit.ingest.rejection_texts import reason_message
 
 FOLDER = Path(__file__).with_name("dirty")
 ABOUT = FOLDER / "README.md"
@@ -556,7 +557,19 @@ def test_every_reason_for_a_rejected_row_has_a_chinese_form() -> None:
     }  # fmt: skip
     assert len(reasons) > 20
     for reason in reasons:
-        assert not re.search("[a-z]{3,}", translate_reason(reason, "zh").replace("Unix", "")), reason
+        assert not re.search("[a-z]{3,}", translate(reason_message(reason), "zh").replace("Unix", "")), reason
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_everything_that_is_said_about_a_file_has_a_chinese_form(name: str) -> None:
+    summary = ik.load(FOLDER / name).summary
+    names = sorted([name, *summary.files[0].headers, *summary.files[0].extras], key=len, reverse=True)
+    names += ["day_first=True", "False", "--day-first", "--month-first", "Europe/Berlin", "Unix", "Excel", "[Cover]"]
+    for text in [summary.headline, *summary.remarks(values=False), *(form for d in summary.dates for form in d.forms)]:
+        said = translate(text, "zh")
+        for part in names:
+            said = said.replace(part, "")
+        assert not re.search("[a-z]{3,}", re.sub("columns=.*$|“[^”]*”", "", said)), said
 
 
 @pytest.mark.parametrize("name", READABLE)

@@ -160,8 +160,8 @@ def test_a_time_zone_in_a_header_counts_for_its_column_before_the_option(header:
         dt.datetime(2026, 3, 1, hour, 30 * ("5:30" in header)),
         dt.datetime(2026, 3, 8, 8),
     )
-    assert f"1 times have no UTC offset and were read as {zone}, as their header says." in str(loaded.summary)
-    assert "1 times have no UTC offset and were read as Europe/Berlin." in str(loaded.summary)
+    assert f"1 time has no UTC offset and was read as {zone}, as its header says." in str(loaded.summary)
+    assert "1 time has no UTC offset and was read as Europe/Berlin." in str(loaded.summary)
 
 
 def test_an_offset_in_a_cell_counts_before_the_zone_in_its_header() -> None:
@@ -172,7 +172,7 @@ def test_an_offset_in_a_cell_counts_before_the_zone_in_its_header() -> None:
 def test_a_time_zone_of_several_places_is_not_guessed() -> None:
     loaded = load({**CUSTOMER, "Invited At (CST)": "2026-03-01 09:00"})
     assert loaded.records["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 9)]
-    assert "1 times have no UTC offset and were read as UTC." in str(loaded.summary)
+    assert "1 time has no UTC offset and was read as UTC." in str(loaded.summary)
 
 
 def test_a_column_of_names_and_accounts_is_split() -> None:
@@ -181,7 +181,7 @@ def test_a_column_of_names_and_accounts_is_split() -> None:
     assert loaded.records.select("customer_name", "account_name").rows() == [
         ("Acme Ltd", "acme01"), ("Nord A/S", "nord"), ("Nord A/S", None), ("Cem", "cem1"), (None, None),
     ]  # fmt: skip
-    assert "1 cells of 'Customer Name/Account Name' hold one part only" in str(loaded.summary)
+    assert "1 cell of 'Customer Name/Account Name' holds one part only" in str(loaded.summary)
     reverse = load({"Account Name/Customer Name": "nord/Nord A/S", "Status": "Invited"}).records
     assert reverse.select("account_name", "customer_name").row(0) == ("nord", "Nord A/S")
     tags = load({**CUSTOMER, "Custom Tag/Account Manager's Account Name": "spring fair/li01"}).records
@@ -386,7 +386,7 @@ def test_an_invalid_file_of_words_is_rejected(tmp_path: Path, text: str, problem
 def test_a_summary_counts_the_unknown_words_that_it_does_not_list() -> None:
     found = [f"word{i:02}" for i in range(13)]
     text = str(load({"Account": found, "Status": found}).summary)
-    assert "word09 (1), and 3 more words. Say what they mean in a file" in text
+    assert "word09 (1), 3 more words. Say what they mean in a file" in text
 
 
 def test_a_skeleton_lists_unknown_words_but_none_that_may_be_personal(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ import xlsxwriter
 from babel import Locale
 
 import invitekit as ik
+from invitekit.i18n import translate
 from invitekit.ingest import time_forms
-from invitekit.ingest.datetimes import NEVER, TimeColumn
+from invitekit.ingest.datetimes import ASSUMED, NEVER, TimeColumn
 from invitekit.ingest.discover import snapshot_dates
-from invitekit.ingest.rejection_texts import translate_reason
+from invitekit.ingest.rejection_texts import reason_message
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,9 +180,7 @@ def test_another_file_that_proves_the_order_is_reported(tmp_path: Path) -> None:
     for name, day in (("a", "03/04/2026"), ("b", "04/13/2026")):
         (tmp_path / f"{name}.csv").write_text(f"Account,Status,Sent At\nx,Invited,{day}\n")
     told = str(ik.load(tmp_path).summary)
-    assert (
-        "a.csv, invited_at: 1 times can be read in two ways; read day first, though b.csv has the month first." in told
-    )
+    assert "a.csv, Invitation Time: 1 time can be read in two ways; read day first, though b.csv has the month" in told
 
 
 GAP = dt.datetime(2026, 3, 29, 1, 30)
@@ -207,7 +206,7 @@ def test_each_column_may_have_its_own_zone() -> None:
     column = TimeColumn("f.csv", "invited_at", "Asia/Shanghai")
     found, left = column.read(pl.Series(["2026-03-05 17:30:00", "5 Mar 2026 5:30 PM", "2026-03-05 09:30 UTC"]))
     assert (found.to_list(), left.null_count()) == ([HALF_PAST_NINE] * 3, 3)
-    assert column.report("day first", "").without_offset == 2
+    assert column.report("day first", ASSUMED).without_offset == 2
 
 
 NOTHING = [
@@ -249,8 +248,8 @@ def test_an_invalid_optional_time_is_null(tmp_path: Path) -> None:
     assert kept.rows() == [("a", DAY, None, None, "expires_at: soon; associated_at: 5 Foo 2026")]
     assert loaded.rejects["column"].to_list() == ["invited_at"]
     told = loaded.summary.remarks()
-    assert f"1 left empty: expires_at is not a valid date or time: {time_forms.NOTHING_KNOWN}." in told
-    assert f"1 left empty: associated_at is not a valid date or time: {time_forms.UNKNOWN_WORD}." in told
+    assert f"1 left empty: Expires At is not a valid date or time: {time_forms.NOTHING_KNOWN}." in told
+    assert f"1 left empty: Association Time is not a valid date or time: {time_forms.UNKNOWN_WORD}." in told
     assert {d.column: d.unreadable for d in loaded.summary.dates} == {
         "invited_at": 1,
         "expires_at": 1,
@@ -342,6 +341,6 @@ def test_every_month_name_of_babel_is_read_or_ambiguous() -> None:
 
 @pytest.mark.parametrize("problem", [*REFUSED, f"{time_forms.NO_SUCH_DATE} (day first)"])
 def test_reasons_for_invalid_times_are_translated_to_chinese(problem: str) -> None:
-    told = translate_reason(f"is not a valid date or time: {problem}", "zh")
+    told = translate(reason_message(f"is not a valid date or time: {problem}"), "zh")
     assert told.startswith("不是可读的时间：")
     assert re.search(r"[a-z]{3,}", told.replace("Unix", "")) is None

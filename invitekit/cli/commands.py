@@ -37,6 +37,7 @@ def check(
         Path | None,
         typer.Option("--words-skeleton", metavar="FILE", help="Write unknown words to this .toml file, for --words."),
     ] = None,
+    language: o.SummaryLanguage = "en",
     as_json: o.Json = False,
 ) -> None:
     """Check new files and print what was understood.
@@ -52,7 +53,7 @@ def check(
     page = output is not None and output.suffix.lower() == _PAGE
     source.check_output(output, overwrite=overwrite, extensions=_CHECKS)
     source.check_output(words_skeleton, overwrite=overwrite, extensions=(".toml",))
-    loaded = source.load()
+    loaded = source.load(language)
     if words_skeleton is not None:
         from invitekit.ingest.words import write_skeleton
 
@@ -60,7 +61,7 @@ def check(
     if output is not None and page:
         from invitekit.cli.check_page import write_check_page
 
-        write_check_page(loaded, output, values=values, overwrite=overwrite)
+        write_check_page(loaded, output, language, values=values, overwrite=overwrite)
     elif output is not None:
         from invitekit.io.table_writers import write_table
 
@@ -69,7 +70,7 @@ def check(
         skeleton = {} if words_skeleton is None else {"words_skeleton": str(words_skeleton)}
         out.json_line(out.summary_json(loaded.summary) | out.output_json(output) | skeleton)
     else:
-        out.summary(loaded.summary)
+        out.summary(loaded.summary, language)
         out.written(output, "Page" if page else "Rejected rows", personal=values or not page)
         if words_skeleton is not None:
             out.line(f"The unknown words are in {words_skeleton}. Write what they mean, then use it: --words FILE.")
@@ -102,7 +103,7 @@ def annotate(
 
     moment, choice = o.parse_time(as_of, "--as-of"), chosen.read(source.failures)
     source.check_output(output, overwrite=overwrite)
-    loaded = source.load()
+    loaded = source.load(language)
     annotated = annotate_records(loaded, as_of=moment, catalogue=source.failures, language=language)
     history = resolve(annotated)  # before the filter: all records are needed to know which one is the newest
     chosen_records, filtered = matched(choice, history, lambda final: where(history, final))
@@ -115,7 +116,7 @@ def annotate(
     if as_json:
         out.json_line(out.summary_json(loaded.summary) | asdict(counts) | filtered.json() | out.output_json(output))
         return
-    out.headline(loaded.summary)
+    out.headline(loaded.summary, language)
     filtered.print()
     out.tables(counts, source.failures, language)
     out.snapshots(loaded.summary)

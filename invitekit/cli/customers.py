@@ -70,7 +70,7 @@ def find(
     choice = filters.read(source.failures)
     choice = replace(choice, text=f"{search} {choice.text or ''}")
     source.check_output(output, overwrite=overwrite, inputs=[rules])
-    with source.opened() as inputs:
+    with source.opened(language) as inputs:
         planned = make_plan(inputs, chosen, moment, language, source.failures)
         customers, filtered = matched(choice, planned, lambda final: _matching(planned, final), "customers")
         if output is not None:
@@ -110,7 +110,7 @@ def show(
     from invitekit.planning.customer_history import find_customers
 
     moment, chosen = _settings(as_of, rules)
-    with source.opened() as inputs:
+    with source.opened(language) as inputs:
         events = (
             {} if inputs.workspace is None else {"sent": inputs.workspace.resends(), "marks": inputs.workspace.marks()}
         )

@@ -54,7 +54,7 @@ def export(
         raise typer.BadParameter("Name the file to write: -o FILE.", param_hint="--output")
     moment, choice = as_utc(o.parse_time(as_of, "--as-of")), chosen.read(source.failures)
     read = source.check_output(output, overwrite=overwrite, inputs=[policy, key_file, source.workspace])
-    with source.opened(to_write=True, both=True) as inputs:
+    with source.opened(language, to_write=True, both=True) as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
         _, filtered = matched(choice, annotated, lambda final: where(annotated, final))
         with out.progress("rows") as tick:

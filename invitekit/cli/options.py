@@ -88,6 +88,7 @@ Words = Annotated[
     typer.Option("--words", metavar="FILE", help="A TOML file that says what your files' own status words mean."),
 ]
 Language = Annotated[LanguageCode, typer.Option("--language", help="Language of causes, advice and reasons.")]
+SummaryLanguage = Annotated[LanguageCode, typer.Option("--language", help="Language of what was understood.")]
 LabelLanguage = Annotated[LanguageCode, typer.Option("--language", help="Language of headers and values.")]
 Rules = Annotated[
     Path | None, typer.Option("--rules", metavar="FILE", help="A TOML file with resend rules of your own.")

@@ -10,7 +10,7 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from invitekit.errors import many
-from invitekit.i18n import Language, printable
+from invitekit.i18n import Language, _, printable, translate
+from invitekit.ingest.datetimes import DateReport
 from invitekit.ingest.summary import FileSummary, Summary
 from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.model import schema, vocabularies
@@ -113,11 +114,11 @@ def progress(unit: Literal["bytes", "rows"] = "bytes") -> Iterator[Callable[[str
         yield tick
 
 
-def headline(loaded: Summary) -> None:
+def headline(loaded: Summary, language: Language) -> None:
     """Print how many rows were read and rejected, and remarks."""
-    line(str(loaded).splitlines()[0])
+    line(translate(loaded.headline, language))
     for remark in loaded.remarks():
-        line(f"  - {remark}")
+        line(f"  - {translate(remark, language)}")
 
 
 def snapshots(loaded: Summary) -> None:
@@ -127,27 +128,41 @@ def snapshots(loaded: Summary) -> None:
         line(f"Records: of {len(days)} snapshots together. Invitations, customers and shares: by the newest record.")
 
 
-def summary(loaded: Summary) -> None:
+def summary(loaded: Summary, language: Language) -> None:
     """Print files, headers and date formats of the sources."""
-    headline(loaded)
-    files = new_table("Source", "Read as", "Rows", "Records", "Rejects", "Snapshot")
+    headline(loaded, language)
+    texts = (_("Source"), _("Read as"), _("Rows"), _("Records"), _("Rejects"), _("Snapshot"))
+    files = new_table(*texts, language=language)
     for file in loaded.files:
-        how, when = how_read(file)
+        how, when = how_read(file, language)
         files.add_row(file.name, how, f"{file.rows_read:,}", f"{file.records:,}", f"{file.rejects:,}", when)
     _OUT.print(files)
-    _print_headers(loaded)
-    _print_dates(loaded)
+    _print_headers(loaded, language)
+    _print_dates(loaded, language)
 
 
-def how_read(file: FileSummary) -> tuple[str, str]:
+def how_read(file: FileSummary, language: Language) -> tuple[str, str]:
     """Return how a source was read, such as ``csv utf-8``, and the day of its snapshot."""
     delimiter = f"'{file.delimiter}'" if file.delimiter not in (None, ",") else None
-    when = f"{file.snapshot_at:%Y-%m-%d}" if file.snapshot_at else file.snapshot_from or "not known"
+    unknown = _("its column") if file.snapshot_from else _("not known")
+    when = f"{file.snapshot_at:%Y-%m-%d}" if file.snapshot_at else translate(unknown, language)
     return " ".join(filter(None, [file.format, file.encoding, delimiter])), when
 
 
-def _print_headers(loaded: Summary) -> None:
-    table = new_table("Column", "Header in the file")
+def date_forms(forms: Mapping[str, int], language: Language) -> str:
+    """Return the forms of the times of a column, with their counts."""
+    listed = tuple(_("{word} ({n:,})", word=form, n=count) for form, count in forms.items())
+    return translate(_("{names}", names=listed) if listed else _("empty"), language)
+
+
+def day_and_month(report: DateReport, language: Language) -> str:
+    """Return which of day and month comes first, and what decided it."""
+    decided = _("{order}, by {decided_by}", order=report.order, decided_by=report.decided_by)
+    return translate(decided if report.order else _("no question"), language)
+
+
+def _print_headers(loaded: Summary, language: Language) -> None:
+    table = new_table(_("Column"), _("Header in the file"), language=language)
     headers: dict[str, dict[str, None]] = {}
     extras: dict[str, None] = {}
     for file in loaded.files:
@@ -158,21 +173,24 @@ def _print_headers(loaded: Summary) -> None:
         table.add_row(name, ", ".join(headers[name]))
     _OUT.print(table)
     missing = [c.name for c in schema.RECORD if c.name not in headers and c.name not in schema.DERIVED]
-    line(f"Not in the files: {', '.join(missing) or 'nothing'}.")
-    line(f"Extra columns, kept as they are: {', '.join(extras) or 'none'}.")
+    missing_names, extra_names = tuple(missing) or _("nothing"), tuple(extras) or _("none")
+    line(translate(_("Not in the files: {names}.", names=missing_names), language))
+    line(translate(_("Extra columns, kept as they are: {names}.", names=extra_names), language))
 
 
-def _print_dates(loaded: Summary) -> None:
+def _print_dates(loaded: Summary, language: Language) -> None:
     """Print one row for each time column, over all sources; if sources differ in order, each is named."""
-    table = new_table("Time column", "Forms (cells)", "Day and month", "No offset", "Unreadable")
+    texts = (_("Time column"), _("Forms (cells)"), _("Day and month"), _("No offset"), _("Unreadable"))
+    table = new_table(*texts, language=language)
     for name in dict.fromkeys(d.column for d in loaded.dates):
         same = [d for d in loaded.dates if d.column == name]
         counts: Counter[str] = sum((Counter(d.forms) for d in same), Counter())
-        files = {(d.order, d.decided_by): d.file for d in same if d.order}
-        orders = [f"{order}, by {by}" + f" ({file})" * (len(same) > 1) for (order, by), file in files.items()]
-        forms = ", ".join(f"{form} ({count:,})" for form, count in counts.most_common())
+        orders = {day_and_month(d, language): d.file for d in same if d.order}
+        listed = [f"{order} ({file})" if len(same) > 1 else order for order, file in orders.items()]
+        order = "; ".join(listed) or day_and_month(same[0], language)
         without, unreadable = sum(d.without_offset for d in same), sum(d.unreadable for d in same)
-        table.add_row(name, forms or "empty", "; ".join(orders) or "no question", f"{without:,}", f"{unreadable:,}")
+        forms = date_forms(dict(counts.most_common()), language)
+        table.add_row(name, forms, order, f"{without:,}", f"{unreadable:,}")
     _OUT.print(table)
 
 
@@ -344,13 +362,14 @@ class _Table(Table):
         super().add_row(*map(printable, cells), **options)
 
 
-def new_table(*headers: str) -> Table:
+def new_table(*headers: str, language: Language = "en") -> Table:
     """Create a table to print: numbers aligned to the right, names not wrapped."""
     table = _Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for header in headers:
         numeric = header in _NUMBERS
         whole = numeric or header in _NAMES
-        table.add_column(header, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
+        shown = translate(header, language)
+        table.add_column(shown, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
     return table
 
 

@@ -60,7 +60,7 @@ def plan(
         from invitekit.batches.output_folder import check as check_folder
 
         check_folder(batch_dir, overwrite=overwrite)
-    with source.opened(to_write=batch_dir is not None) as inputs:
+    with source.opened(language, to_write=batch_dir is not None) as inputs:
         if not as_json:
             _print_inputs(inputs, batch_dir)
         whole = make_plan(inputs, chosen, moment, language, source.failures)

@@ -70,7 +70,7 @@ def report(
         source.check_output(output, overwrite=overwrite, extensions=KINDS)
     elif audience == "public":
         raise typer.BadParameter("a file for each manager is for internal use only.", param_hint="--by")
-    with source.opened() as inputs:
+    with source.opened(language) as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=failures, language=language)
         history = resolve(annotated)
         records, filtered = matched(choice, history, lambda final: where_newest(history, final), "invitations")

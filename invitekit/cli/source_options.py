@@ -14,6 +14,7 @@ import typer
 from typer.models import ArgumentInfo
 
 from invitekit.cli import options as o
+from invitekit.i18n import Language, translate
 
 if TYPE_CHECKING:
     from invitekit.ingest import Loaded, Summary
@@ -57,7 +58,7 @@ class SourceOptions:
             "words": self.words,
         }
 
-    def load(self) -> Loaded:
+    def load(self, language: Language) -> Loaded:
         """Load the sources, with a progress bar on a terminal; sources too large for memory are loaded by DuckDB."""
         how = self.load_arguments()
         from invitekit.cli import output
@@ -66,7 +67,7 @@ class SourceOptions:
         with output.progress() as tick:
             loaded = load(self.sources, progress=tick, engine="auto", **how)
         if loaded.summary.engine_reason is not None:
-            output.note(loaded.summary.engine_reason)
+            output.note(translate(loaded.summary.engine_reason, language))
         return loaded
 
     def check_output(
@@ -105,10 +106,11 @@ class SourcesOrWorkspace(SourceOptions):
     workspace: o.WorkspaceFile = None
 
     @contextlib.contextmanager
-    def opened(self, *, to_write: bool = False, both: bool = False) -> Iterator[Inputs]:
+    def opened(self, language: Language, *, to_write: bool = False, both: bool = False) -> Iterator[Inputs]:
         """Load the sources or open the workspace, which stays open inside the block.
 
         Args:
+            language: Of what is printed about the sources.
             to_write: Open the workspace for writing.
             both: Allow sources together with a workspace, which then only records the export.
 
@@ -121,16 +123,18 @@ class SourcesOrWorkspace(SourceOptions):
             raise typer.BadParameter(problem, param_hint="SOURCES")
         if not self.sources:
             self.reject_reading_options()
-        loaded = self.load() if self.sources else None
+        loaded = self.load(language) if self.sources else None
         summary = loaded.summary if loaded is not None else None
         if self.workspace is None:
-            yield Inputs(loaded.records if loaded is not None else None, summary, rejected=loaded and loaded.rejects)
+            records = loaded.records if loaded is not None else None
+            yield Inputs(language, records, summary, rejected=loaded and loaded.rejects)
             return
         from invitekit.workspace import Workspace
 
         # A misspelt name must not create a new file, unless the workspace only records the export.
         with Workspace(self.workspace, read_only=not to_write, make=both) as workspace:
-            yield Inputs(workspace.history() if loaded is None else loaded.records, summary, workspace)
+            records = workspace.history() if loaded is None else loaded.records
+            yield Inputs(language, records, summary, workspace)
 
     def reject_reading_options(self) -> None:
         """Reject options for reading files where no file is read: they would have no effect."""
@@ -149,6 +153,7 @@ class SourcesOrWorkspace(SourceOptions):
 class Inputs:
     """The records of a command, with the summary of the loaded files or the workspace that stores them."""
 
+    language: Language
     records: Any
     summary: Summary | None = None
     workspace: Workspace | None = None
@@ -167,7 +172,7 @@ class Inputs:
         from invitekit.cli import output
 
         if self.summary is not None:
-            output.headline(self.summary)
+            output.headline(self.summary, self.language)
         elif self.workspace is not None:
             output.line(repr(self.workspace))
 

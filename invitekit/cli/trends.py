@@ -53,7 +53,7 @@ def trend(
     moment, choice = as_utc(o.parse_time(as_of, "--as-of")), chosen.read(source.failures)
     days = follow_up_days or FOLLOW_UP_DAYS
     source.check_output(output, overwrite=overwrite)
-    with source.opened() as inputs:
+    with source.opened(language) as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
         history = resolve(annotated)
         records, filtered = matched(choice, history, lambda final: where_newest(history, final), "invitations")

@@ -310,7 +310,7 @@ def compare(
     days = o.parse_day(before, "--before"), o.parse_day(after, "--after")
     source.check_output(output, overwrite=overwrite)
     how: dict[str, Any] = {"catalogue": source.failures, "language": language}
-    with source.opened() as inputs:
+    with source.opened(language) as inputs:
         opened = inputs.workspace
         comparison = opened.compare(*days, **how) if opened else compare_snapshots(inputs.records, *days, **how)
         if output is not None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from invitekit.i18n import Message
+
 ROW = "_ik_row"
 """The column with a row's number in its source, as a spreadsheet shows it."""
 
@@ -26,12 +28,12 @@ class RejectedRow:
 class Batch:
     """Rows of a source in order: ``_ik_row``, then ``c0, c1, ...`` by position; and rejected rows.
 
-    ``notes`` counts rows that the summary reports, by the text that follows the count.
+    ``notes`` counts rows that the summary reports, by message.
     """
 
     rows: pl.DataFrame
     rejected: Sequence[RejectedRow] = ()
-    notes: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[Message, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

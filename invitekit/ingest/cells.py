@@ -7,21 +7,32 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from invitekit.i18n import Message, ngettext
 from invitekit.io.spreadsheet_escape import unescape_text
 from invitekit.model import schema
 
 TRIM_CHARS = "".join(map(chr, (*range(33), 0x7F, 0x85, 0x00A0, 0x200B, 0x200E, 0x200F, 0x2060, 0x3000, 0xFEFF)))
 """White, control and invisible characters that are trimmed from the ends of a cell."""
-Notes = Counter[tuple[str | None, str]]
-"""Counts of cells by column and by text in the summary."""
-SHORTENED = (
-    "cells hold a number that a spreadsheet shortened, such as 1.38E+10: its last digits are lost, so they were read "
-    "as empty; export again with the column as text"
+Notes = Counter[tuple[str | None, Message]]
+"""Counts of cells by column and by the message in the summary, whose number is set at the end."""
+SHORTENED = ngettext(
+    "{n:,} cell holds a number that a spreadsheet shortened, such as 1.38E+10: its last digits are lost, so it was "
+    "read as empty; export again with the column as text.",
+    "{n:,} cells hold a number that a spreadsheet shortened, such as 1.38E+10: its last digits are lost, so they were "
+    "read as empty; export again with the column as text.",
+    0,
 )
-SEVERAL_ADDRESSES = "cells hold several addresses: the first one was used"
-GARBLED = (
-    "cells seem garbled by a wrong encoding, such as Ã¤ or ????: export again as UTF-8, and do not edit the file in "
-    "between"
+SEVERAL_ADDRESSES = ngettext(
+    "{n:,} cell holds several addresses: the first one was used.",
+    "{n:,} cells hold several addresses: the first one was used.",
+    0,
+)
+GARBLED = ngettext(
+    "{n:,} cell seems garbled by a wrong encoding, such as Ã¤ or ????: export again as UTF-8, and do not edit the "
+    "file in between.",
+    "{n:,} cells seem garbled by a wrong encoding, such as Ã¤ or ????: export again as UTF-8, and do not edit the "
+    "file in between.",
+    0,
 )
 KEYS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
 """Columns in which full-width characters become half-width, because their values are compared letter by letter."""

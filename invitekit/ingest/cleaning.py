@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import polars as pl
 
+from invitekit.i18n import Message, ngettext
 from invitekit.ingest.batches import ROW, Batch, Table, mark_rows
 from invitekit.ingest.cells import KEYS, SHORTENED, Notes, clean_texts, without_text_marks
 from invitekit.ingest.datetimes import NO_TIME, OPTIONAL_TIMES, DateReport, TimeColumn, is_null_like, time_text
@@ -41,7 +42,6 @@ _TYPES: Mapping[str, pl.DataType] = {
 }
 _ACCOUNTS = ("account_name", "account_manager")
 """Columns of account names, which have no space, line break or slash: this is how a column of two is split."""
-_ONE_PART = "cells of '{}' hold one part only and were read as its first column"
 _NOT_TEXT = "holds bytes that are not text"
 _LOST_KEY = "is a number that a spreadsheet shortened, and only a name is left: export again with the column as text"
 _UNIDENTIFIED = "has no name, account, email, mobile or ID: it identifies no customer"
@@ -146,8 +146,13 @@ class Cleaner:
             first, second = split_joined(pl.col("both"), account_first=account_first)
             split = both.select(first.alias(f"c{source}"), second.alias(f"c{position}"))
             one_part = int((split[f"c{source}"].is_not_null() & split[f"c{position}"].is_null()).sum())
-            header = " ".join(self._headers.names[source].split())
-            self.counts.notes[None, _ONE_PART.format(header)] += one_part
+            note = ngettext(
+                "{n:,} cell of '{header}' holds one part only and was read as its first column.",
+                "{n:,} cells of '{header}' hold one part only and were read as its first column.",
+                0,
+                header=" ".join(self._headers.names[source].split()),
+            )
+            self.counts.notes[None, note] += one_part
             rows = rows.with_columns(split)
         return Batch(rows, batch.rejected)
 
@@ -155,7 +160,7 @@ class Cleaner:
         """Return how many cells of each time column prove an order of day and month."""
         return {name: column.evidence for name, column in self._times.items()}
 
-    def clean(self, batch: Batch, orders: Mapping[str, tuple[Order, str]]) -> Cleaned:
+    def clean(self, batch: Batch, orders: Mapping[str, tuple[Order, Message]]) -> Cleaned:
         """Second pass: clean a batch that the first pass returned."""
         rows = batch.rows
         cells: dict[str, pl.Series] = {}
@@ -201,7 +206,7 @@ class Cleaner:
         records = self._complete(frame.filter(accepted) if rejected_rows.height else frame)
         return Cleaned(records, self._rejected(batch, rejected_rows, originals))
 
-    def date_reports(self, orders: Mapping[str, tuple[Order, str]]) -> list[DateReport]:
+    def date_reports(self, orders: Mapping[str, tuple[Order, Message]]) -> list[DateReport]:
         """Return how each time column was read."""
         return [column.report(*orders[name]) for name, column in self._times.items()]
 

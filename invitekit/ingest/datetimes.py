@@ -18,13 +18,14 @@ from zoneinfo import ZoneInfo, available_timezones
 import polars as pl
 
 from invitekit.errors import ArgumentError
-from invitekit.i18n import _
+from invitekit.i18n import Message, _
 from invitekit.ingest import time_forms
 from invitekit.ingest.time_forms import FORMS, ORDERED_FORMS, Form, Order, ShortOrder, Written
 from invitekit.model import schema
 
-ASSUMED = "nothing: assumed"
+ASSUMED = _("nothing: assumed")
 """The value of ``decided_by`` if nothing decides the order of day and month."""
+_ORDERS: dict[Order, Message] = {"day first": _("day first"), "month first": _("month first")}
 OPTIONAL_TIMES = ("pre_registered_at", "expires_at", "associated_at")
 """Optional times: an invalid one is null, and its text is kept as unrecognised."""
 NO_TIME = "not a valid date or time: "
@@ -115,8 +116,8 @@ class DateReport:
     file: str
     column: str
     forms: dict[str, int]
-    order: Order | None = None
-    decided_by: str | None = None
+    order: Message | None = None
+    decided_by: Message | None = None
     evidence: Evidence = field(default_factory=Evidence)
     without_offset: int = 0
     problems: dict[str, int] = field(default_factory=dict)
@@ -186,7 +187,7 @@ class TimeColumn:
         return times.scatter(rows, read), _nulls(left, pl.String).scatter(rows, rest)
 
     def read_ordered(
-        self, times: pl.Series, left: pl.Series, order: Order, decided_by: str
+        self, times: pl.Series, left: pl.Series, order: Order, decided_by: Message
     ) -> tuple[pl.Series, pl.Series, pl.Series | None]:
         """Second pass: read the cells that need an order.
 
@@ -205,7 +206,7 @@ class TimeColumn:
         texts = _nulls(left, pl.String)
         return times.scatter(rows, read), texts.scatter(rows, rest), _nulls(left, pl.String).scatter(rows, problems)
 
-    def report(self, order: Order, decided_by: str) -> DateReport:
+    def report(self, order: Order, decided_by: Message) -> DateReport:
         """Return how the column was read."""
         evidence = self.evidence
         needs_order = evidence.day_first + evidence.month_first + evidence.ambiguous > 0
@@ -216,7 +217,7 @@ class TimeColumn:
             file=self._file,
             column=self.name,
             forms=dict(self._forms),
-            order=order if needs_order else None,
+            order=_ORDERS[order] if needs_order else None,
             decided_by=decided_by if needs_order else None,
             evidence=evidence,
             without_offset=self._without_offset,
@@ -238,8 +239,8 @@ class TimeColumn:
         times = cells.cast(pl.Datetime("us", zone))
         times = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else self._to_utc(times)
         times = _in_range(times)
-        kind = "date" if cells.dtype == pl.Date else "timestamp" + " with time zone" * bool(zone)
-        self._count(f"typed {kind}", times.count(), has_offset=bool(zone))
+        timestamp = _("typed timestamp with time zone") if zone else _("typed timestamp")
+        self._count(_("typed date") if cells.dtype == pl.Date else timestamp, times.count(), has_offset=bool(zone))
         left = time_text(cells).to_frame("left").select(pl.when(times.is_null()).then("left")).to_series()
         return times, left
 
@@ -288,9 +289,9 @@ class TimeColumn:
         if numbers.null_count() == len(numbers):
             return times
         for form, start, seconds, chosen in (
-            ("Excel serial 45989.4", self._epoch or EPOCH_1900, (numbers * _DAY).round(), numbers < 1e5),
-            ("Unix time 1764322215", UNIX_EPOCH, numbers, (numbers >= 1e5) & (numbers < 1e10)),
-            ("Unix time 1764322215000", UNIX_EPOCH, numbers / 1000, numbers >= 1e10),
+            (_("Excel serial 45989.4"), self._epoch or EPOCH_1900, (numbers * _DAY).round(), numbers < 1e5),
+            (_("Unix time 1764322215"), UNIX_EPOCH, numbers, (numbers >= 1e5) & (numbers < 1e10)),
+            (_("Unix time 1764322215000"), UNIX_EPOCH, numbers / 1000, numbers >= 1e10),
         ):
             since = (seconds.set(~chosen, None) * 1e6).cast(pl.Int64).cast(pl.Duration("us"))
             is_unix = start == UNIX_EPOCH
@@ -365,7 +366,7 @@ class TimeColumn:
         if self.name == "expires_at" and written.numbers in time_forms.LAST_DAYS:
             return self._no_expiry(cells)
         if written.numbers in time_forms.PLACEHOLDERS:
-            self._forms["no date: 1970-01-01"] += cells
+            self._forms[_("no date: 1970-01-01")] += cells
             return _NOTHING
         try:
             local = dt.datetime(*written.numbers, *written.clock) + since  # noqa: DTZ001 - naive, as it is written
@@ -381,7 +382,7 @@ class TimeColumn:
         return _Reading(utc=local - dt.timedelta(minutes=written.offset), is_done=True)
 
     def _no_expiry(self, cells: int) -> _Reading:
-        self._forms["never"] += cells
+        self._forms[_("never")] += cells
         return _Reading(utc=NEVER, is_done=True)
 
     def _count_order(self, written: Written | str, cells: int) -> None:
@@ -401,7 +402,7 @@ class TimeColumn:
             ambiguous=cells * (first <= MONTHS and second <= MONTHS),
         )
 
-    def _short_order(self, order: Order, decided_by: str) -> ShortOrder | None:
+    def _short_order(self, order: Order, decided_by: Message) -> ShortOrder | None:
         """Return the order of dates with a two-digit year, or None if it is ambiguous."""
         possible = [
             name
@@ -435,7 +436,7 @@ def time_text(times: pl.Series) -> pl.Series:
     return texts + "+00" if zone else texts
 
 
-def decide_orders(evidence: Mapping[str, Evidence], *, day_first: bool | None) -> dict[str, tuple[Order, str]]:
+def decide_orders(evidence: Mapping[str, Evidence], *, day_first: bool | None) -> dict[str, tuple[Order, Message]]:
     """Decide for each column of a source whether the day or the month comes first.
 
     Args:
@@ -446,15 +447,16 @@ def decide_orders(evidence: Mapping[str, Evidence], *, day_first: bool | None) -
         The order of each column and what decided it.
     """
     proven = {name: e.order for name, e in evidence.items() if e.order is not None}
-    decided: dict[str, tuple[Order, str]] = {}
+    decided: dict[str, tuple[Order, Message]] = {}
     for name in evidence:
         if day_first is not None:
-            decided[name] = ("day first" if day_first else "month first", "the argument day_first")
+            decided[name] = ("day first" if day_first else "month first", _("the argument day_first"))
         elif name in proven:
-            decided[name] = (proven[name], "its own cells")
+            decided[name] = (proven[name], _("its own cells"))
         elif proven:
             other, order = next(iter(proven.items()))
-            decided[name] = (order, f"the column {other} of the same file")
+            column = schema.label_in_message(other)
+            decided[name] = (order, _("the column {column} of the same file", column=column))
         else:
             decided[name] = ("day first", ASSUMED)
     return decided

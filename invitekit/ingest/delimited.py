@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from invitekit.errors import SourceError
-from invitekit.i18n import _
+from invitekit.i18n import Message, _, ngettext
 from invitekit.ingest.batches import ROW, Batch, RejectedRow, column_names, mark_rows, text_frame
 from invitekit.ingest.csv_dialect import Dialect
 
@@ -32,9 +32,21 @@ BROKEN = re.compile("[\ud800-\udfff]")
 
 _BLANK = " \f\x1a\r\n"
 """Characters of a blank line, with the page breaks of print programs and the end mark of DOS."""
-_PADDED = "rows have fewer cells than the header: the missing last cells were read as empty"
-_SPLIT = "rows were quoted as one cell and were split into cells"
-_BACKSLASHED = "rows have quotes that are escaped with a backslash, and were read like this"
+_PADDED = ngettext(
+    "{n:,} row has fewer cells than the header: the missing last cells were read as empty.",
+    "{n:,} rows have fewer cells than the header: the missing last cells were read as empty.",
+    0,
+)
+_SPLIT = ngettext(
+    "{n:,} row was quoted as one cell and was split into cells.",
+    "{n:,} rows were quoted as one cell and were split into cells.",
+    0,
+)
+_BACKSLASHED = ngettext(
+    "{n:,} row has quotes that are escaped with a backslash, and was read like this.",
+    "{n:,} rows have quotes that are escaped with a backslash, and were read like this.",
+    0,
+)
 
 
 def _surrogate(error: UnicodeError) -> tuple[str, int]:
@@ -108,7 +120,7 @@ class _Irregular:
     cells: list[str] | None
     reason: str | None
     content: str
-    note: str | None = None
+    note: Message | None = None
 
 
 class _Block:
@@ -124,7 +136,7 @@ class _Block:
         self._min_cells, self._is_last = dialect.min_cells, is_last
         # A row need not have the last cells if they have no header.
         self._full = next((i + 1 for i in reversed(range(self._width)) if dialect.headers[i]), self._width)
-        self._notes: Counter[str] = Counter()
+        self._notes: Counter[Message] = Counter()
         self._padded: pl.Series | None = None
         regular, blank, cells = self._classify(_as_text(lines))
         irregular, end = self._read_irregular(lines, ~(regular | blank) & cells.is_null())
@@ -275,7 +287,7 @@ class _Block:
         cells = [*cells[: self._width], *[""] * (self._width - len(cells))]
         return _Irregular(start, reader.line_num, None if reason else cells, reason, content.rstrip("\r\n"), note)
 
-    def _split(self, cells: list[str]) -> tuple[list[str], str | None]:
+    def _split(self, cells: list[str]) -> tuple[list[str], Message | None]:
         """Split a row that is quoted as one cell, if its content is a row."""
         try:
             inside = next(csv.reader(cells, delimiter=self._delimiter, quotechar=self._quote, strict=True))
@@ -307,7 +319,9 @@ class _Block:
         spaced = f"(?:^|(?<={separator}))({q}(?:[^{q}]|{q}{q})*{q}) +(?={separator}|[\r\n]*$)"
         return self._one_line(re.sub(spaced, r"\1", _decode(line)), start)
 
-    def _one_line(self, text: str, start: int, escape: str | None = None, note: str | None = None) -> _Irregular | None:
+    def _one_line(
+        self, text: str, start: int, escape: str | None = None, note: Message | None = None
+    ) -> _Irregular | None:
         """Read a line as a row; None if it is not one row with all its cells."""
         reader = csv.reader([text], delimiter=self._delimiter, quotechar=self._quote, escapechar=escape, strict=True)
         try:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from invitekit.engine.memory import address_space, free_memory
+from invitekit.i18n import Message, _
 from invitekit.ingest.discover import Source
 
 Engine = Literal["polars", "duckdb", "auto"]
@@ -22,7 +23,7 @@ class EngineChoice(NamedTuple):
     """The engine for some sources, and the reason as a sentence; None for small sources."""
 
     engine: Engine
-    reason: str | None
+    reason: Message | None
 
 
 def choose_engine(sources: Iterable[Source]) -> EngineChoice:
@@ -32,7 +33,12 @@ def choose_engine(sources: Iterable[Source]) -> EngineChoice:
     if size <= ALWAYS_FITS and (address_space() == sys.maxsize or needed <= free_memory()):
         return EngineChoice("polars", None)
     free = free_memory()
-    amounts = f"about {needed / 1e9:,.1f} GB are needed, {free / 1e9:,.1f} GB are free"
-    if needed > free:
-        return EngineChoice("duckdb", f"Engine: DuckDB, on disk; for Polars, in memory, {amounts}.")
-    return EngineChoice("polars", f"Engine: Polars, in memory; {amounts}.")
+    amounts = {"needed": needed / 1e9, "free": free / 1e9}
+    if needed <= free:
+        reason = _("Engine: Polars, in memory; about {needed:,.1f} GB are needed, {free:,.1f} GB are free.", **amounts)
+        return EngineChoice("polars", reason)
+    reason = _(
+        "Engine: DuckDB, on disk; for Polars, in memory, about {needed:,.1f} GB are needed, {free:,.1f} GB are free.",
+        **amounts,
+    )
+    return EngineChoice("duckdb", reason)

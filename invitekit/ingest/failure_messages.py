@@ -10,11 +10,12 @@ from pathlib import Path
 import polars as pl
 
 from invitekit.errors import SchemaError, SourceError
-from invitekit.i18n import _
+from invitekit.i18n import Message, _, ngettext
 from invitekit.ingest.cleaning import is_masked, text_columns
 from invitekit.ingest.discover import find_sources
 from invitekit.ingest.headers import Headers, ReadOptions, map_headers, missing_column
 from invitekit.ingest.readers import open_tables
+from invitekit.model import schema
 
 KEYS = ("record_id", "portal_customer_id", "account_name", "email", "mobile", "customer_full_name")
 
@@ -39,12 +40,32 @@ class MessageJoinReport:
     unmatched: int
     rejected: int = 0
 
-    def __str__(self) -> str:
-        parts = [f"{self.added:,} records got a message from the second file, by {self.key}"]
-        parts += [f"{self.rejected:,} of its rows could not be read"] if self.rejected else []
-        parts += [f"{self.ambiguous:,} of its keys have several messages and were not used"] if self.ambiguous else []
-        parts += [f"{self.unmatched:,} of its keys match no failed record"] if self.unmatched else []
-        return "; ".join(parts) + "."
+    def remarks(self) -> list[Message]:
+        """Return what happened in sentences."""
+        added = ngettext(
+            "{n:,} record got a message from the second file, by {column}.",
+            "{n:,} records got a message from the second file, by {column}.",
+            self.added,
+            column=schema.label_in_message(self.key, lower=True),
+        )
+        problems = (
+            ngettext(
+                "{n:,} row of the second file could not be read.",
+                "{n:,} rows of the second file could not be read.",
+                self.rejected,
+            ),
+            ngettext(
+                "{n:,} key of the second file has several messages and was not used.",
+                "{n:,} keys of the second file have several messages and were not used.",
+                self.ambiguous,
+            ),
+            ngettext(
+                "{n:,} key of the second file matches no failed record.",
+                "{n:,} keys of the second file match no failed record.",
+                self.unmatched,
+            ),
+        )
+        return [added, *(problem for problem in problems if problem.number)]
 
 
 class Messages:

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from invitekit.errors import InvitekitError
-from invitekit.i18n import _
+from invitekit.i18n import Message, _
 from invitekit.ingest.batches import Batch, Table
 from invitekit.ingest.cleaning import Cleaner, Counts, record_types, text_columns
 from invitekit.ingest.datetimes import DateReport
@@ -219,10 +219,14 @@ def _summary(
         masked={n: Masked(total.masked[n], total.filled[n]) for n in schema.MASKABLE if total.filled[n]},
         reject_reasons=dict(sorted(total.reasons.items(), key=lambda item: (-item[1], item[0][1]))),
         failed_without_message=total.failed_without_message,
-        notes={note: count for note, count in total.notes.most_common() if count},
+        notes=tuple(_note(column, text.with_number(n)) for (column, text), n in total.notes.most_common() if n),
         messages=messages,
         ignored=tuple(name for state in states for name in state.table.ignored),
     )
+
+
+def _note(column: str | None, note: Message) -> Message:
+    return _("{column}: {note}", column=schema.label_in_message(column), note=note) if column else note
 
 
 def _most_frequent(texts: Counter[str]) -> dict[str, int]:

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from invitekit.errors import SchemaError, SourceError
-from invitekit.i18n import _
+from invitekit.i18n import Message, _, ngettext
 from invitekit.ingest.batches import ROW, Batch, RejectedRow, Table, column_names, text_frame
 from invitekit.ingest.csv_dialect import find_dialect
 from invitekit.ingest.datetimes import EPOCH_1900, EPOCH_1904
@@ -85,17 +85,6 @@ def _open_delimited(source: Source, options: ReadOptions) -> list[Table]:
 # ---- workbooks ----------------------------------------------------------------------------------
 
 
-_FORMULAS = (
-    "formula cells of '{}' have no result and were read as empty: open the file in Excel, save it, load it again"
-)
-_FILLED_DOWN = "rows are in merged cells and got the value of the first of these rows"
-_HIDDEN_ROWS = "rows of '{}' are hidden there, perhaps by a filter, and were read like all others"
-_UNKNOWN_LAYOUT = (
-    "rows of '{}' may be merged or hidden: this cannot be read from an .xlsb; if they are, save it as .xlsx"
-)
-_HIDDEN_SHEET = "rows come from the hidden sheet '{}': no other sheet holds records"
-
-
 @dataclass(frozen=True, eq=False)
 class _Sheet:
     """A sheet that is not empty, with the position of its header row and the number of known headers in it."""
@@ -106,7 +95,12 @@ class _Sheet:
     score: int
     row: int
     headers: tuple[str, ...]
-    notes: dict[str, int]
+    notes: dict[Message, int]
+
+    @property
+    def shown_name(self) -> str:
+        """The name, with the remark that the sheet is hidden."""
+        return _("{sheet} (hidden)", sheet=self.full_name) if self.raw.hidden else self.full_name
 
 
 def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
@@ -125,7 +119,7 @@ def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
     with_identity = [s for s in with_column if any(has_column(n, s.headers, options.columns) for n in IDENTIFYING)]
     chosen = with_identity or with_column or [max(with_header, key=lambda sheet: sheet.score)]
     chosen = [sheet for sheet in chosen if not sheet.raw.hidden] or chosen
-    ignored = [sheet.full_name + " (hidden)" * sheet.raw.hidden for sheet in sheets if sheet not in chosen]
+    ignored = [sheet.shown_name for sheet in sheets if sheet not in chosen]
     epoch = _epoch(source.content) if source.format == "xlsx" else EPOCH_1900
     tables = []
     for sheet in chosen:
@@ -148,12 +142,47 @@ def _sheet(raw: RawSheet, file: str, options: ReadOptions) -> _Sheet | None:
     headers = tuple(cell.strip() or f"column {i + 1}" for cell, i in zip(cells, positions, strict=True))
     name = f"{file} [{raw.name}]"
     hidden = sum(1 for number in raw.hidden_rows if row + 1 < number <= data.height)
-    notes = {_FILLED_DOWN: filled_down, _HIDDEN_ROWS.format(name): hidden}
-    in_one_line = [" ".join(header.split()) for header in headers]
-    notes |= {_FORMULAS.format(in_one_line[i]): raw.no_result[p] for i, p in enumerate(positions) if p in raw.no_result}
     below = data.height - row - 1
-    notes |= {_HIDDEN_SHEET.format(name): below * raw.hidden, _UNKNOWN_LAYOUT.format(name): below * raw.unknown_layout}
+    notes = {
+        ngettext(
+            "{n:,} row is in merged cells and got the value of the first of these rows.",
+            "{n:,} rows are in merged cells and got the value of the first of these rows.",
+            0,
+        ): filled_down,
+        ngettext(
+            "{n:,} row of '{sheet}' is hidden there, perhaps by a filter, and was read like all others.",
+            "{n:,} rows of '{sheet}' are hidden there, perhaps by a filter, and were read like all others.",
+            0,
+            sheet=name,
+        ): hidden,
+        ngettext(
+            "{n:,} row comes from the hidden sheet '{sheet}': no other sheet holds records.",
+            "{n:,} rows come from the hidden sheet '{sheet}': no other sheet holds records.",
+            0,
+            sheet=name,
+        ): below * raw.hidden,
+        ngettext(
+            "{n:,} row of '{sheet}' may be merged or hidden: this cannot be read from an .xlsb; if it is, save it as "
+            ".xlsx.",
+            "{n:,} rows of '{sheet}' may be merged or hidden: this cannot be read from an .xlsb; if they are, save it "
+            "as .xlsx.",
+            0,
+            sheet=name,
+        ): below * raw.unknown_layout,
+    }
+    notes |= {_no_result(headers[i]): raw.no_result[p] for i, p in enumerate(positions) if p in raw.no_result}
     return _Sheet(name, raw, data, score, row, headers, notes)
+
+
+def _no_result(header: str) -> Message:
+    return ngettext(
+        "{n:,} formula cell of '{header}' has no result and was read as empty: open the file in Excel, save it, load "
+        "it again.",
+        "{n:,} formula cells of '{header}' have no result and were read as empty: open the file in Excel, save it, "
+        "load it again.",
+        0,
+        header=" ".join(header.split()),
+    )
 
 
 def _epoch(path: Path) -> dt.datetime:
@@ -315,7 +344,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=Number, object_pairs_hook=_object)
 _SPACE = re.compile(r"\s*")
-_ONE_PAGE = "records are missing: '{}' states a larger total, so it is one page of several"
 _Object = tuple[int, dict[str, str | None]]
 
 
@@ -401,7 +429,13 @@ def _concatenated(text: str) -> list[Any]:
 def _tables_of(source: Source, found: RecordList, options: ReadOptions) -> list[Table]:
     items = [_as_object(i, value) for i, value in enumerate(found.records, start=1)]
     missing = max((found.total or 0) - len(items), 0)
-    return [_objects_table(source, items, options, {_ONE_PAGE.format(source.name): missing})]
+    note = ngettext(
+        "{n:,} record is missing: '{file}' states a larger total, so it is one page of several.",
+        "{n:,} records are missing: '{file}' states a larger total, so it is one page of several.",
+        0,
+        file=source.name,
+    )
+    return [_objects_table(source, items, options, {note: missing})]
 
 
 def _as_object(number: int, value: object) -> _Object | RejectedRow:
@@ -438,7 +472,7 @@ def _objects_table(
     source: Source,
     items: Sequence[_Object | RejectedRow],
     options: ReadOptions,
-    notes: Mapping[str, int] | None = None,
+    notes: Mapping[Message, int] | None = None,
 ) -> Table:
     keys: dict[str, int] = {}
     for item in items:

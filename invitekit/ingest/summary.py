@@ -7,16 +7,17 @@ import html
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from invitekit.errors import many
-from invitekit.i18n import Message, _, printable
+from invitekit.i18n import Label, Message, _, ngettext, printable
 from invitekit.ingest.datetimes import ASSUMED, NO_TIME, OPTIONAL_TIMES, DateReport
 from invitekit.ingest.failure_messages import MessageJoinReport
+from invitekit.ingest.rejection_texts import reason_message
 from invitekit.model import schema
 from invitekit.model.private_text import show_text
 
 _SHOWN_WORDS = 10
-_HOW_TO_TEACH = " Say what they mean in a file: 'invitekit check ... --words-skeleton FILE' creates one."
+_HOW_TO_TEACH = _("Say what they mean in a file: 'invitekit check ... --words-skeleton FILE' creates one.")
 _FIXED = "Etc/GMT"
 
 
@@ -53,6 +54,17 @@ class UnknownMessage:
     suggested_code: str | None = None
     similarity: float | None = None
 
+    def remark(self) -> Message:
+        """Return the message and the suggestion in one sentence, without possible addresses and numbers."""
+        if self.suggested_code is None:
+            return _("{n:,} with an unknown failure message '{text}'.", n=self.count, text=show_text(self.text))
+        return _(
+            "{n:,} with an unknown failure message '{text}'; closest known: {code}, a suggestion only.",
+            n=self.count,
+            text=show_text(self.text),
+            code=self.suggested_code,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Masked:
@@ -76,7 +88,7 @@ class Summary:
         reject_reasons: Counts of rejected rows, by column and reason.
         failed_without_message: Failed records without a message in their file.
         messages: How a second file with messages was joined, if there was one.
-        notes: Counts of cells or rows that were changed or should be checked, by column (or None) and text.
+        notes: Sentences on cells or rows that were changed or should be checked, the most frequent first.
         ignored: Sheets of the given workbooks, files and folders of the given folders that were not read.
         engine: Where the records are: ``polars`` or ``duckdb``.
         engine_reason: Why this engine was chosen; None if any engine fits.
@@ -90,11 +102,11 @@ class Summary:
     masked: Mapping[str, Masked]
     reject_reasons: Mapping[tuple[str | None, str], int]
     failed_without_message: int
-    notes: Mapping[tuple[str | None, str], int]
+    notes: tuple[Message, ...]
     messages: MessageJoinReport | None = None
     ignored: tuple[str, ...] = ()
     engine: str = "polars"
-    engine_reason: str | None = None
+    engine_reason: Message | None = None
 
     @property
     def rows_read(self) -> int:
@@ -116,24 +128,38 @@ class Summary:
         """Whether any name or contact is masked."""
         return any(column.masked for column in self.masked.values())
 
-    def remarks(self, *, values: bool = True) -> list[str]:
+    @property
+    def headline(self) -> Message:
+        """How many rows were read, in one sentence."""
+        return ngettext(
+            "{rows:,} rows read = {records:,} records + {rejects:,} rejects from {n:,} source.",
+            "{rows:,} rows read = {records:,} records + {rejects:,} rejects from {n:,} sources.",
+            len(self.files),
+            rows=self.rows_read,
+            records=self.records,
+            rejects=self.rejects,
+        )
+
+    def remarks(self, *, values: bool = True) -> list[Message]:
         """Return sentences on everything that a user should check, the most important first.
 
         Args:
             values: Quote unknown words and messages of the files, without possible addresses and numbers.
         """
         return [
-            *self._rejected(), *self._noted(), *self._unknowns(values=values),
-            *([str(self.messages)] if self.messages else []), *self._headers(), *self._masking(), *self._undecided(),
-            *self._swapped(), *self._left_empty(), *self._undated(), *self._zones(), *self._ignored(),
+            *self._rejected(), *self.notes, *self._unknowns(values=values),
+            *(self.messages.remarks() if self.messages else ()), *self._headers(), *self._masking(),
+            *self._undecided(), *self._swapped(), *self._left_empty(), *self._undated(), *self._zones(),
+            *self._ignored(),
         ]  # fmt: skip
 
-    def _ignored(self) -> list[str]:
+    def _ignored(self) -> list[Message]:
         names, more = self.ignored[:5], len(self.ignored) - 5
-        rest = f" and {more} more" if more > 0 else ""
-        return [f"Not read: {', '.join(names)}{rest}."] if names else []
+        if more > 0:
+            return [_("Not read: {names} and {n:,} more.", names=names, n=more)]
+        return [_("Not read: {names}.", names=names)] if names else []
 
-    def _headers(self) -> list[str]:
+    def _headers(self) -> list[Message]:
         """Return the notes on headers; the same note of several files once."""
         files = {note: [f.name for f in self.files if note in f.notes] for file in self.files for note in file.notes}
         return [
@@ -143,95 +169,127 @@ class Summary:
             for note, names in files.items()
         ]
 
-    def _rejected(self) -> list[str]:
-        ranked = sorted(self.reject_reasons.items(), key=lambda item: -item[1])
+    def _rejected(self) -> list[Message]:
         return [
-            f"{count:,} rejected: {f'{column} ' if column else 'the row '}{why}." for (column, why), count in ranked
+            _("{n:,} rejected: {column} {why}.", n=count, column=_label(column), why=reason_message(why))
+            if column
+            else _("{n:,} rejected: the row {why}.", n=count, why=reason_message(why))
+            for (column, why), count in sorted(self.reject_reasons.items(), key=lambda item: -item[1])
         ]
 
-    def _noted(self) -> list[str]:
-        return [
-            f"{f'{schema.label(column)}: ' if column else ''}{count:,} {text}."
-            for (column, text), count in self.notes.items()
-        ]
-
-    def _unknowns(self, *, values: bool) -> list[str]:
+    def _unknowns(self, *, values: bool) -> list[Message]:
         sentences = []
         for name, texts in self.unknown_codes.items():
             ranked = sorted(texts.items(), key=lambda item: -item[1])[:_SHOWN_WORDS]
-            words = [f"{show_text(text) or '(empty)'} ({count:,})" for text, count in ranked]
-            more = f", and {len(texts) - len(words):,} more words" if len(texts) > len(words) else ""
-            listed = f": {', '.join(words)}{more}" if values else f": {many(len(texts), 'word')}"
-            sentences.append(
-                f"{sum(texts.values()):,} with an unknown {schema.label(name).lower()}{listed}."
-                + _HOW_TO_TEACH * any(texts)
-            )
+            more, what = len(texts) - len(ranked), schema.label_in_message(name, lower=True)
+            words: Any = ngettext("{n:,} word", "{n:,} words", len(texts))
+            if values:
+                words = tuple(_("{word} ({n:,})", word=show_text(text) or _("(empty)"), n=n) for text, n in ranked)
+                words += (ngettext("{n:,} more word", "{n:,} more words", more),) if more else ()
+            remark = _("{n:,} with an unknown {column}: {words}.", n=sum(texts.values()), column=what, words=words)
+            sentences.append(_("{remark} {hint}", remark=remark, hint=_HOW_TO_TEACH) if any(texts) else remark)
         if self.unknown_messages and not values:
-            sentences.append(f"{sum(one.count for one in self.unknown_messages):,} with an unknown failure message.")
-        for message in self.unknown_messages[:10] if values else ():
-            near = f"; closest known: {message.suggested_code}, a suggestion only" if message.suggested_code else ""
-            sentences.append(f"{message.count:,} with an unknown failure message '{show_text(message.text)}'{near}.")
+            count = sum(one.count for one in self.unknown_messages)
+            sentences.append(_("{n:,} with an unknown failure message.", n=count))
+        sentences += [message.remark() for message in self.unknown_messages[:10] if values]
         if self.failed_without_message:
-            sentences.append(f"{self.failed_without_message:,} failed without a message: add a file with messages.")
+            sentences.append(
+                _("{n:,} failed without a message: add a file with messages.", n=self.failed_without_message)
+            )
         return sentences
 
-    def _masking(self) -> list[str]:
+    def _masking(self) -> list[Message]:
         return [
-            f"{schema.label(name)}: {column.masked:,} of {column.filled:,} values arrived masked; "
-            "they are never joined or compared."
+            _(
+                "{column}: {n:,} of {of:,} values arrived masked; they are never joined or compared.",
+                column=_label(name),
+                n=column.masked,
+                of=column.filled,
+            )
             for name, column in self.masked.items()
             if column.masked
         ]
 
-    def _undecided(self) -> list[str]:
+    def _undecided(self) -> list[Message]:
         proven = {d.column: d for d in self.dates if d.evidence.order}
         return [
-            f"{d.file}, {d.column}: {d.evidence.ambiguous:,} times can be read in two ways; read {d.order}"
-            + (f", though {proven[d.column].file} has the {proven[d.column].order}" if d.column in proven else "")
-            + ". Say day_first=True or False (--day-first or --month-first) to be sure."
+            _(
+                "{file}, {column}: {what} Set day_first=True or False (--day-first or --month-first) to be sure.",
+                file=d.file,
+                column=_label(d.column),
+                what=_undecided(d, proven),
+            )
             for d in self.dates
             if d.evidence.undecided and d.decided_by == ASSUMED
         ]
 
-    def _swapped(self) -> list[str]:
+    def _swapped(self) -> list[Message]:
         return [
-            f"{d.file}, {d.column}: a spreadsheet may have swapped day and month of {d.swapped:,} dates: none of them "
-            "is after the 12th, and all dates that stayed text are. Export the file again, and do not open it before."
+            _(
+                "{file}, {column}: a spreadsheet may have swapped day and month of {n:,} dates: none of them is after "
+                "the 12th, and all dates that stayed text are. Export the file again, and do not open it before.",
+                file=d.file,
+                column=_label(d.column),
+                n=d.swapped,
+            )
             for d in self.dates
             if d.swapped
         ]
 
-    def _left_empty(self) -> list[str]:
+    def _left_empty(self) -> list[Message]:
         problems: Counter[tuple[str, str]] = Counter()
         for d in (d for d in self.dates if d.column in OPTIONAL_TIMES):
             problems.update({(d.column, problem): count for problem, count in d.problems.items()})
-        return [f"{count:,} left empty: {column} is {NO_TIME}{why}." for (column, why), count in problems.most_common()]
+        return [
+            _("{n:,} left empty: {column} {why}.", n=n, column=_label(column), why=reason_message(f"is {NO_TIME}{why}"))
+            for (column, why), n in problems.most_common()
+        ]
 
-    def _undated(self) -> list[str]:
+    def _undated(self) -> list[Message]:
         undated = [file.name for file in self.files if file.snapshot_from is None]
         if len(self.files) == 1 or not undated:
             return []
         return [
-            f"{len(undated)} of {len(self.files)} sources have no date, so the newest records are not known: put it "
-            "into their names (history_2026-03-30.csv), or date files of one day with --snapshot (snapshot_at)."
+            _(
+                "{n:,} of {of:,} sources have no date, so the newest records are not known: put it into their names "
+                "(history_2026-03-30.csv), or date files of one day with --snapshot (snapshot_at).",
+                n=len(undated),
+                of=len(self.files),
+            )
         ]
 
-    def _zones(self) -> list[str]:
+    def _zones(self) -> list[Message]:
         stated = {(file.name, column): zone for file in self.files for column, zone in file.zones.items()}
-        without: Counter[tuple[str, str]] = Counter()
+        without: Counter[str] = Counter()
+        by_header: Counter[str] = Counter()
         for d in self.dates:
             zone = stated.get((d.file, d.column))
-            without[zone or self.time_zone, ", as their header says" if zone else ""] += d.without_offset
+            (by_header if zone else without)[zone or self.time_zone] += d.without_offset
         return [
-            f"{count:,} times have no UTC offset and were read as {_zone_label(zone)}{why}."
-            for (zone, why), count in without.items()
-            if count
+            *(
+                ngettext(
+                    "{n:,} time has no UTC offset and was read as {zone}, as its header says.",
+                    "{n:,} times have no UTC offset and were read as {zone}, as their header says.",
+                    count,
+                    zone=_zone_label(zone),
+                )
+                for zone, count in by_header.items()
+                if count
+            ),
+            *(
+                ngettext(
+                    "{n:,} time has no UTC offset and was read as {zone}.",
+                    "{n:,} times have no UTC offset and were read as {zone}.",
+                    count,
+                    zone=_zone_label(zone),
+                )
+                for zone, count in without.items()
+                if count
+            ),
         ]
 
     def __str__(self) -> str:
-        head = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
-        files = f" from {len(self.files)} source{'s' * (len(self.files) != 1)}."
-        return "\n".join(map(printable, [head + files, *self.remarks()]))
+        return "\n".join(map(printable, [self.headline, *self.remarks()]))
 
     # Not the fields, which contain unfiltered texts of the files.
     __repr__ = __str__
@@ -245,6 +303,30 @@ class Summary:
         )
         head = "<tr><th>Source</th><th>Rows read</th><th>Records</th><th>Rejects</th></tr>"
         return f"<p><b>{html.escape(first)}</b></p><table>{head}{rows}</table><ul>{items}</ul>"
+
+
+def _undecided(date: DateReport, proven: Mapping[str, DateReport]) -> Message:
+    """Return how dates without a proven order of day and month were read, and whether another file proves one."""
+    other = proven.get(date.column)
+    if other is not None:
+        return ngettext(
+            "{n:,} time can be read in two ways; read {order}, though {file} has the {other}.",
+            "{n:,} times can be read in two ways; read {order}, though {file} has the {other}.",
+            date.evidence.ambiguous,
+            order=date.order,
+            file=other.file,
+            other=other.order,
+        )
+    return ngettext(
+        "{n:,} time can be read in two ways; read {order}.",
+        "{n:,} times can be read in two ways; read {order}.",
+        date.evidence.ambiguous,
+        order=date.order,
+    )
+
+
+def _label(name: str) -> Label:
+    return schema.label_in_message(name)
 
 
 def _zone_label(zone: str) -> str:

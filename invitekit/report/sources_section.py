@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from invitekit.charts import Look
+from invitekit.i18n import translate
 from invitekit.ingest import Summary
-from invitekit.ingest.rejection_texts import translate_reason
+from invitekit.ingest.rejection_texts import reason_message
 from invitekit.metrics import MetricsReport
 from invitekit.model import schema
 from invitekit.privacy.disclosure import STEP, round_count
@@ -44,7 +45,10 @@ def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, publi
     """Return the notes on the sources; for the public without notes on fewer than ten rows."""
     labels = {name: schema.label(name, look.language) for name in schema.BY_NAME}
     counted = {
-        ("rejected", f"{labels.get(column or '', texts['row'])} {translate_reason(reason, look.language)}"): (n, 0)
+        ("rejected", f"{labels.get(column or '', texts['row'])} {translate(reason_message(reason), look.language)}"): (
+            n,
+            0,
+        )
         for (column, reason), n in summary.reject_reasons.items()
     }
     counted["unknown", ""] = (sum(message.count for message in summary.unknown_messages), 0)

@@ -13,8 +13,8 @@ import polars as pl
 
 from invitekit.engine.arrow import as_table
 from invitekit.errors import ArgumentError
-from invitekit.i18n import Language, _
-from invitekit.ingest.rejection_texts import translate_reason
+from invitekit.i18n import Language, _, translate
+from invitekit.ingest.rejection_texts import reason_message
 from invitekit.io.table_writers import write_table
 from invitekit.model import display
 from invitekit.model.catalogue import Catalogue
@@ -105,7 +105,7 @@ def why_rejected(rejected: Any, language: Language) -> Rows:
     """Return file, row, column and reason of each rejected row, without its content."""
     rows = _frame(rejected).select(_WHY).rows()
     return [
-        [file, str(row), column and payloads.label(column, language), translate_reason(why, language)]
+        [file, str(row), column and payloads.label(column, language), translate(reason_message(why), language)]
         for file, row, column, why in rows
     ]
 
