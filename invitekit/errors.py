@@ -210,5 +210,5 @@ def check_language(language: str) -> None:
     if language != "en" and language not in languages():
         raise ArgumentError(
             _("{name} is '{value}'.", name="language", value=language),
-            hint=_("use one of {known}.", known=", ".join(languages())),
+            hint=_("use one of {known}.", known=languages()),
         )

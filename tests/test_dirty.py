@@ -379,7 +379,7 @@ EXPECTED: dict[str, Read | Refused] = {
         },
         orders={
             "invited_at": ("month first", "its own cells"),
-            "expires_at": ("month first", "the column invited_at of the same file"),
+            "expires_at": ("month first", "the column Invitation Time of the same file"),
         },
     ),
     "day_and_month_at_odds.csv": Read(

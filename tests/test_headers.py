@@ -73,7 +73,7 @@ def test_a_header_with_an_unknown_text_in_brackets_is_suggested_only() -> None:
     how = "columns={'mobile': 'Mobile (private)'}, or --column 'mobile=Mobile (private)'"
     (note,) = summary.files[0].notes
     assert note == f"no column holds the mobile number. If 'Mobile (private)' does: {how}."
-    assert translate(note, "zh") == f"没有手机号列。如果“Mobile (private)”就是该列：{how}。"
+    assert translate(note, "zh") == f"没有手机号列。如果“Mobile (private)”就是该列：{how.replace(', or', '，或')}。"
     (remark,) = [remark for remark in summary.remarks() if note in remark]
     assert translate(remark, "zh") == f"frame：{translate(note, 'zh')}"
 

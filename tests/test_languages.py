@@ -23,6 +23,9 @@ from invitekit import i18n
 from invitekit.i18n import _, ngettext, translate
 from invitekit.ingest.headers import IDENTIFYING
 from invitekit.model import schema
+from invitekit.privacy.actions import Secrets
+from invitekit.privacy.policy_file import read_policy
+from invitekit.privacy.tokens import Key
 from invitekit.widgets import worker
 from invitekit.widgets.picker import ADJUSTABLE
 from invitekit.widgets.session import Session
@@ -249,6 +252,28 @@ def test_an_invalid_policy(content: str, tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text(content)
     panel = ik.ExportPanel(ik.load(FRAME).records, folder=tmp_path, language="zh", policy=tmp_path / "p.toml")
     assert FakeBrowser(panel).request(type="connect")["form"]["problem"]["problem"] == WRONG[content]
+
+
+def test_hints_are_plain_words_in_both_languages(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text('[[column]]\nname = "Deal"\naction = 3')
+    with pytest.raises(ik.InvitekitError) as wrong_type:
+        read_policy(tmp_path / "p.toml")
+    with pytest.raises(ik.InvitekitError) as wrong_purpose:
+        Secrets(Key.new(), "for Ann")
+    with pytest.raises(ik.InvitekitError) as two_columns:
+        ik.load(FRAME, columns={"status": "Status", "custom_tag": "Status"})
+    hints = [error.value.hint for error in (wrong_type, wrong_purpose, two_columns)]
+    assert hints == [
+        "write a text in quotation marks.",
+        "use at most 64 of the characters a-z, 0-9, _ and -: spring-report.",
+        "map one header to one column: columns={'status': 'Status'}, or --column 'status=Status'.",
+    ]
+    assert [translate(hint, "zh") for hint in hints] == [
+        "请写成文本，并加引号。",
+        "最多 64 个字符，只能用 a-z、0-9、_ 和 -，例如 spring-report。",
+        "请将一个表头对应到一列：columns={'status': 'Status'}，或 --column 'status=Status'。",
+    ]
+    assert translate(two_columns.value.problem, "zh") == "您指定的列将 status、custom_tag 都对应到“Status”。"
 
 
 def test_an_invalid_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

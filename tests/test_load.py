@@ -116,7 +116,7 @@ def test_the_user_chooses_the_header_of_a_column(tmp_path: Path) -> None:
         (["Sent\nAt", "Sent\nAt", "Status"], {}, "Two columns mean invited_at: 'Sent At' (column 1) and 'Sent At'"),
         (["Email", "Name"], {}, "holds the status. Found: ['Email', 'Name']"),
         (["Status", "Remarks"], {}, "identifies the customers"),
-        (["Email", "State"], {"status": "State", "custom_tag": "state"}, "maps status and custom_tag to 'State'"),
+        (["Email", "State"], {"status": "State", "custom_tag": "state"}, "maps status, custom_tag to 'State'"),
         (["Email", "Status"], {"mail": "Email"}, "choice of columns names 'mail'"),
         (["Email", "Status"], {"mobile": "Cell"}, "to 'Cell', which no file has"),
     ],
@@ -473,7 +473,7 @@ def test_rejected_rows_of_the_second_file_are_reported(tmp_path: Path) -> None:
     found = loaded.summary.messages
     assert found is not None
     assert (found.rows, found.rejected, found.ambiguous, found.unmatched) == (4, 1, 1, 1)
-    assert "1 of its rows could not be read" in str(loaded.summary)
+    assert "1 row of the second file could not be read" in str(loaded.summary)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def read_templates(path: str | os.PathLike[str] | None) -> Templates:
 _FORM = _(
     'write to = "customer" or "customer_service", a code, and a subject and body in en, zh or both; they may use '
     "{known}.",
-    known=", ".join(f"{{{name}}}" for name in PLACEHOLDERS),
+    known=tuple(f"{{{name}}}" for name in PLACEHOLDERS),
 )
 
 

@@ -79,7 +79,7 @@ def _collect(plan: Any) -> pl.DataFrame:
     missing = [name for name in NEEDED if name not in names]
     if missing:
         raise SchemaError(
-            _("The plan lacks {columns}.", columns=", ".join(missing)), hint=_("pass what plan_resends(...) returns.")
+            _("The plan lacks {columns}.", columns=tuple(missing)), hint=_("pass what plan_resends(...) returns.")
         )
     if OPTIONAL not in names:
         frame = frame.with_columns(nw.lit(None, nw.String).alias(OPTIONAL))

@@ -150,12 +150,12 @@ def _check(formats: Sequence[str], **choices: tuple[str | None, Sequence[str]]) 
         if value is not None and value not in allowed:
             raise ArgumentError(
                 _("{name} is '{value}'.", name=name, value=value),
-                hint=_("use {known}.", known=" or ".join(map(repr, allowed))),
+                hint=_("use one of {known}.", known=tuple(allowed)),
             )
     if not formats or isinstance(formats, str) or set(formats) - sheets.WRITERS.keys():
         raise ArgumentError(
             _("{name} is {value!r}.", name="formats", value=formats),
-            hint=_("give some of {known} in a list.", known=", ".join(sheets.WRITERS)),
+            hint=_("give some of {known} in a list.", known=tuple(sheets.WRITERS)),
         )
 
 

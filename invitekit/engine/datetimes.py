@@ -72,7 +72,7 @@ def without_zone(frame: Any, names: Iterable[str]) -> Any:
         return frame.with_columns(nw.col(*chosen).cast(nw.Datetime("us", "UTC")).dt.replace_time_zone(None))
     except (NotImplementedError, TypeError, ValueError, nw.exceptions.NarwhalsError):
         raise SchemaError(
-            _("The times of {columns} have a time zone that cannot be converted.", columns=", ".join(chosen)),
+            _("The times of {columns} have a time zone that cannot be converted.", columns=tuple(chosen)),
             hint=_("convert them to UTC without an offset first."),
         ) from None
 

@@ -45,7 +45,7 @@ def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Rule], secrets: 
     shown = counts.filter(pl.col("customers") >= fewest)
     if shown.is_empty():
         raise OutputError(
-            _("No combination of {columns} has {fewest} customers.", columns=", ".join(names), fewest=fewest),
+            _("No combination of {columns} has {fewest} customers.", columns=tuple(names), fewest=fewest),
             hint=_("drop columns in a policy file, or export more records."),
         )
     numbers = [rounded(pl.col(name)).alias(name) for name in ("records", "customers")]

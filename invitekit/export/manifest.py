@@ -112,7 +112,7 @@ def verify(path: str | Path) -> Manifest:
     if path.suffix.lower() not in READERS:
         raise SourceError(
             _("'{name}' is not an export.", name=path.name),
-            hint=_("name a file that ends in {known}.", known=", ".join(READERS)),
+            hint=_("name a file that ends in {known}.", known=tuple(READERS)),
         )
     manifest = _read(path)
     try:

@@ -136,7 +136,7 @@ def _choose_key(headers: Headers, key: str | None, name: str, columns: Collectio
     shared = set(headers.canonical.values()) & set(columns)
     if key is not None and key not in KEYS:
         raise SchemaError(
-            _("Messages cannot be matched on '{key}'.", key=key), hint=_("use one of {known}.", known=", ".join(KEYS))
+            _("Messages cannot be matched on '{key}'.", key=key), hint=_("use one of {known}.", known=KEYS)
         )
     chosen = next((k for k in KEYS if k in shared), None) if key is None else key
     if chosen is None or chosen not in shared:
@@ -144,6 +144,6 @@ def _choose_key(headers: Headers, key: str | None, name: str, columns: Collectio
             _("The records and '{name}' share no key {key}.", name=name, key=key)
             if key
             else _("The records and '{name}' share no key.", name=name),
-            hint=_("add one of {known} to both.", known=", ".join(KEYS)),
+            hint=_("add one of {known} to both.", known=KEYS),
         )
     return chosen

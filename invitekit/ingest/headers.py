@@ -69,9 +69,9 @@ class Headers:
         return next(i for i, column in self.canonical.items() if column == name)
 
 
-def how_to_choose(name: str, header: str) -> str:
+def how_to_choose(name: str, header: str) -> Message:
     """Return the argument and the option that choose the header of a column."""
-    return f"columns={{{name!r}: {header!r}}}, or --column '{name}={header}'"
+    return _("columns={{{name!r}: {header!r}}}, or --column '{name}={header}'", name=name, header=header)
 
 
 Cells = Callable[[int], Sequence[str]]
@@ -213,13 +213,13 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
         same = [other for other in columns if schema.header_key(columns[other]) == schema.header_key(header)]
         if len(same) > 1:
             raise SchemaError(
-                _("Your choice of columns maps {columns} to '{header}'.", columns=" and ".join(same), header=header),
+                _("Your choice of columns maps {columns} to '{header}'.", columns=tuple(same), header=header),
                 hint=_("map one header to one column: {how}.", how=how_to_choose(same[0], header)),
             )
         if name not in known:
             raise SchemaError(
                 _("Your choice of columns names '{column}', which is not a column.", column=name),
-                hint=_("known: {columns}.", columns=", ".join(known)),
+                hint=_("known: {columns}.", columns=tuple(known)),
             )
         if schema.header_key(header) not in keys:
             shown = show_headers(listed[0].names) if listed else _("nothing")
@@ -388,10 +388,10 @@ def missing_column(
         found = _("{count} columns, {columns} with a known header", count=len(names), columns=known)
     else:
         found = _("{count} columns, none with a known header", count=len(names))
-    what = schema.label_in_message(required, lower=True)
+    what, example = schema.label_in_message(required, lower=True), _("Its header")
     return SchemaError(
         _("No column of '{name}' holds the {what}. Found: {found}.", name=source, what=what, found=found),
-        hint=_("say which one is the {what}: {how}.", what=what, how=how_to_choose(required, "Its header")),
+        hint=_("say which one is the {what}: {how}.", what=what, how=how_to_choose(required, example)),
         choice=Choice("column", source, tuple(names) if are_headers else (), (required,)),
     )
 

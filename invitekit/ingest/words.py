@@ -89,7 +89,7 @@ def _meanings(name: str, table: str, rows: Mapping[str, Any]) -> dict[str, str]:
                     table=table,
                     word=show_text(word),
                 ),
-                hint=_("use one of {known}.", known=", ".join(codes)),
+                hint=_("use one of {known}.", known=tuple(codes)),
             )
         if meanings.get(key, code) != code:
             raise ArgumentError(

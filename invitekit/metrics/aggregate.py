@@ -75,12 +75,12 @@ def check(period: str, by: Sequence[str | None]) -> None:
     if period not in PERIODS:
         raise ArgumentError(
             _("{name} is '{value}'.", name="period", value=period),
-            hint=_("use one of {known}.", known=", ".join(PERIODS)),
+            hint=_("use one of {known}.", known=PERIODS),
         )
     unknown = [name for name in by if name is not None and name not in BY]
     if unknown:
         raise ArgumentError(
-            _("{name} is '{value}'.", name="by", value=unknown[0]), hint=_("use one of {known}.", known=", ".join(BY))
+            _("{name} is '{value}'.", name="by", value=unknown[0]), hint=_("use one of {known}.", known=BY)
         )
 
 

@@ -221,7 +221,7 @@ def _tables(data: Mapping[str, Any], name: str) -> list[_Row]:
     if len(data) == 1 and isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
         return rows
     problem = _(
-        "{name} may contain [[failure]] tables only; found: {found}.", name=name, found=", ".join(data) or _("nothing")
+        "{name} may contain [[failure]] tables only; found: {found}.", name=name, found=tuple(data) or _("nothing")
     )
     raise CatalogueError(problem, hint=_('Begin every row with the line "[[failure]]".'))
 
@@ -240,7 +240,10 @@ def _row_problems(row: _Row) -> Iterator[tuple[Message, Message]]:
     for either in _REQUIRED:
         if not any(normalise_message(row.get(field, "")) for field in either):
             yield (
-                _("field {field} is missing", field=" or ".join(either)),
+                _(
+                    "field {field} is missing",
+                    field=_("{name} or {other}", name=either[0], other=either[1]) if len(either) > 1 else either[0],
+                ),
                 _("Add it; an empty text counts as missing."),
             )
     if not _CODE.fullmatch(row["code"]):
@@ -251,7 +254,7 @@ def _row_problems(row: _Row) -> Iterator[tuple[Message, Message]]:
         if row[field] not in allowed:
             yield (
                 _("field '{field}' is {value!r}, an unknown value", field=field, value=row[field]),
-                _("Use one of {known}.", known=", ".join(allowed)),
+                _("Use one of {known}.", known=tuple(allowed)),
             )
 
 

@@ -157,7 +157,7 @@ class Filter:
         if unknown := [name for name in value if name not in known]:
             raise ArgumentError(
                 _("A filter has no '{value}'.", value=str(unknown[0])[:_SHOWN]),
-                hint=_("use {known}.", known=", ".join(sorted(known))),
+                hint=_("use {known}.", known=tuple(sorted(known))),
             )
         return cls(**{name: _read(name, plain) for name, plain in value.items()})
 
@@ -266,7 +266,7 @@ def _check_codes(name: str, column: str, values: tuple[Any, ...]) -> None:
     if unknown:
         raise ArgumentError(
             _("{name} has no value '{value}'.", name=name, value=unknown[0]),
-            hint=_("use one of {known}.", known=", ".join(known)),
+            hint=_("use one of {known}.", known=tuple(known)),
         )
 
 

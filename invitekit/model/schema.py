@@ -269,7 +269,7 @@ def require(names: Collection[str], needed: Iterable[str]) -> None:
         annotated = "annotate" if "annotated" in stages else "load"
         step = "plan_resends" if "plan" in stages else annotated
         raise SchemaError(
-            _("Records lack {columns}.", columns=", ".join(missing)),
+            _("Records lack {columns}.", columns=tuple(missing)),
             hint=_("pass what {step}(...) returns.", step=step),
         )
 

@@ -98,8 +98,8 @@ class ResendRules:
         strange = sorted(set(values) - set(names))
         if strange:
             raise ArgumentError(
-                _("'{name}' sets {names}.", name=Path(path).name, names=", ".join(strange)),
-                hint=_("use {known}.", known=", ".join(names)),
+                _("'{name}' sets {names}.", name=Path(path).name, names=tuple(strange)),
+                hint=_("use {known}.", known=tuple(names)),
             )
         return cls(**values)
 

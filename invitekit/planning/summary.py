@@ -123,7 +123,7 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     names = frame.collect_schema().names()
     if missing := [name for name in _NEEDED if name not in names]:
         raise SchemaError(
-            _("The plan lacks {columns}.", columns=", ".join(missing)), hint=_("pass what plan_resends(...) returns.")
+            _("The plan lacks {columns}.", columns=tuple(missing)), hint=_("pass what plan_resends(...) returns.")
         )
     seen_at = nw.col("snapshot_at")
     if frame.collect_schema()["snapshot_at"] == nw.String:  # a plan that was read back from CSV

@@ -17,7 +17,7 @@ from invitekit.privacy.output_types import OTHER, Form, Range, Text, Token, Word
 from invitekit.privacy.tokens import Key, tokens
 
 PLAIN = re.compile("[a-z0-9_-]{1,64}")
-PLAIN_WORDS = "at most 64 of the characters a-z, 0-9, _ and -"
+PLAIN_WORDS = _("at most 64 of the characters a-z, 0-9, _ and -")
 """The pattern of names that a user chooses and that are in the exported file, in words."""
 MASKS = {"email": "***@***"}
 """The constant mask of a column; of any other column it is ``MASK``."""

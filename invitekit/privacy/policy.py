@@ -206,7 +206,7 @@ def standard(level: str = "pseudonymised") -> Policy:
     """
     if level not in LEVELS:
         raise ArgumentError(
-            _("{name} is '{value}'.", name="level", value=level), hint=_("use one of {known}.", known=", ".join(LEVELS))
+            _("{name} is '{value}'.", name="level", value=level), hint=_("use one of {known}.", known=LEVELS)
         )
     at = LEVELS.index(level)
     return Policy(LEVELS[at], tuple(_standard_row(column, actions[at]) for column, *actions in TABLE))

@@ -80,8 +80,8 @@ def _read(path: Path) -> dict[str, Any]:
     strange = sorted(set(data) - set(_TOP))
     if strange:
         raise PolicyError(
-            _("'{name}' sets {names}.", name=path.name, names=", ".join(strange)),
-            hint=_("use {known}.", known=", ".join(_TOP)),
+            _("'{name}' sets {names}.", name=path.name, names=tuple(strange)),
+            hint=_("use {known}.", known=_TOP),
         )
     rows = data.get("column", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -95,9 +95,7 @@ def _checked_level(level: object, path: Path) -> Level:
     for known in LEVELS:
         if level == known:
             return known
-    raise PolicyError(
-        _("{name}: there is no such level.", name=path.name), hint=_("use one of {known}.", known=", ".join(LEVELS))
-    )
+    raise PolicyError(_("{name}: there is no such level.", name=path.name), hint=_("use one of {known}.", known=LEVELS))
 
 
 def _in_row(path: Path, row: dict[str, Any], number: int, problem: Message) -> Message:
@@ -119,16 +117,16 @@ def _problems(row: dict[str, Any]) -> Iterator[tuple[Message, Message]]:
             near = get_close_matches(field, _FIELDS, n=1, cutoff=0)[0]
             yield _("unknown field '{field}'", field=field), _("did you mean '{name}'?", name=near)
         elif type(value) is not _FIELDS[field]:
-            hint = _("give a str.") if _FIELDS[field] is str else _("give a list.")
+            hint = _("write a text in quotation marks.") if _FIELDS[field] is str else _("give a list.")
             yield _("field '{field}' has a wrong type", field=field), hint
     for field in ("name", "action"):
         if not row.get(field):
             yield _("field '{field}' is missing", field=field), _("add it.")
     if row["action"] not in HOWS:
-        yield _("there is no action '{action}'", action=row["action"]), _("use one of {known}.", known=", ".join(HOWS))
+        yield _("there is no action '{action}'", action=row["action"]), _("use one of {known}.", known=tuple(HOWS))
     ways = HOWS[row["action"]]
     if row.get("how", "") not in (ways or ("",)):
-        hint = _("use one of {known}.", known=", ".join(ways)) if ways else _("use none.")
+        hint = _("use one of {known}.", known=tuple(ways)) if ways else _("use none.")
         yield _("field 'how' does not fit the action"), hint
     yield from _kept(row)
     yield from _loosened(row)
@@ -154,7 +152,7 @@ def _loosened(row: dict[str, Any]) -> Iterator[tuple[Message, Message]]:
     allowed = STRICT.get(column.privacy, ()) if column else ()
     words = f"{row['action']} {row.get('how', '')}".strip()
     if allowed and words not in allowed:
-        yield _("this column identifies a customer"), _("it may be: {known}.", known=", ".join(allowed))
+        yield _("this column identifies a customer"), _("it may be: {known}.", known=tuple(allowed))
     if column and not allowed and row["action"] == "keep" and "values" not in row and "range" not in row:
         known = standard("pseudonymised").actions(row["name"])
         if "keep" not in known:

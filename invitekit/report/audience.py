@@ -129,7 +129,7 @@ def check_audience(audience: str) -> None:
     if audience not in AUDIENCES:
         raise ArgumentError(
             _("{name} is '{value}'.", name="audience", value=audience),
-            hint=_("use one of {known}.", known=", ".join(AUDIENCES)),
+            hint=_("use one of {known}.", known=AUDIENCES),
         )
 
 

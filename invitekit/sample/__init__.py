@@ -132,13 +132,13 @@ def _check(rows: int, kind: str, language: str, weeks: int, dirty: float | None,
         (
             kind in FORMATS,
             _("{name} is '{value}'.", name="format", value=kind),
-            _("use one of {known}.", known=", ".join(FORMATS)),
+            _("use one of {known}.", known=tuple(FORMATS)),
         ),
         (language in ("en", "zh"), _("{name} is '{value}'.", name="language", value=language), _("use 'en' or 'zh'.")),
         (
             encoding in ENCODINGS,
             _("{name} is '{value}'.", name="encoding", value=encoding),
-            _("use one of {known}.", known=", ".join(ENCODINGS)),
+            _("use one of {known}.", known=ENCODINGS),
         ),
     ]
     for is_valid, problem, hint in rules:

@@ -179,7 +179,7 @@ def _as_table(batch: Any, *more: str) -> Any:
     missing = [name for name in (*_NEEDED, *more) if name not in names]
     if missing:
         raise SchemaError(
-            _("The batch lacks {columns}.", columns=", ".join(missing)),
+            _("The batch lacks {columns}.", columns=tuple(missing)),
             hint=_("pass rows of what plan_resends(...) gives."),
         )
     wanted = [name for name in (*_NEEDED, *more, "effective_status", *_OPTIONAL) if name in names]
@@ -205,7 +205,7 @@ def _check(con: duckdb.DuckDBPyConnection) -> str:
          _("{n:,} of {rows:,} rows of the batch have no record_id or customer_id.", n=unidentified, rows=total),
          _("pass rows of what plan_resends(...) gives.")),
         (other > 0, _("{n:,} of {rows:,} rows of the batch were not to be resent.", n=other, rows=total),
-         _("filter the plan first: decision is {known}, and the batch that was sent.", known=" or ".join(RESENDS))),
+         _("filter the plan first: decision is one of {known}, and the batch that was sent.", known=RESENDS)),
         (distinct < total,
          _("{n:,} of {rows:,} rows of the batch repeat a customer.", n=total - distinct, rows=total),
          _("mark each customer once.")),
@@ -312,7 +312,7 @@ def _recorded(con: duckdb.DuckDBPyConnection, batch_id: str) -> Any:
         known = [row[0] for row in rows(con, "select distinct batch_id from batches order by 1 desc limit 10")]
         raise ArgumentError(
             _("No batch of that ID was written from this workspace."),
-            hint=_("known: {batches}.", batches=", ".join(known)) if known else _("known: none yet."),
+            hint=_("known: {batches}.", batches=tuple(known)) if known else _("known: none yet."),
         )
     return batch
 
@@ -354,7 +354,7 @@ def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> An
                 _(
                     "Of {count:,} customers to exclude, number {numbers} is not in the batch.",
                     count=len(names),
-                    numbers=", ".join(absent),
+                    numbers=tuple(absent),
                 ),
                 hint=_("nothing was marked; name customers of the batch."),
             )

@@ -89,7 +89,7 @@ def find_in(
             _(
                 "Of {count:,} customers named, number {numbers} leads to no single one.",
                 count=len(wanted),
-                numbers=", ".join(wrong),
+                numbers=tuple(wrong),
             ),
             hint=_(
                 "name an account, an email address of one account only, a portal customer ID or a record ID, "

@@ -55,7 +55,7 @@ def finish(
     if status not in ENDS:
         raise ArgumentError(
             _("'{status}' is not a final status of an export.", status=status),
-            hint=_("use {known}.", known=" or ".join(ENDS)),
+            hint=_("use one of {known}.", known=ENDS),
         )
     ended = run(
         con,

@@ -56,11 +56,11 @@ class HuaweiClient:
             )
         if missing := [name for name in _KEYS if not os.environ.get(name)]:
             raise ArgumentError(
-                ngettext("{names} is not set.", "{names} are not set.", len(missing), names=" and ".join(missing)),
+                ngettext("{names} is not set.", "{names} are not set.", len(missing), names=tuple(missing)),
                 hint=_(
                     "set access key and secret key in the environment ({keys}; for temporary keys {token} too), "
                     "never as an option.",
-                    keys=", ".join(_KEYS),
+                    keys=_KEYS,
                     token=_TOKEN,
                 ),
             )

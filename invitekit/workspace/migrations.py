@@ -109,7 +109,7 @@ def stored_version(con: duckdb.DuckDBPyConnection, name: str) -> int:
     if missing or not version:
         what = _("it does not say which version it is")
         if missing:
-            what = _("it lacks {tables}", tables=", ".join(sorted(missing)))
+            what = _("it lacks {tables}", tables=tuple(sorted(missing)))
         raise WorkspaceError(_("'{name}' is damaged: {what}.", name=name, what=what), hint=_("restore it from a copy."))
     return version
 
