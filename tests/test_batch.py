@@ -252,7 +252,7 @@ def test_without_candidates_there_is_no_batch_and_the_page_explains_why(tmp_path
     assert (written.customers, written.batches) == (0, 0)
     page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
     assert "there is no batch file" in page
-    assert "Wait for the customer: 1\n    - 1 - The association failed; the customer has to act first." in page
+    assert "Customer has to act: 1\n    - 1 - The association failed; the customer has to act first." in page
 
 
 def test_without_records_only_the_page_is_written(tmp_path: Path) -> None:

@@ -288,7 +288,7 @@ def test_a_workspace_shows_what_was_sent_and_resolved(run: Run, exports: Path, t
     printed = run("show", "bolt", "-w", memory, *DAY).stdout
     assert f"Invited again on 2026-03-18 23:59 by anna, batch {batch_id}." in printed
     assert "Marked as resolved on 2026-03-18 by ben; taken back by eve." in printed
-    assert "Decision: Do not resend. The customer was invited as often as the rules allow (3)." in printed
+    assert "Decision: Cannot be invited. The customer was invited as often as the rules allow (3)." in printed
     with ik.Workspace(memory, read_only=True) as workspace:
         history = workspace.customer_history("bolt")
         assert ([row["sent_by"] for row in history.sent], len(history.marks)) == (["anna"], 1)

@@ -459,7 +459,7 @@ def test_the_report_states_what_to_do_and_who_has_to_act(metrics: MetricsReport)
 
 
 AUDIENCE_SIZES: dict[Any, tuple[int, str, int, int, int]] = {
-    "internal": (27, ", check 3 by hand", 44, 26, 15), "public": (20, "", 40, 30, 20),
+    "internal": (27, ", review 3", 44, 26, 15), "public": (20, "", 40, 30, 20),
 }  # fmt: skip
 
 

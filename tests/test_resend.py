@@ -20,7 +20,7 @@ from invitekit.model import identity, schema
 from invitekit.model import resolve as model_resolve
 from invitekit.model.catalogue import read_catalogue
 from invitekit.model.resolve import resolve
-from invitekit.model.vocabularies import DECISIONS, RESENDS
+from invitekit.model.vocabularies import DECISIONS, DECISIONS_OF, LISTS, RESENDS
 from invitekit.planning import ResendRules, count_decisions, plan_resends, ranking, reason_texts, reasons
 from invitekit.workspace import compare_snapshots
 from tests.conftest import often
@@ -880,6 +880,13 @@ def test_every_reason_has_a_decision_and_fills_in_its_words_in_both_languages() 
             assert all(text for text in reason.words(ResendRules()))
     assert {reason.decision for reason in reason_texts.read_reasons().values()} == {value.code for value in DECISIONS}
     assert {reason_texts.read_reasons()[code].decision for code in reasons.CANDIDATE} == set(RESENDS)
+
+
+def test_a_decision_and_the_list_of_its_customers_have_one_label() -> None:
+    labels = {value.code: (value.en, value.zh) for value in DECISIONS}
+    alone = {value.code: (value.en, value.zh) for value in LISTS if len(DECISIONS_OF[value.code]) == 1}
+    assert alone == {name: labels[DECISIONS_OF[name][0]] for name in ("customer", "support", "check", "blocked")}
+    assert alone["check"] == ("Needs review", "需人工核对")
 
 
 def test_words_name_the_cause_the_advice_and_the_rules() -> None:

@@ -128,14 +128,9 @@ export class DetailsPanel {
     return h(
       isAgain ? "div.ik-card.ik-again" : "div.ik-card",
       {},
-      h("strong", {}, this.title(codes.decision) ?? decision ?? this.field(details, "effective_status")),
+      h("strong", {}, decision ?? this.field(details, "effective_status")),
       lines.map((text) => h("p", {}, text)),
     );
-  }
-
-  /** A decision in the words of the rail. */
-  private title(decision: string | null | undefined): string | undefined {
-    return this.view.state.words[`card_${decision}`];
   }
 
   private copyMessage({ messages }: Details): Child {

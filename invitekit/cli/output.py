@@ -279,7 +279,7 @@ def decisions(summary: PlanSummary, rules: ResendRules, language: Language) -> N
     line(f"{summary.candidates:,} of {many(summary.customers, 'customer')} to invite again, in {batches}.")
     if summary.named_by_rejected_rows:
         named = many(summary.named_by_rejected_rows, "customer")
-        line(f"For review because a row that may be newer was rejected: {named}. 'check' lists the rejected rows.")
+        line(f"Needs review because a row that may be newer was rejected: {named}. 'check' lists the rejected rows.")
     for warning in summary.warnings(language):
         line(f"WARNING: {warning}")
     line(f"Pending review or pre-registered: {summary.open_customers:,}; the portal allows {rules.portal_cap}.")

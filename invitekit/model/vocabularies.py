@@ -137,26 +137,17 @@ RESEND_RULES = (
 DECISIONS = (
     Value("resend_now", "Resend now", "立即重发"),
     Value("resend_as_reseller", "Resend as reseller", "改以转售模式重发"),
-    Value("wait_for_customer", "Wait for the customer", "等待客户处理"),
+    Value("wait_for_customer", "Customer has to act", "需客户处理"),
     Value("wait_for_cooldown", "Wait for the pause", "等待间隔期满"),
     Value("wait_for_expiry", "Wait for expiry", "等待失效"),
-    Value("contact_support", "Contact customer service", "联系客服"),
-    Value("blocked", "Do not resend", "不可重发"),
-    Value("review", "Look at it yourself", "人工核对"),
+    Value("contact_support", "Ask Huawei support", "需华为客服协助"),
+    Value("blocked", "Cannot be invited", "不可邀请"),
+    Value("review", "Needs review", "需人工核对"),
     Value("associated", "Associated", "已关联"),
     Value("superseded", "Older record", "较早的记录"),
 )
 """The decision on a record: every record has one."""
 RESENDS = ("resend_now", "resend_as_reseller")
-LISTS = (
-    Value("again", "Invite again", "可再次邀请"),
-    Value("customer", "Customer has to act", "需客户处理"),
-    Value("support", "Ask Huawei support", "需华为客服协助"),
-    Value("check", "Check yourself", "需人工核对"),
-    Value("valid", "Too early to invite again", "尚未到可再邀请的时间"),
-    Value("blocked", "Cannot be invited", "不可邀请"),
-)
-"""The lists of customers who are not associated, by next step, in the order of the page and the report."""
 DECISIONS_OF = {
     "again": RESENDS,
     "customer": ("wait_for_customer",),
@@ -165,7 +156,11 @@ DECISIONS_OF = {
     "valid": ("wait_for_expiry", "wait_for_cooldown"),
     "blocked": ("blocked",),
 }
-"""The decisions of each list."""
+"""The decisions of each list of customers who are not associated."""
+_NAMES = {"again": ("Invite again", "可再次邀请"), "valid": ("Too early to invite again", "尚未到可再邀请的时间")}
+_LABELS = {value.code: (value.en, value.zh) for value in DECISIONS}
+LISTS = tuple(Value(code, *_NAMES.get(code, _LABELS[first])) for code, (first, *_) in DECISIONS_OF.items())
+"""These lists, in the order of the page and the report; a list of one decision has its label."""
 BATCH_KINDS = (
     Value("invite", "Invite", "邀请"),
     *(value for value in DECISIONS if value.code in RESENDS),

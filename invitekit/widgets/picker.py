@@ -305,9 +305,7 @@ class ResendPicker(Grid):
             store.build(con)
             with self._store.cursor() as old, store.cursor() as new:
                 before, after = (planning.tabs(con, self._language) for con in (old, new))
-            texts = payloads.words(self._language)
-            pairs = zip(before, after, strict=True)
-            effect = [[texts.get(f"card_{code}", label), n, m] for (code, label, n), (_, _, m) in pairs if n or m]
+            effect = [[label, n, m] for (_, label, n), (_, _, m) in zip(before, after, strict=True) if n or m]
             self._previewed = (rules, store, changes)
             self._send_message("rules_effect", rows=effect, rules_text=rules.words(self._language))
 
