@@ -25,6 +25,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import xlsxwriter
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
@@ -399,6 +400,35 @@ def test_the_page_names_the_time_zone_that_an_option_set(session: Session, tmp_p
     session.receive("page", {"type": "connect"})
     reading = tab.until("page", "state", status="open")["reading"]
     assert (reading["time_zone"], reading["day_first"], reading["without_offset"]) == ("Asia/Shanghai", True, 1)
+
+
+DAMAGED = "Account Name,Mobile Number,Status\nacme,1.38E+10,Expired\nbeta,13800001111,Expired\n"
+
+
+def test_the_page_says_that_cells_were_damaged_or_filled_in_the_words_of_check(
+    session: Session, tmp_path: Path
+) -> None:
+    merged = tmp_path / "merged_2026-04-06.xlsx"
+    with xlsxwriter.Workbook(merged) as book:
+        sheet = book.add_worksheet()
+        for row, cells in enumerate([("Account Name", "Status"), ("acme", "Expired"), ("", "Invited")]):
+            sheet.write_row(row, 0, cells)
+        sheet.merge_range(1, 0, 2, 0, "acme")
+    damaged = exported(tmp_path, "damaged_2026-04-06.csv", DAMAGED)
+    tab = opened(session, damaged, merged)
+    notes = tab.until("page", "state", status="open")["reading"]["notes"]
+    assert notes == [str(note) for note in ik.load([damaged, merged]).summary.notes]
+    assert any(note.startswith("Mobile Number: 1 cell holds a number that a spreadsheet shortened") for note in notes)
+    assert "1 row is in merged cells and got the value of the first of these rows." in notes
+    session.receive("page", {"type": "set_language", "language": "zh"})
+    said = tab.until("page", "state", status="open", language="zh")["reading"]["notes"]
+    assert "1 行位于合并单元格中，已填入其中第一行的值。" in said
+
+
+def test_notes_on_several_files_of_a_workspace_name_the_file(session: Session, tmp_path: Path) -> None:
+    files = [exported(tmp_path, f"{name}.csv", DAMAGED) for name in ("a_2026-04-06", "b_2026-04-13")]
+    notes = opened(session, *files, workspace="week").until("page", "state", status="open")["reading"]["notes"]
+    assert [note.partition(": Mobile Number: 1 cell holds")[0] for note in notes] == [path.name for path in files]
 
 
 def test_open_files_stay_open_if_another_is_unreadable(session: Session, tmp_path: Path) -> None:

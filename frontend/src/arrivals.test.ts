@@ -85,3 +85,9 @@ test("a closed notice stays closed until another file is opened", () => {
   say({ run: "b" });
   expect(one("button.link").textContent).toBe("ch_appeared");
 });
+
+test("what was changed or damaged in the cells is listed", () => {
+  const reading = { time_zone: "UTC", day_first: null, without_offset: 0, undecided: 0, headers: [], columns: [] };
+  say({ reading: { ...reading, chosen: {}, notes: ["1 row is in merged cells."] } });
+  expect(one("li").textContent).toBe("1 row is in merged cells.");
+});

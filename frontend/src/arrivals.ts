@@ -47,6 +47,13 @@ export class Arrivals {
       // How files are read can only be changed while they are open; a workspace may be open without its files.
       (added.length > 0 || !workspace) &&
         h("p", {}, files("files_added", false), files("files_known", true), reading && this.howRead(reading)),
+      reading &&
+        reading.notes.length > 0 &&
+        h(
+          "ul",
+          {},
+          reading.notes.map((note) => h("li", { dir: "auto" }, note)),
+        ),
       ...failed.map((file) => this.failed(file)),
       changes && this.changes(changes),
       records > 0 &&

@@ -147,11 +147,14 @@ class Summary:
             values: Quote unknown words and messages of the files, without possible addresses and numbers.
         """
         return [
-            *self._rejected(), *self.notes, *self._unknowns(values=values),
+            *self._rejected(), *self.on_cells(), *self._unknowns(values=values),
             *(self.messages.remarks() if self.messages else ()), *self._headers(), *self._masking(),
-            *self._undecided(), *self._swapped(), *self._left_empty(), *self._undated(), *self._zones(),
-            *self._ignored(),
+            *self._undecided(), *self._undated(), *self._zones(), *self._ignored(),
         ]  # fmt: skip
+
+    def on_cells(self) -> list[Message]:
+        """Return sentences on cells that were changed, left empty or may be damaged."""
+        return [*self.notes, *self._swapped(), *self._left_empty()]
 
     def _ignored(self) -> list[Message]:
         names, more = self.ignored[:5], len(self.ignored) - 5

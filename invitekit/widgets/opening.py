@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.errors import InvitekitError
-from invitekit.i18n import Language
+from invitekit.i18n import Language, Message, _, translate
 from invitekit.ingest import Summary, load
 from invitekit.ingest.datetimes import ASSUMED
 from invitekit.model import schema
@@ -178,8 +178,14 @@ def question(path: Path, error: InvitekitError, language: Language) -> dict[str,
     }
 
 
+def _on_cells(summary: Summary, opened: Opened) -> list[Message]:
+    """Return the notes on the cells of a file; with several files, each note names its file."""
+    notes, name = summary.on_cells(), summary.files[0].name
+    return [_("{file}: {note}", file=name, note=note) for note in notes] if len(opened.summaries) > 1 else notes
+
+
 def how_read(opened: Opened, language: Language) -> dict[str, Any]:
-    """Return how files were read: the settings, how many cells depend on them, and the headers of no known column."""
+    """Return how files were read: settings, how many cells depend on them, unknown headers, and notes on cells."""
     reading = opened.reading
     dates = [report for summary in opened.summaries for report in summary.dates]
     files = [file for summary in opened.summaries for file in summary.files]
@@ -193,4 +199,5 @@ def how_read(opened: Opened, language: Language) -> dict[str, Any]:
         "headers": list(dict.fromkeys(extra for file in files for extra in file.extras)),
         "columns": [[name, label(name, language)] for name in free],
         "chosen": dict(reading.columns),
+        "notes": [translate(note, language) for summary in opened.summaries for note in _on_cells(summary, opened)],
     }

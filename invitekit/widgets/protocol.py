@@ -902,7 +902,8 @@ class HowRead(TypedDict):
     """How files were read.
 
     ``without_offset`` and ``undecided`` count cells; ``headers`` are those that no column took, ``columns`` those that
-    no header filled, ``chosen`` the header of each column that was chosen before.
+    no header filled, ``chosen`` the header of each column that was chosen before, ``notes`` sentences on cells that were
+    changed or may be damaged.
     """
 
     time_zone: str
@@ -912,6 +913,7 @@ class HowRead(TypedDict):
     headers: list[str]
     columns: list[tuple[str, str]]
     chosen: dict[str, str]
+    notes: list[str]
 
 
 class ChangeCounts(TypedDict):
