@@ -12,13 +12,14 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 import invitekit as ik
 from invitekit.engine.datetimes import _calendar_days, as_utc
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model import schema
 from invitekit.model.catalogue import read_catalogue
-from tests.conftest import often
+from tests.conftest import DATA, often
 
 AS_OF = dt.datetime(2026, 3, 30, 12)
 EXPIRED_LINK = "The invitation link has expired."
@@ -233,6 +234,44 @@ def test_a_column_of_a_wrong_type_is_named_without_its_values() -> None:
     frame = records(record()).with_columns(invited_at=pl.lit("secret@example.com"))
     with pytest.raises(SchemaError, match=r"^invited_at has type String, not time. Hint: "):
         ik.annotate(frame)
+
+
+IN_MEMORY: dict[str, Callable[[pl.DataFrame], Any]] = {
+    "pandas": lambda frame: frame.to_pandas(),
+    "pandas with columns of Arrow": lambda frame: frame.to_pandas(use_pyarrow_extension_array=True),
+    "arrow": lambda frame: frame.to_arrow(),
+}
+DAY = dt.date(2026, 3, 30)
+SENT = pl.DataFrame({"record_id": ["k1"], "sent_at": [dt.datetime(2026, 3, 24)]})
+FROM_HISTORY: dict[str, Callable[[pl.DataFrame, Any], Any]] = {
+    "where": lambda history, native: ik.where(native(history), ik.Filter(text="acct", status=("invited",))),
+    "latest": lambda history, native: ik.latest(native(history)),
+    "latest of resolved records": lambda history, native: ik.latest(native(ik.resolve(history))),
+    "plan_resends": lambda history, native: ik.plan_resends(native(history), as_of=DAY),
+    "plan_resends of resolved records": lambda history, native: ik.plan_resends(
+        native(ik.resolve(history)), as_of=DAY, sent=native(SENT), rejected=native(ik.load(DATA).rejects)
+    ),
+    "failure_trend": lambda history, native: ik.failure_trend(native(history), as_of=DAY, by="cause"),
+    "progress": lambda history, native: ik.progress(native(history), as_of=DAY).survival,
+    "compare": lambda history, native: ik.compare(native(history.head(493)), native(history.tail(705))).changes,
+    "customer_history": lambda history, native: pl.DataFrame(
+        ik.customer_history(
+            native(ik.plan_resends(history, as_of=DAY)), history["account_name"][0], sent=native(SENT)
+        ).newest
+    ),
+}  # fmt: skip
+
+
+@FORETOLD
+@pytest.mark.parametrize("native", IN_MEMORY.values(), ids=IN_MEMORY.keys())
+@pytest.mark.parametrize("verb", FROM_HISTORY)
+def test_frames_of_pandas_and_arrow_give_the_answers_of_polars(verb: str, native: Callable[[Any], Any]) -> None:
+    history = ik.annotate(ik.load(DATA), as_of=DAY)
+    found, expected = (FROM_HISTORY[verb](history, convert) for convert in (native, lambda frame: frame))
+    rows = nw.from_native(found).lazy().collect("polars").to_native()
+    assert expected.height
+    order = {"check_row_order": False, "check_column_order": False, "check_dtypes": False}  # pandas has floats only
+    assert_frame_equal(rows, expected, **order)
 
 
 TAKING_RECORDS: dict[str, Callable[[Any, Path], object]] = {

@@ -590,7 +590,8 @@ def test_every_engine_and_a_relation_of_a_temporary_table_are_accepted(newest: p
     con = duckdb.connect()
     con.register("given", newest.head(50))
     con.execute("create temp table held as from given").fetchall()
-    for frame in (newest.head(50), newest.head(50).lazy(), newest.head(50).to_arrow(), con.table("held")):
+    arrow = newest.head(50).to_arrow()
+    for frame in (newest.head(50), newest.head(50).lazy(), arrow, arrow.to_reader(), con.table("held")):
         assert ik.Explorer(frame).count == 50
 
 

@@ -38,18 +38,20 @@ def as_frame(records: Any) -> Any:
     return frame
 
 
-def as_narwhals(records: Any) -> Any:
+def as_narwhals(records: Any, *, same_engine: bool = False) -> Any:
     """Convert a user's records to a Narwhals frame.
 
     Args:
         records: A frame of any engine, or the result of ``load``.
+        same_engine: Leave pandas and Arrow frames as they are; otherwise they become Polars frames, because these
+            engines lack windows and integers without a value.
 
     Raises:
         ArgumentError: It is not a frame.
         SchemaError: Two columns have one name.
     """
     try:
-        return nw.from_native(as_frame(records))
+        frame: Any = nw.from_native(as_frame(records))
     except nw.exceptions.DuplicateError:
         raise SchemaError(
             _("Two columns of the records have one name."), hint=_("rename or drop one of them.")
@@ -59,3 +61,11 @@ def as_narwhals(records: Any) -> Any:
             _("Records have the type {kind}, which is not a frame.", kind=type(records).__name__),
             hint=_("pass what load(...) returns."),
         ) from None
+    engine = frame.implementation
+    if same_engine or not (engine.is_pandas_like() or engine.is_pyarrow()):
+        return frame
+    import polars as pl  # noqa: PLC0415 - loaded where a frame needs it
+
+    from invitekit.engine.arrow import as_table  # noqa: PLC0415 - pyarrow is loaded where a frame needs it
+
+    return nw.from_native(pl.from_arrow(as_table(frame.to_native())))

@@ -84,8 +84,8 @@ def durations(invitations: Any, by: str | None) -> Any:
     keys = {
         "group": nw.col(by).fill_null(EMPTY) if by else nw.lit(EMPTY),
         "outcome": outcome,
-        "days": nw.when(associated).then(nw.col("days_to_associate")).otherwise(waited),
-        "age": nw.when(nw.col("effective_status").is_in([*OPEN, *NOT_INVITED])).then(nw.col("age_days")),
+        "days": nw.when(associated).then(nw.col("days_to_associate")).otherwise(waited).cast(nw.Int64),
+        "age": nw.when(nw.col("effective_status").is_in([*OPEN, *NOT_INVITED])).then(nw.col("age_days").cast(nw.Int64)),
     }
     return invitations.select(**keys).group_by(*keys).agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars")
 

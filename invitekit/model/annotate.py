@@ -96,7 +96,7 @@ def annotate(
     """
     check_language(language)
     moment = as_utc(as_of)
-    frame = as_narwhals(records)
+    frame = as_narwhals(records, same_engine=True)
     schema.require(frame.collect_schema().names(), NEEDED)
     frame = _typed(frame.drop([c.name for c in schema.ANNOTATED], strict=False))
     frame = _with_failures(frame, catalogue or read_catalogue(), language)

@@ -175,7 +175,7 @@ def where(records: Frame, choice: Filter) -> Frame:
     Raises:
         SchemaError: A column is missing.
     """
-    frame: Any = as_narwhals(records)
+    frame: Any = as_narwhals(records, same_engine=True)
     names = frame.collect_schema().names()
     sent = next((name for name in SENT if name in names), SENT[-1])
     searched = tuple(name for name in SEARCHED if name in names)

@@ -154,7 +154,7 @@ def resolved(records: Frame) -> Frame:
     """Resolve records that are not resolved yet."""
     frame: Any = as_narwhals(records)
     missing = set(COLUMNS) - set(frame.collect_schema().names())
-    return resolve(records) if missing else records
+    return resolve(records) if missing else cast("Frame", frame.to_native())
 
 
 def used_columns(needed: Iterable[str], names: Collection[str]) -> list[str]:

@@ -184,7 +184,7 @@ def _events(history: Any, events: Any, customer: CustomerHistory) -> tuple[Row, 
     """Return the logged events of a customer, newest first."""
     if events is None or customer.customer_id is None:
         return ()
-    assigned = assign_customer(nw.from_native(history), nw.from_native(events))
+    assigned = assign_customer(nw.from_native(history), as_narwhals(events))
     rows = collect(assigned.filter(nw.col("customer_id") == customer.customer_id)).rows(named=True)
     at = "sent_at" if rows and "sent_at" in rows[0] else "resolved_at"
     return tuple(sorted(rows, key=lambda row: row[at], reverse=True))

@@ -115,10 +115,10 @@ def plan_resends(
     names = base.collect_schema().names()
     require(names, NEEDED)
     with temp_tables() as persist:
-        frame: Any = nw.from_native(cast("Any", with_resolved(records)))
+        frame: Any = nw.from_native(cast("Any", with_resolved(base.to_native())))
         frame = frame.drop([name for name in _PLAN if name != "customer_id"], strict=False)
         other_inputs = {"sent": sent, "resolved": resolved, "rejected": rejected, "customer_list": customer_list}
-        known = {name: nw.from_native(cast("Any", one)) for name, one in other_inputs.items() if one is not None}
+        known = {name: as_narwhals(one) for name, one in other_inputs.items() if one is not None}
         if success_rates is None:
             success_rates = count_resends(frame.to_native(), as_of=moment, follow_up_days=rules.follow_up_days)
         frame = frame.with_columns(_ik_customer=nw.coalesce("customer_id", "invitation_id"))

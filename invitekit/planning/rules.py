@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 from dataclasses import asdict, dataclass, fields
@@ -120,11 +119,6 @@ class ResendRules:
             raise ArgumentError(
                 _("plan_rules is not the rules of a plan."), hint=_("pass what plan_resends(...) returns.")
             ) from None
-
-    @property
-    def cool_down(self) -> dt.timedelta:
-        """The time between two invitations of one customer."""
-        return dt.timedelta(days=self.cool_down_days)
 
     def words(self, language: Language = "en") -> str:
         """Return the rules as one or two sentences, in ``en`` or ``zh``."""

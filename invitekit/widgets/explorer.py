@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 import duckdb
 import polars as pl
 
-from invitekit.engine.arrow import as_arrow
+from invitekit.engine.arrow import as_table
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError
@@ -78,7 +78,7 @@ class Explorer(Grid):
         self._options["as_of"] = as_utc(as_of) if isinstance(as_of, dt.datetime) else as_of
         self._records = as_frame(records)
         self._explain = partial(annotate_and_resolve, moment=as_utc(as_of), catalogue=catalogue, language=language)
-        rows = self._records if isinstance(self._records, duckdb.DuckDBPyRelation) else as_arrow(self._records)
+        rows = self._records if isinstance(self._records, duckdb.DuckDBPyRelation) else as_table(self._records)
         # A missing column is an error in the cell, not on the screen.
         self._explain(rows.limit(0).pl() if isinstance(rows, duckdb.DuckDBPyRelation) else pl.from_arrow(rows[:0]))
         derive = in_memory({"resolve": lambda some, _: self._explain(some)}, self._send_progress)
