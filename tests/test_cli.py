@@ -382,6 +382,7 @@ def test_check_speaks_chinese_on_screen_and_on_its_page(
     assert "附加列（原样保留）：无。" in found.stdout
     assert found.stderr.startswith("引擎：Polars（使用内存）；约需 ")
     assert "<title>读取结果：history_2026-03-30.csv</title>" in page
+    assert "# &quot;Frozen&quot; = &quot;&quot;  # 1 条记录\n" in page
     assert '<td class="n">5</td><td>邀请时间</td><td>不是可读的时间：不存在的日期或时刻</td><td>客户全称: Dot' in page
     said = run("plan", export, "--as-of", "2026-03-30", "--language", "zh").stdout
     assert "邮箱：1 个单元格含有多个地址，取第一个。" in said

@@ -391,7 +391,7 @@ def test_a_summary_counts_the_unknown_words_that_it_does_not_list() -> None:
 
 def test_a_skeleton_lists_unknown_words_but_none_that_may_be_personal(tmp_path: Path) -> None:
     unknown = {"status": {"Expird": 2, 'a "b"': 1, "write to ann@example.com": 1, "": 3}}
-    text = skeleton(unknown, read_words(None))
+    text = skeleton(unknown, read_words(None), "en")
     assert '# "Expird" = ""  # 2 records; closest known word: Expired' in text
     assert r'# "a \"b\"" = ""  # 1 record' in text
     assert "ann@" not in text

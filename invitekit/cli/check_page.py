@@ -106,7 +106,7 @@ def _sections(loaded: Loaded, summary: Summary, language: Language, *, values: b
         rows = _rejected(loaded.rejects, language, values=values)
         yield _section(title, " ".join(texts), table=_table(headers, rows, {1}))
     if values and any(any(texts) for texts in summary.unknown_codes.values()):
-        words = escape(skeleton(summary.unknown_codes, Words()))
+        words = escape(skeleton(summary.unknown_codes, Words(), language))
         title, text = in_language(_("Unknown words"), _TEACH)
         yield _section(title, text, table=f"<pre>{words}</pre>\n")
     title, *headers = in_language(

@@ -57,7 +57,7 @@ def check(
     if words_skeleton is not None:
         from invitekit.ingest.words import write_skeleton
 
-        write_skeleton(loaded.summary.unknown_codes, words_skeleton, known=source.words, overwrite=overwrite)
+        write_skeleton(loaded.summary.unknown_codes, words_skeleton, language, known=source.words, overwrite=overwrite)
     if output is not None and page:
         from invitekit.cli.check_page import write_check_page
 

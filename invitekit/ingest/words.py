@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from invitekit.errors import ArgumentError, many
-from invitekit.i18n import _
+from invitekit.errors import ArgumentError
+from invitekit.i18n import Language, _, ngettext, translate
 from invitekit.io.atomic_write import check_target, write_file
 from invitekit.io.toml_file import read_toml
 from invitekit.model import schema
@@ -20,7 +20,11 @@ from invitekit.model.private_text import show_text
 TABLES = {"status": "status", "method": "invitation_method", "type": "association_type"}
 """The tables of a file of words, and their columns."""
 _CLOSE_ENOUGH = 0.6
-_EXAMPLE = '"word" = "value" under [status], each word once'
+_EXAMPLE = _('"word" = "value" under [status], each word once')
+_HEAD = _(
+    "# Unknown words of your files. Write between the last quotation marks what a word means, remove the # before\n"
+    "# it, and use this file: --words FILE, or load(..., words=FILE)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ def _meanings(name: str, table: str, rows: Mapping[str, Any]) -> dict[str, str]:
 def write_skeleton(
     unknown: Mapping[str, Mapping[str, int]],
     path: str | os.PathLike[str],
+    language: Language,
     *,
     known: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -118,13 +123,14 @@ def write_skeleton(
     Args:
         unknown: The counts of unknown words by column, as the summary has them.
         path: A .toml file.
+        language: Of its comments.
         known: The file of words that was used.
         overwrite: Whether a file of that name may be replaced.
 
     Raises:
         OutputError: It cannot be written, or exists.
     """
-    text = skeleton(unknown, read_words(known))
+    text = skeleton(unknown, read_words(known), language)
     check_target(Path(path), extensions=(".toml",), overwrite=overwrite)
     return write_file(Path(path), lambda part: part.write_text(text, encoding="utf-8"), overwrite=overwrite)
 
@@ -155,27 +161,26 @@ def add_words(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
     write_file(path, lambda part: part.write_text(text, encoding="utf-8"), overwrite=True)
 
 
-def skeleton(unknown: Mapping[str, Mapping[str, int]], words: Words) -> str:
+def skeleton(unknown: Mapping[str, Mapping[str, int]], words: Words, language: Language) -> str:
     """Return a file for ``read_words`` with unknown words as comments, with their counts and the closest known word.
 
     Args:
         unknown: The counts of unknown words by column, from the summary. Words that may contain a person's address or
             number are only counted.
         words: The known words.
+        language: Of the comments.
     """
-    lines = [
-        "# Unknown words of your files. Write between the last quotation marks what a word means, remove the # before",
-        "# it, and use this file: --words FILE, or load(..., words=FILE).",
-    ]
+    lines: list[str] = [_HEAD]
     for table, name in TABLES.items():
-        lines += ["", f"[{table}]", f"# One of: {', '.join(value.code for value in schema.BY_NAME[name].values)}"]
+        codes = tuple(value.code for value in schema.BY_NAME[name].values)
+        lines += ["", f"[{table}]", _("# One of: {codes}", codes=codes)]
         hidden = 0
         for word, count in unknown.get(name, {}).items():
             if word and (show_text(word) != word or not word.isprintable()):
                 hidden += 1
             elif word:
-                near = words.closest(name, word)
-                note = many(count, "record") + (f"; closest known word: {near}" if near else "")
-                lines.append(f'# {json.dumps(word, ensure_ascii=False)} = ""  # {note}')
-        lines += [f"# Left out, as they may be personal data: {hidden:,}"] if hidden else []
-    return "\n".join(lines) + "\n"
+                near, note = words.closest(name, word), ngettext("{n:,} record", "{n:,} records", count)
+                note = _("{note}; closest known word: {word}", note=note, word=near) if near else note
+                lines.append(f'# {json.dumps(word, ensure_ascii=False)} = ""  # {translate(note, language)}')
+        lines += [_("# Left out, as they may be personal data: {n:,}", n=hidden)] if hidden else []
+    return "\n".join(translate(line, language) for line in lines) + "\n"
