@@ -806,8 +806,8 @@ export interface Unread {
 /** How files were read.
 
     ``without_offset`` and ``undecided`` count cells; ``headers`` are those that no column took, ``columns`` those that
-    no header filled, ``chosen`` the header of each column that was chosen before, ``notes`` sentences on cells that were
-    changed or may be damaged.
+    no header filled, ``chosen`` the header of each column that was chosen before, ``notes`` sentences on cells
+    that were changed or may be damaged.
      */
 export interface HowRead {
   time_zone: string;

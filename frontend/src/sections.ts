@@ -115,7 +115,8 @@ export class Sections {
     const item = this.element.querySelector('[aria-current="page"]')?.getBoundingClientRect();
     if (!item) return;
     const { left, right } = rail.getBoundingClientRect();
-    rail.scrollLeft += Math.max(item.right - right, 0) - Math.max(left - item.left, 0);
+    // Whole pixels, or a fraction of the item stays outside.
+    rail.scrollLeft += Math.ceil(Math.max(item.right - right, 0)) - Math.ceil(Math.max(left - item.left, 0));
   }
 
   show({ decisions }: Section): void {
