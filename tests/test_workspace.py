@@ -1203,6 +1203,13 @@ def test_a_customer_whose_id_changed_is_not_marked_as_sent_twice(filled: Workspa
     assert filled.mark_batch_sent(written, by="anna", at=NEXT, exclude="beta") == 1
 
 
+def test_a_customer_without_stored_rows_is_not_marked_as_sent_twice(filled: Workspace) -> None:
+    lost = batch(filled, "acme").with_columns(customer_id=pl.lit("account:lost"), record_id=pl.lit("k0"))
+    first = filled.mark_sent(lost, by="anna", at=MONDAY)
+    with pytest.raises(ArgumentError, match=rf"^1 customer of the batch was invited on that day already, in {first}\."):
+        filled.mark_sent(lost, by="anna", at=MONDAY, batch_id="b2")
+
+
 def test_a_resend_before_the_plan_does_not_block_its_batch(filled: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(validation, "now", lambda: dt.datetime(2026, 3, 23, 9))
