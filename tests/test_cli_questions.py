@@ -100,7 +100,7 @@ def test_a_plan_is_made_of_the_whole_history_and_filtered_afterwards(run: Run, e
     failed = ("plan", exports, *DAY, "--status", "failed")
     assert {d: n for d, n in run_json(run, *failed)["decisions"].items() if n} == {"resend_now": 1, "superseded": 1}
     one = run_json(
-        run, *failed, "--decision", "立即重发", "--batch-dir", tmp_path / "out", "-o", tmp_path / "plan.parquet"
+        run, *failed, "--decision", "立即邀请", "--batch-dir", tmp_path / "out", "-o", tmp_path / "plan.parquet"
     )
     assert (one["filter"]["matched"], one["filter"]["of"], one["customers"]) == (1, 7, 1)
     assert list(one["batch_files"].values()) == [1, 1]

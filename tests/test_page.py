@@ -279,7 +279,7 @@ def test_shown_and_selected_rows_are_downloaded_as_shown(session: Session) -> No
     tab.until("pick", "selected", selected=2)
     whole = pl.read_csv(fetched(session, tab, "list", "shown.csv"))
     assert (whole.height, whole.columns) == (shown, ["Account Name", "Email", "Decision"])
-    assert set(whole["Decision"]) <= {"Resend now", "Resend as reseller"}
+    assert set(whole["Decision"]) <= {"Invite now", "Invite as reseller"}
     assert "•••" in whole["Email"].drop_nulls()[0]
     session.receive("pick", {"type": "set_masking", "unmasked": True, "first": 0})
     chosen = pl.read_excel(fetched(session, tab, "list", "selected.xlsx"))

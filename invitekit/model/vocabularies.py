@@ -135,8 +135,8 @@ RESEND_RULES = (
     Value(UNKNOWN, "Unknown", "未知"),
 )
 DECISIONS = (
-    Value("resend_now", "Resend now", "立即重发"),
-    Value("resend_as_reseller", "Resend as reseller", "改以转售模式重发"),
+    Value("resend_now", "Invite now", "立即邀请"),
+    Value("resend_as_reseller", "Invite as reseller", "改以转售模式邀请"),
     Value("wait_for_customer", "Customer has to act", "需客户处理"),
     Value("wait_for_cooldown", "Wait for the pause", "等待间隔期满"),
     Value("wait_for_expiry", "Wait for expiry", "等待失效"),
@@ -163,6 +163,7 @@ LISTS = tuple(Value(code, *_NAMES.get(code, _LABELS[first])) for code, (first, *
 """These lists, in the order of the page and the report; a list of one decision has its label."""
 BATCH_KINDS = (
     Value("invite", "Invite", "邀请"),
-    *(value for value in DECISIONS if value.code in RESENDS),
+    Value("resend_now", "Resend now", "立即重发"),
+    Value("resend_as_reseller", *_LABELS["resend_as_reseller"]),
 )
 """Kinds of batches, in their order: a first invitation is not a resend."""
