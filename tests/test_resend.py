@@ -285,7 +285,20 @@ TABLE = {
         record(invited=dt.datetime(2026, 3, 1), failure="customer_is_partner")),
     "the newest snapshot speaks, though it gives the day only, of a calendar at +8": case(
         "blocked", "blocked", record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31), snapshot_at=days(7)),
-        record(invited=dt.datetime(2026, 2, 28, 16), failure="customer_is_partner")),
+        record(invited=dt.datetime(2026, 2, 28, 16), failure="customer_is_partner", source_file="days.csv")),
+    # Fixed bug: it was another invitation, and the older state decided.
+    "the newest snapshot speaks, though it gives no seconds": case(
+        "blocked", "blocked",
+        record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31, 15), snapshot_at=days(7)),
+        record(invited=dt.datetime(2026, 3, 1, 9, 31), failure="customer_is_partner")),
+    "of three snapshots, one gives the day, one the minute, one the second": case(
+        "blocked", "blocked", record(status="expired", invited=dt.datetime(2026, 3, 1), snapshot_at=days(7)),
+        record(invited=dt.datetime(2026, 3, 1, 9, 31), snapshot_at=days(3)),
+        record(invited=dt.datetime(2026, 3, 1, 9, 31, 15), failure="customer_is_partner")),
+    # Fixed bug: a time of a full quarter of an hour counted as a day, so both were one invitation.
+    "two invitations within a day, the first at half past nine": case(
+        "blocked", "blocked", record(invited=dt.datetime(2026, 3, 1, 9, 30), failure="link_used"),
+        record(invited=dt.datetime(2026, 3, 1, 18, 22), failure="customer_is_partner"), attempts=2),
     "the day before is another invitation": case(
         "resend_now", "expired", record(invited=dt.datetime(2026, 2, 28, 9), failure="customer_is_partner"),
         record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31), snapshot_at=days(7)),

@@ -38,16 +38,17 @@ _NEVER = literal(dt.datetime(1, 1, 1))  # noqa: DTZ001 - naive UTC, like every t
 _ALWAYS = literal(dt.datetime(9999, 12, 31))  # noqa: DTZ001 - as above
 _USED = ("invited_at", "snapshot_at", "effective_status", "failure_code", "source_file", "source_row")
 _ROW, _PART, _GROUP, _AT, _SEEN, _POSITION = "_ik_row", "_ik_part", "_ik_group", "_ik_at", "_ik_seen", "_ik_position"
+_IS_DAY = "_ik_is_day"
 
 
 def resolve(records: Frame) -> Frame:
     """Add the customer and the invitation of each record, from the whole history.
 
     An invitation is identified by its customer and its time: the same invitation in another weekly file is another
-    record of it, whatever its ID there. A time that is only a date matches the invitation of that day. A record without
-    a time belongs to the invitation that its customer had at that snapshot; if the customer was not invited yet, to the
-    one that followed in a later snapshot, if any. A record with only masked keys cannot be followed, and counts in the
-    newest snapshot only.
+    record of it, whatever its ID there. A time without seconds matches the invitation of that minute, and a time that is
+    only a date matches the one of that day. A record without a time belongs to the invitation that its customer had at
+    that snapshot; if the customer was not invited yet, to the one that followed in a later snapshot, if any. A record
+    with only masked keys cannot be followed, and counts in the newest snapshot only.
 
     Args:
         records: The result of ``annotate``, of any engine: all snapshots together.
@@ -105,7 +106,7 @@ def _compute_columns(narrow: Any, part: list[str], only: Callable[[Any, str], An
         frame = frame.join(identified.group_by(part).agg(newest), on=part)
     else:
         frame = frame.join(identified.select(newest), how="cross")
-    frame = materialize(frame.with_columns(nw.col("snapshot_at").fill_null(_NEVER).alias(_SEEN)))
+    frame = materialize(_with_days(frame).with_columns(nw.col("snapshot_at").fill_null(_NEVER).alias(_SEEN)))
     return in_shares(frame, _GROUP, lambda records: _of_customers(records, part))
 
 
@@ -244,16 +245,42 @@ def _times_of_undated(frame: Any) -> Any:
 
 
 def _with_exact_times(frame: Any) -> Any:
-    """Add ``_ik_own``: ``invited_at``, or the exact time in another record of the customer for that day."""
-    frame = frame.with_columns(_ik_is_day=is_day("invited_at").fill_null(value=False))
-    times = frame.filter(~nw.col("_ik_is_day")).select(_GROUP, _ik_exact="invited_at")
-    days = frame.filter(nw.col("_ik_is_day")).select(_GROUP, "invited_at")
-    pairs = days.join(times, on=_GROUP).filter(
-        (nw.col("_ik_exact") >= nw.col("invited_at")) & (nw.col("_ik_exact") < nw.col("invited_at").dt.offset_by("1d"))
+    """Add ``_ik_own``: ``invited_at``, or the exact time in another record of the customer for that minute or day.
+
+    A spreadsheet saves times without their seconds, or only dates.
+    """
+    frame = frame.with_columns(_ik_own=nw.col("invited_at"), _ik_minute=nw.col("invited_at").dt.truncate("1m"))
+    is_minute = nw.col("_ik_own") == nw.col("_ik_minute")
+    minutes = frame.filter(is_minute).select(_GROUP, "_ik_own")
+    seconds = frame.filter(~is_minute).select(_GROUP, _ik_own="_ik_minute", _ik_exact="invited_at")
+    frame = _exact(frame.drop("_ik_minute"), minutes.join(seconds, on=[_GROUP, "_ik_own"]))
+    is_day = nw.col(_IS_DAY) & (nw.col("_ik_own") == nw.col("invited_at"))
+    times = frame.filter(~is_day).select(_GROUP, _ik_exact="_ik_own")
+    pairs = frame.filter(is_day).select(_GROUP, "_ik_own").join(times, on=_GROUP)
+    pairs = pairs.filter(
+        (nw.col("_ik_exact") >= nw.col("_ik_own")) & (nw.col("_ik_exact") < nw.col("_ik_own").dt.offset_by("1d"))
     )
-    exact = pairs.group_by(_GROUP, "invited_at").agg(nw.col("_ik_exact").max())
-    frame = frame.join(exact, on=[_GROUP, "invited_at"], how="left")
-    return frame.with_columns(_ik_own=nw.coalesce("_ik_exact", "invited_at")).drop("_ik_exact", "_ik_is_day")
+    return _exact(frame, pairs).drop(_IS_DAY)
+
+
+def _exact(frame: Any, pairs: Any) -> Any:
+    """Replace the times of ``_ik_own`` that have a more exact one."""
+    exact = pairs.group_by(_GROUP, "_ik_own").agg(nw.col("_ik_exact").max())
+    frame = frame.join(exact, on=[_GROUP, "_ik_own"], how="left")
+    return frame.with_columns(_ik_own=nw.coalesce("_ik_exact", "_ik_own")).drop("_ik_exact")
+
+
+def _with_days(frame: Any) -> Any:
+    """Add whether ``invited_at`` is only a date: midnight in UTC, or in the zone of a file that has only dates.
+
+    A file with other times than quarters of an hour has times, and 9:30 is not a date in it.
+    """
+    may_be_day = is_day("invited_at").fill_null(value=False)
+    timed = frame.filter(~may_be_day & ~nw.col("invited_at").is_null()).select("source_file").unique()
+    frame = frame.join(timed.with_columns(_ik_timed=nw.lit(value=True)), on="source_file", how="left")
+    midnight = (nw.col("invited_at").dt.hour() == 0) & (nw.col("invited_at").dt.minute() == 0)
+    dated = may_be_day & (nw.col("_ik_timed").is_null() | midnight)
+    return frame.with_columns(dated.fill_null(value=False).alias(_IS_DAY)).drop("_ik_timed")
 
 
 def _with_positions(frame: Any) -> Any:
