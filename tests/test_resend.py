@@ -299,6 +299,23 @@ TABLE = {
     "two invitations within a day, the first at half past nine": case(
         "blocked", "blocked", record(invited=dt.datetime(2026, 3, 1, 9, 30), failure="link_used"),
         record(invited=dt.datetime(2026, 3, 1, 18, 22), failure="customer_is_partner"), attempts=2),
+    # Fixed bug: a file in UTC and one in local time made two invitations, and the older state decided.
+    "one invitation in two time zones": case(
+        "review", "times_differ",
+        record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31, 15), snapshot_at=days(7)),
+        record(invited=dt.datetime(2026, 3, 1, 1, 31, 15), failure="customer_is_partner"), attempts=2),
+    "two invitations some hours apart, in one snapshot": case(
+        "resend_now", "expired", record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31, 15)),
+        record(invited=dt.datetime(2026, 3, 1, 1, 31, 15), failure="link_used"),
+        retry=dt.datetime(2026, 3, 8, 9, 31, 15), attempts=2),
+    "two invitations some hours and minutes apart": case(
+        "resend_now", "expired", record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31, 15)),
+        record(invited=dt.datetime(2026, 3, 1, 1, 32, 15), failure="link_used", snapshot_at=days(7)),
+        retry=dt.datetime(2026, 3, 8, 9, 31, 15), attempts=2),
+    "two invitations further apart than zones are": case(
+        "resend_now", "expired", record(status="expired", invited=dt.datetime(2026, 3, 1, 16, 31, 15)),
+        record(invited=dt.datetime(2026, 3, 1, 1, 31, 15), failure="link_used", snapshot_at=days(7)),
+        retry=dt.datetime(2026, 3, 8, 16, 31, 15), attempts=2),
     "the day before is another invitation": case(
         "resend_now", "expired", record(invited=dt.datetime(2026, 2, 28, 9), failure="customer_is_partner"),
         record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31), snapshot_at=days(7)),

@@ -45,10 +45,10 @@ def resolve(records: Frame) -> Frame:
     """Add the customer and the invitation of each record, from the whole history.
 
     An invitation is identified by its customer and its time: the same invitation in another weekly file is another
-    record of it, whatever its ID there. A time without seconds matches the invitation of that minute, and a time that is
-    only a date matches the one of that day. A record without a time belongs to the invitation that its customer had at
-    that snapshot; if the customer was not invited yet, to the one that followed in a later snapshot, if any. A record
-    with only masked keys cannot be followed, and counts in the newest snapshot only.
+    record of it, whatever its ID there. A time without seconds matches the invitation of that minute, and a time that
+    is only a date matches the one of that day. A record without a time belongs to the invitation that its customer had
+    at that snapshot; if the customer was not invited yet, to the one that followed in a later snapshot, if any. A
+    record with only masked keys cannot be followed, and counts in the newest snapshot only.
 
     Args:
         records: The result of ``annotate``, of any engine: all snapshots together.

@@ -45,6 +45,9 @@ _OPTIONAL: dict[str, Any] = {
     "unrecognised": nw.String,
 }
 """The optional ones of these columns."""
+_SEEN = ("first_seen_at", "last_seen_at")
+_ZONES = "14h"
+"""The furthest that the times of two files can be apart if they are in different zones: usually UTC and a local one."""
 _DETAIL = "_ik_detail"
 _SLOTS = {"cause": "cause", "advice": "advice"} | dict.fromkeys(reason_texts.DETAILS, _DETAIL)
 """The placeholders of the texts of reasons, and the columns that fill them."""
@@ -154,7 +157,7 @@ def _decided(
     newest = with_contradictions(newest, frame).join(histories, on="_ik_customer")
     addresses = _addresses(frame)
     newest = _with_shared_addresses(newest, addresses, histories, reasons.is_resting(rules, moment))
-    newest = with_vanished(materialize(newest), rules)
+    newest = with_vanished(materialize(_with_differing_times(newest, frame)), rules)
     newest = _with_associations(with_words(newest), frame)
     if rejected is None:
         newest = newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
@@ -204,6 +207,30 @@ def _with_associations(newest: Any, frame: Any) -> Any:
         _ik_associated_sent=nw.col("invitation_sent_at").max(),
     )  # fmt: skip
     return newest.join(known, on="_ik_customer", how="left")
+
+
+def _with_differing_times(newest: Any, frame: Any) -> Any:
+    """Add whether two invitations of a customer may be one, which two files give in different time zones.
+
+    They are at most ``_ZONES`` apart, by full quarters of an hour, and no snapshot has both [assumed].
+    """
+    sent = frame.filter(nw.col("is_latest_of_invitation") & ~nw.col("invitation_sent_at").is_null())
+    sent = sent.select("_ik_customer", "first_seen_at", "last_seen_at", _ik_at="invitation_sent_at")
+    other = sent.select("_ik_customer", *(nw.col(n).alias(f"{n}_later") for n in ("_ik_at", *_SEEN)))
+    at, later = nw.col("_ik_at").dt, nw.col("_ik_at_later").dt
+    is_near = (nw.col("_ik_at") < nw.col("_ik_at_later")) & (at.offset_by(_ZONES) >= nw.col("_ik_at_later"))
+    in_quarters = (at.minute() % 15 == later.minute() % 15) & (at.second() == later.second())
+    pairs = sent.join(other, on="_ik_customer").filter(
+        is_near
+        & in_quarters
+        & (
+            (nw.col("last_seen_at") < nw.col("first_seen_at_later"))
+            | (nw.col("last_seen_at_later") < nw.col("first_seen_at"))
+        )
+    )
+    found = pairs.select("_ik_customer").unique().with_columns(_ik_times_differ=nw.lit(value=True))
+    newest = newest.join(found, on="_ik_customer", how="left")
+    return newest.with_columns(nw.col("_ik_times_differ").fill_null(value=False))
 
 
 def _addresses(frame: Any) -> Any:

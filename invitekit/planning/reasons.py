@@ -53,6 +53,7 @@ def reason(rules: ResendRules, moment: dt.datetime) -> Any:
         (nw.col("_ik_association") == 1, nw.lit("association_unclear")),
         (~nw.col(VANISHED).is_null(), nw.lit("vanished")),
         (nw.col("is_contradicted"), nw.lit("contradicted")),
+        (nw.col("_ik_times_differ"), nw.lit("times_differ")),
         # A difference of up to a day may be due to a time zone.
         (nw.col("_ik_last_at").dt.offset_by("-1d") > as_of, nw.lit("future_date")),
     ]
