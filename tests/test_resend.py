@@ -671,6 +671,12 @@ def test_two_customers_with_one_address_get_one_invitation() -> None:
     ]
 
 
+def test_of_two_accounts_with_one_address_the_one_in_the_newest_export_is_invited() -> None:
+    old = record("a", "expired", days(40), email="x@example.com", snapshot_at=days(7))
+    made = plan(old, record("b", "expired", days(30), email="x@example.com"))
+    assert made["reason_code"].to_list() == ["same_email", "expired"], "the account may have been renamed"
+
+
 def of(number: int, account: str | None, status: str, at: float) -> Any:
     return record(account, status, days(at), email=f"{'X' if account == 'new' else 'x'}{number}@example.com")
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import literal
+from invitekit.engine.datetimes import day_number, literal
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.literal_table import literal_table
 from invitekit.metrics.success_rates import DELAYS, SuccessRate, SuccessRates, delay
@@ -35,7 +35,7 @@ def rank_candidates(candidates: Any, success_rates: SuccessRates, rules: ResendR
 
     Args:
         candidates: The newest record of each candidate, with ``_ik_customer``, ``reason_code``, ``retry_at``,
-            ``_ik_last_at`` and ``_ik_address``.
+            ``_ik_last_at``, ``_ik_seen_at`` and ``_ik_address``.
         success_rates: The success rates of resends.
         rules: The rules of the plan.
         moment: The time of the resend.
@@ -51,13 +51,15 @@ def rank_candidates(candidates: Any, success_rates: SuccessRates, rules: ResendR
         _ik_email=nw.coalesce("_ik_address", "_ik_customer"),
         _ik_kind=_kind_number(),
         _ik_since=nw.col("retry_at").fill_null(literal(_NEVER)),
+        # Of customers with one address, the one in the newest export: the account may have been renamed.
+        _ik_unseen=-day_number(nw.col("_ik_seen_at"), candidates.implementation).fill_null(0),
     )
     frame = _with_chances(frame, success_rates, rules).with_columns(
         _ik_one=nw.lit(1), _ik_unlikely=1 - nw.col("chance").fill_null(0.0).round(6)
     )
     order = ["_ik_kind", "_ik_unlikely", "_ik_since", "_ik_customer"]
-    frame = frame.with_columns(_ik_email_rank=nw.col("_ik_one").cum_sum().over("_ik_email", order_by=order))
-    best = frame.filter(nw.col("_ik_email_rank") == 1)
+    place = nw.col("_ik_one").cum_sum().over("_ik_email", order_by=["_ik_unseen", *order])
+    best = frame.with_columns(_ik_place=place).filter(nw.col("_ik_place") == 1)
     return _number(best, order, rules).select("_ik_customer", *COLUMNS)
 
 
