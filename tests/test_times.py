@@ -176,6 +176,21 @@ def test_the_twelfth_is_ambiguous_and_the_thirteenth_is_not() -> None:
     assert of_column("13/12/2025").summary.dates[0].order == "day first"
 
 
+def test_a_date_after_the_export_proves_the_other_order() -> None:
+    how: dict[str, Any] = {"snapshot_at": dt.date(2026, 3, 12)}
+    for cell, day, decided in (
+        ("3/10/2026", dt.datetime(2026, 3, 10), True),
+        ("10/3/2026", dt.datetime(2026, 3, 10), True),
+        ("3/13/2026", dt.datetime(2026, 3, 13), True),
+        ("3/2/2026", dt.datetime(2026, 2, 3), False),  # both are in the past
+        ("4/5/2026", dt.datetime(2026, 5, 4), False),  # neither is
+    ):
+        loaded = of_column(cell, **how)
+        assert cast("pl.DataFrame", loaded.records)["invited_at"].to_list() == [day], cell
+        assert loaded.summary.dates[0].evidence.undecided != decided, cell
+    assert times("3/10/2026", column="Expires At", name="expires_at", **how) == [dt.datetime(2026, 10, 3)]
+
+
 def test_another_file_that_proves_the_order_is_reported(tmp_path: Path) -> None:
     for name, day in (("a", "03/04/2026"), ("b", "04/13/2026")):
         (tmp_path / f"{name}.csv").write_text(f"Account,Status,Sent At\nx,Invited,{day}\n")

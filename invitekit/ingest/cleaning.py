@@ -120,7 +120,9 @@ class Cleaner:
         self._extra = {position: spellings[name.casefold()] for position, name in headers.extra.items()}
         self._position = {name: position for position, name in headers.canonical.items()}
         self._times = {
-            n: TimeColumn(table.name, n, headers.zones.get(n, zone), table.epoch) for n in TIMES if n in self._position
+            n: TimeColumn(table.name, n, headers.zones.get(n, zone), table.epoch, snapshot_at)
+            for n in TIMES
+            if n in self._position
         }
 
     def read_times(self, batch: Batch) -> Batch:

@@ -70,8 +70,8 @@ class Evidence:
     """How many cells of a column prove an order of day and month, and how many are ambiguous.
 
     Attributes:
-        day_first, month_first: Cells that are a date in this order only.
-        ambiguous: Cells that are a date in both orders.
+        day_first, month_first: Cells that are a date in this order only, or a date before their export.
+        ambiguous: Cells that are such a date in both orders, or in none.
     """
 
     day_first: int = 0
@@ -159,12 +159,22 @@ class TimeColumn:
         name: The column's name.
         zone: The zone of times without an offset, an IANA name.
         epoch: Day 0 of a workbook; its times are fractions of a day, exact to the second. None for other sources.
+        snapshot_at: When the source was exported; None if unknown. No time is later, except that an invitation expires.
     """
 
-    def __init__(self, file: str, name: str, zone: str, epoch: dt.datetime | None = None) -> None:
+    def __init__(
+        self,
+        file: str,
+        name: str,
+        zone: str,
+        epoch: dt.datetime | None = None,
+        snapshot_at: dt.datetime | None = None,
+    ) -> None:
         self.name = name
         self.evidence = Evidence()
         self._file, self._zone, self._epoch = file, zone, epoch
+        # A difference of up to a day may be due to a time zone.
+        self._last_day = snapshot_at.date() + dt.timedelta(1) if snapshot_at and name != "expires_at" else dt.date.max
         self._forms: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()
         self._short_years: dict[ShortOrder, Counter[int]] = {
@@ -396,11 +406,19 @@ class TimeColumn:
             self.evidence += Evidence(month_first=cells * (written.short == ("month first",)))
             return
         first, second, _ = written.numbers
+        by_day, by_month = second <= MONTHS, first <= MONTHS
+        if by_day and by_month:
+            past = [self._is_past(written.in_order(order).numbers) for order in _ORDERS]
+            by_day, by_month = past if any(past) else (True, True)
         self.evidence += Evidence(
-            day_first=cells * (first > MONTHS >= second),
-            month_first=cells * (second > MONTHS >= first),
-            ambiguous=cells * (first <= MONTHS and second <= MONTHS),
+            day_first=cells * (by_day and not by_month),
+            month_first=cells * (by_month and not by_day),
+            ambiguous=cells * (by_day and by_month),
         )
+
+    def _is_past(self, numbers: tuple[int, int, int]) -> bool:
+        """Return whether a date is not after the day of the export."""
+        return numbers <= (self._last_day.year, self._last_day.month, self._last_day.day)
 
     def _short_order(self, order: Order, decided_by: Message) -> ShortOrder | None:
         """Return the order of dates with a two-digit year, or None if it is ambiguous."""
