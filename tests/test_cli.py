@@ -473,6 +473,22 @@ def test_an_export_of_counts_warns_of_comparing_two_exports(run: Callable[..., R
     assert "still personal data" not in done.stdout
 
 
+def test_counts_of_two_weekly_files_are_of_invitations(run: Callable[..., Run], tmp_path: Path) -> None:
+    for day, status in (("2026-03-16", "Not associated"), ("2026-03-30", "Associated")):
+        rows = "".join(f"a{n},{status},Email,2026-03-10\n" for n in range(20))
+        (tmp_path / f"h_{day}.csv").write_text("Account Name,Status,Invitation Method,Invited On\n" + rows)
+    words = ("export", *sorted(tmp_path.glob("*.csv")), "--level", "aggregated", "--as-of", "2026-03-30")
+    told = json.loads(run(*words, "-o", tmp_path / "out.parquet", "--status", "associated", "--json").stdout)
+    assert (told["records"], told["exported"], told["rows"]) == (40, 20, 1)
+    assert (told["filter"]["unit"], told["filter"]["matched"], told["filter"]["of"]) == ("invitations", 20, 20)
+    counts = pl.read_parquet(tmp_path / "out.parquet")
+    assert counts.select("effective_status", "invitations", "customers").rows() == [("associated", 20, 20)]
+    run("workspace", "add", tmp_path, "-w", tmp_path / "w.duckdb")
+    done = run(*words[:1], "-w", tmp_path / "w.duckdb", *words[3:], "-o", tmp_path / "again.parquet")
+    assert "1 row of 20 invitations" in done.stdout
+    assert pl.read_parquet(tmp_path / "again.parquet").equals(counts)
+
+
 def test_export_prints_one_json_object(run: Callable[..., Run], export: Path) -> None:
     out = export.with_name("out.parquet")
     told = json.loads(run("export", export, "-o", out, "--level", "masked", "--json").stdout)

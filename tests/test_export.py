@@ -965,7 +965,7 @@ def test_one_customer_is_counted_once_however_written(tmp_path: Path, how: str) 
 
 
 def test_counts_of_masked_records_are_refused_and_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"20 of 20 records have no known customer.* not masked"):
+    with pytest.raises(OutputError, match=r"20 of 20 invitations have no known customer.* not masked"):
         ik.export(alone_in(20, ONE["masked"]), tmp_path / "out.parquet", level="aggregated")
     assert left(tmp_path) == []
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -90,7 +92,7 @@ def test_a_count_that_is_not_rounded_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(counts, "rounded", mutant)
     with pytest.raises(LeakError) as refused:
         published(tmp_path, {"associated": some(0, 34), "expired": some(40, 61)})
-    assert (refused.value.column, refused.value.check, refused.value.count) == ("records", "cells", 2)
+    assert (refused.value.column, refused.value.check, refused.value.count) == ("invitations", "cells", 2)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -114,3 +116,51 @@ def test_a_group_is_small_below_its_size_and_not_at_it(tmp_path: Path, group: in
     assert (told.by, told.records, told.unique, told.small, told.smallest) == (
         ("status",), 20 + group, 0, small, group,
     )  # fmt: skip
+
+
+def two_weeks(changes: dict[str, Any] | None = None) -> pl.DataFrame:
+    """Return 30 invitations in two weekly files: open in the first one, associated in the second."""
+    weeks = []
+    for day, status in ((dt.datetime(2026, 3, 16), "Not associated"), (dt.datetime(2026, 3, 30), "Associated")):
+        table = pl.DataFrame(
+            {"Account Name": some(0, 30), "Invited On": ["2026-03-10"] * 30, "Invitation Method": ["Email"] * 30,
+             "Status": [status] * 30}
+        )  # fmt: skip
+        weeks.append(ik.load(table, snapshot_at=day).records)
+    records: pl.DataFrame = ik.annotate(pl.concat(weeks), as_of=dt.date(2026, 3, 30))
+    return records.with_columns(**(changes or {}))
+
+
+def test_an_invitation_of_two_weekly_files_counts_once_by_its_newest_state(tmp_path: Path) -> None:
+    history = two_weeks()
+    for name, records in {
+        "frame": history, "relation": duckdb.from_arrow(history.to_arrow()), "resolved": ik.resolve(history),
+        "a part": ik.latest(history), "text": two_weeks({"invited_at": pl.col("invited_at").dt.to_string()}),
+    }.items():  # fmt: skip
+        done = ik.export(records, tmp_path / f"{name}.parquet", level="aggregated")
+        found = pl.read_parquet(done.path).select("effective_status", "invitations", "customers").rows()
+        assert (name, found) == (name, [("associated", 30, 30)])
+        assert (done.records, done.rows, verify(done.path).rows) == (30, 1, 1)
+
+
+def test_a_filter_of_counts_is_for_the_newest_state_of_each_invitation(tmp_path: Path) -> None:
+    history = two_weeks()
+    for number, records in enumerate((history, duckdb.from_arrow(history.to_arrow()), ik.resolve(history))):
+        path = tmp_path / f"{number}.parquet"
+        with pytest.raises(OutputError, match="10 customers"):
+            ik.export(records, path, level="aggregated", filter=ik.Filter(status="expired"))
+        done = ik.export(records, path, level="aggregated", filter=ik.Filter(status="associated"))
+        assert (done.records, pl.read_parquet(path)["invitations"].to_list()) == (30, [30])
+
+
+def test_records_without_places_in_files_are_resolved_too(tmp_path: Path) -> None:
+    names = ("record_id", "source_file", "source_row", "email", "failure_code")
+    done = ik.export(two_weeks().drop(*names), tmp_path / "out.parquet", level="aggregated")
+    assert pl.read_parquet(done.path).select("effective_status", "invitations").rows() == [("associated", 30)]
+
+
+def test_unidentified_records_of_the_newest_week_count_one_by_one(tmp_path: Path) -> None:
+    masked = pl.when(pl.int_range(pl.len()) % 30 < 5).then(pl.lit("a***")).otherwise("account_name")
+    records = two_weeks({"account_name": masked}).drop("record_id", "source_file", "source_row")
+    done = ik.export(records, tmp_path / "out.parquet", level="aggregated")
+    assert (done.records, pl.read_parquet(done.path).select("invitations", "customers").rows()) == (30, [(30, 30)])

@@ -200,7 +200,9 @@ def test_csv_has_one_byte_order_mark_and_one_header_for_all_frames(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("column", "n"), [("records", 9), ("records", 11), ("customers", 0), ("customers", 25)])
+@pytest.mark.parametrize(
+    ("column", "n"), [("invitations", 9), ("invitations", 11), ("customers", 0), ("customers", 25)]
+)
 def test_a_count_that_is_too_small_or_not_rounded_is_detected(tmp_path: Path, kind: str, column: str, n: int) -> None:
     path = exported(tmp_path, kind, "aggregated")
     edited(path, put(column, 0, 10 if kind == "parquet" else "10"))

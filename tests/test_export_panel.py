@@ -230,7 +230,9 @@ def test_a_column_without_a_rule_is_first_and_a_policy_file_adds_it(tmp_path: Pa
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_shown_columns_are_the_exported_ones(tmp_path: Path, level: Level, language: str) -> None:
     frame = pl.DataFrame({c.name: pl.Series([None] * COUNT, dtype=_kind(c)) for c in schema.COLUMNS})
-    frame = frame.with_columns(FRAME["account_name"], FRAME["status"], FRAME["effective_status"])
+    frame = frame.with_columns(
+        FRAME["account_name"], FRAME["status"], FRAME["effective_status"], is_latest_of_invitation=pl.lit(value=True)
+    )
     panel = Screen(frame, folder=tmp_path, language=language)
     panel.panel.level = level
     lines = panel.say("connect")[1]["columns"]

@@ -40,13 +40,16 @@ def export(
     Names, addresses and numbers become tokens, times become months. A column that the policy does
     not name stops the export. The file is read back and checked by another engine before it gets
     its name; FILE.manifest.json is written last. It states a filter in words, without those that may
-    identify people.
+    identify people. At the level 'aggregated', each invitation counts once, by its newest state; a filter
+    keeps the invitations whose newest state matches.
     """
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.export import export as export_records
+    from invitekit.export.api import chosen_policy
     from invitekit.model.annotate import annotate
-    from invitekit.model.filters import where
+    from invitekit.model.filters import where, where_newest
+    from invitekit.model.resolve import resolve
 
     if history:
         return _show_history(source.workspace, as_json=as_json)
@@ -56,7 +59,11 @@ def export(
     read = source.check_output(output, overwrite=overwrite, inputs=[policy, key_file, source.workspace])
     with source.opened(language, to_write=True, both=True) as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
-        _, filtered = matched(choice, annotated, lambda final: where(annotated, final))
+        if choice and chosen_policy(policy, level).level == "aggregated":
+            history = resolve(annotated)
+            _, filtered = matched(choice, history, lambda final: where_newest(history, final), "invitations")
+        else:
+            _, filtered = matched(choice, annotated, lambda final: where(annotated, final))
         with out.progress("rows") as tick:
             exported = export_records(
                 annotated, output, filter=filtered.choice, level=level, policy=policy, key=key_file, purpose=purpose,

@@ -322,7 +322,9 @@ def shell_quoted(text: str, *, windows: bool = os.name == "nt") -> str:
 
 def exported(done: Exported) -> None:
     """Print what was exported, which checks it passed, and how far its records can be distinguished."""
-    line(f"{done.rows:,} rows, {done.level}, in {done.path}; its manifest is {done.manifest.name}.")
+    counted = many(done.records, "invitation" if done.level == "aggregated" else "record")
+    rows = f"{many(done.rows, 'row')} of {counted}, {done.level}"
+    line(f"{rows}, in {done.path}; its manifest is {done.manifest.name}.")
     if done.nulled:
         counts = ", ".join(f"{name} {count:,}" for name, count in done.nulled.items())
         line(f"Values that were masked already, or mean nothing, are empty: {counts}.")

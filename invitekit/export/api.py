@@ -47,15 +47,17 @@ def export(
     personal data. Rows are in a new random order each time.
 
     Args:
-        records: The result of ``annotate`` or ``plan_resends``, of any engine.
+        records: The result of ``annotate`` or ``plan_resends``, of any engine; for counts, the whole history. Without
+            ``invited_at`` and ``snapshot_at``, each record counts as an invitation.
         path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``.
         level: ``masked`` (as the portal does), ``pseudonymised`` (the default: tokens, months) or
-            ``aggregated`` (counts of at least ten customers).
+            ``aggregated`` (counts of at least ten customers; each invitation counts once, by its newest record).
         policy: A policy, or the path of a TOML file with rows for extra columns.
         key: A key or the path of a key file. Default: ``INVITEKIT_KEY``, else the stored key of ``new_key``, else a
             new key for this export only. The same key and purpose give the same tokens.
         purpose: What the export is for. Tokens of different purposes cannot be joined.
-        filter: The records to export; default: all. The manifest has it, without values that may identify people.
+        filter: The records to export; default: all. Counts are of the invitations whose newest record matches. The
+            manifest has it, without values that may identify people.
         remarks: ``drop`` exports only whether there are remarks; ``scrub`` removes recognised personal data, best
             effort.
         language: The language of the sentences about unique records: ``en`` or ``zh``.
@@ -90,15 +92,16 @@ def export(
     protected = tuple(sources)
     target = check_target(path, extensions=SINKS, overwrite=overwrite, sources=protected)
     check_manifest_target(target, overwrite=overwrite, sources=protected)
-    chosen = _policy(policy, level)
+    chosen = chosen_policy(policy, level)
     secrets = Secrets(resolve_key(key), purpose)
-    source = open_source(records, filter)
+    # Counts need the whole history: the newest record of an invitation has to match.
+    source = open_source(records, None if chosen.level == "aggregated" else filter)
     if remarks == "scrub" and "remarks" in source.columns and chosen.level != "aggregated":
         chosen = chosen.with_rows([scrubbed_remarks()])
     rows = chosen.applied(source.columns)
     job = Job(
         source, target, rows, chosen, secrets, remarks, spreadsheet_safe, language, overwrite, progress or _silent,
-        filter.public_words() if filter else None,
+        filter,
     )  # fmt: skip
     with _recorded(workspace, job) as record:
         return record(run(job))
@@ -116,7 +119,13 @@ def _check(language: str, remarks: str, purpose: str | None) -> None:
         raise ArgumentError(_("purpose is empty."), hint=_("say what the export is for, or leave it out."))
 
 
-def _policy(policy: Policy | str | os.PathLike[str] | None, level: Level | None) -> Policy:
+def chosen_policy(policy: Policy | str | os.PathLike[str] | None, level: Level | None) -> Policy:
+    """Return the policy of an export.
+
+    Raises:
+        ArgumentError: The policy has another level.
+        PolicyError: The policy file is wrong.
+    """
     if isinstance(policy, Policy):
         chosen = policy
     else:

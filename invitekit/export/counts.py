@@ -1,4 +1,4 @@
-"""The aggregated export: counts of records, with small cells suppressed and the others rounded."""
+"""The aggregated export: counts of invitations and customers; small cells are suppressed, the others rounded."""
 
 from __future__ import annotations
 
@@ -16,62 +16,64 @@ from invitekit.privacy.disclosure import STEP, round_count, rounded
 _MAX_COUNT = 1e12
 _CELL = "_ik_cell"
 _MAX_UNIDENTIFIED = 0.5
-"""The largest share of records without a known customer."""
+"""The largest share of invitations without a known customer."""
+COUNTS = ("invitations", "customers")
+"""The counts of each cell. An invitation counts once, by its newest record."""
 
 
 def counted_rows(rows: Sequence[Rule], fewest: int) -> tuple[Rule, ...]:
-    """Return the rules of a table of counts: its grouping columns, and the numbers of records and customers."""
+    """Return the rules of a table of counts: its grouping columns and ``COUNTS``."""
     form = Range(round_count(fewest) or STEP, _MAX_COUNT, step=STEP)
-    return (*rows, *(Rule("", "count", name, name, form) for name in ("records", "customers")))
+    return (*rows, *(Rule("", "count", name, name, form) for name in COUNTS))
 
 
 def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Rule], secrets: Secrets, fewest: int) -> pl.DataFrame:
-    """Count records and customers for each combination of released values, rounded to the nearest ten.
+    """Count invitations and customers for each combination of released values, rounded to the nearest ten.
 
     Cells with fewer customers than ``fewest`` are left out.
 
     Args:
-        batches: Frames of the grouping columns, with the customer number of each record (``with_customer_numbers``).
+        batches: Frames of the grouping columns, with the customer number of each invitation (``newest_invitations``).
         rows: The rules of the grouping columns.
         secrets: The key and purpose of tokens.
         fewest: The fewest customers of a cell.
 
     Raises:
-        OutputError: Most records have no known customer, or no cell is large enough.
+        OutputError: Most invitations have no known customer, or no cell is large enough.
     """
     names = [row.into for row in rows]
     counts = _counted(batches, rows, secrets)
-    _check_identified(int(counts["records"].sum()), int(counts["identified"].sum()))
+    _check_identified(int(counts["invitations"].sum()), int(counts["identified"].sum()))
     shown = counts.filter(pl.col("customers") >= fewest)
     if shown.is_empty():
         raise OutputError(
             _("No combination of {columns} has {fewest} customers.", columns=tuple(names), fewest=fewest),
             hint=_("drop columns in a policy file, or export more records."),
         )
-    numbers = [rounded(pl.col(name)).alias(name) for name in ("records", "customers")]
+    numbers = [rounded(pl.col(name)).alias(name) for name in COUNTS]
     return shown.select(*names, *numbers).sort(names, nulls_last=True)
 
 
-def _check_identified(records: int, identified: int) -> None:
-    if records - identified > records * _MAX_UNIDENTIFIED:
+def _check_identified(invitations: int, identified: int) -> None:
+    if invitations - identified > invitations * _MAX_UNIDENTIFIED:
         raise OutputError(
             _(
-                "{unknown:,} of {records:,} records have no known customer, so customers cannot be counted.",
-                unknown=records - identified,
-                records=records,
+                "{unknown:,} of {invitations:,} invitations have no known customer, so customers cannot be counted.",
+                unknown=invitations - identified,
+                invitations=invitations,
             ),
             hint=_("export records with account names or email addresses that are not masked, or another level."),
         )
 
 
 def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Rule], secrets: Secrets) -> pl.DataFrame:
-    """Count batch by batch, and store only the cell number and the customer number of each record.
+    """Count batch by batch, and store only the cell number and the customer number of each invitation.
 
     Returns:
-        The cells with their ``records``, the ``identified`` ones of these, and ``customers``.
+        The cells with their ``invitations``, the ``identified`` ones of these, and ``customers``.
     """
     names = [row.into for row in rows]
-    cells, records, people = pl.DataFrame(), [], []
+    cells, invitations, people = pl.DataFrame(), [], []
     for batch in batches:
         released = release(batch, rows, secrets)
         new = released.unique()
@@ -79,9 +81,10 @@ def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Rule], secrets: Sec
         numbered = new.with_row_index(_CELL, offset=cells.height)
         cells = numbered if cells.is_empty() else pl.concat([cells, numbered])
         joined = released.with_columns(batch[CUSTOMER_NUMBER]).join(cells, on=names, how="left", nulls_equal=True)
-        records.append(joined.group_by(_CELL).agg(records=pl.len(), identified=pl.col(CUSTOMER_NUMBER).count()))
+        counted = joined.group_by(_CELL).agg(invitations=pl.len(), identified=pl.col(CUSTOMER_NUMBER).count())
+        invitations.append(counted)
         people.append(joined.select(_CELL, CUSTOMER_NUMBER).drop_nulls().unique())
-    total = pl.concat(records).group_by(_CELL).agg(pl.col("records", "identified").sum().cast(pl.Int64))
+    total = pl.concat(invitations).group_by(_CELL).agg(pl.col("invitations", "identified").sum().cast(pl.Int64))
     customers = pl.concat(people).unique().group_by(_CELL).agg(pl.len().cast(pl.Int64).alias("customers"))
     joined = cells.join(total, on=_CELL, how="left").join(customers, on=_CELL, how="left")
     return joined.with_columns(pl.col("customers").fill_null(0))

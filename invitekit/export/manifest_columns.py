@@ -8,6 +8,7 @@ from typing import Literal, cast
 
 from msgspec import Struct, field
 
+from invitekit.export.counts import COUNTS
 from invitekit.model import schema
 from invitekit.privacy import FirstOf, Flag, Form, Range, Rule, Text, Token, Words
 from invitekit.privacy.disclosure import STEP
@@ -17,7 +18,7 @@ from invitekit.privacy.policy_file import HOWS
 _FORMS: Mapping[type[Form], Literal["words", "token", "range", "date", "flag", "text"]] = {
     Words: "words", Token: "token", Range: "range", FirstOf: "date", Flag: "flag", Text: "text",
 }  # fmt: skip
-_EXPORT_ONLY = (("remarks", "keep", "scrubbed"), ("", "count", "records"), ("", "count", "customers"))
+_EXPORT_ONLY = (("remarks", "keep", "scrubbed"), *(("", "count", name) for name in COUNTS))
 """Rules of an export that a policy file cannot have."""
 
 

@@ -20,7 +20,7 @@ from invitekit.errors import OutputError
 from invitekit.export.anonymity import UniquenessReport
 from invitekit.export.checks import Expected, VerificationResult, verify_file
 from invitekit.export.counts import count_cells, counted_rows
-from invitekit.export.customer_numbers import CUSTOMER_NUMBER, with_customer_numbers
+from invitekit.export.customer_numbers import CUSTOMER_NUMBER, newest_invitations
 from invitekit.export.frequent_values import choose_words
 from invitekit.export.manifest import FORMAT, Manifest, path_of
 from invitekit.export.manifest_columns import describe
@@ -35,6 +35,7 @@ from invitekit.i18n import Language, _, ngettext, translate
 from invitekit.io.atomic_write import make_private, not_written, private_dir, publish
 from invitekit.io.digest import digest
 from invitekit.io.lock import exclusive_lock
+from invitekit.model.filters import Filter
 from invitekit.privacy import Policy, Rule, Secrets
 
 Progress = Callable[[str, int, int], None]
@@ -49,7 +50,7 @@ class Exported:
         manifest: Its manifest, beside it.
         level: The level of the policy.
         rows: The number of rows in the file.
-        records: The number of exported or counted records.
+        records: The number of exported records; of counts, the number of invitations, whose newest records are counted.
         sha256: The hash of the file.
         key_id: The ID of the key of the tokens; None for a key that is not stored.
         columns: The released columns.
@@ -92,7 +93,7 @@ class Job:
     language: Language
     overwrite: bool
     tick: Progress
-    filter: str | None = None
+    filter: Filter | None = None
 
 
 def check_manifest_target(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
@@ -125,12 +126,12 @@ def run(job: Job) -> Exported:
     try:
         with exclusive_lock(job.target), private_dir(job.target.parent, job.target.name) as folder:
             part = folder / job.target.name
-            expected = _write(job, part)
+            expected, records = _write(job, part)
             job.tick("proving", expected.stats.rows, expected.stats.rows)
             result = verify_file(part, expected, folder)
             manifest = signed(_manifest(job, expected, result, digest(part)), job.secrets.key)
             _publish(job, part, manifest)
-            return _exported(job, manifest, result)
+            return _exported(job, manifest, result, records)
     except (OSError, pa.ArrowException) as error:
         failure = not_written(job.target, error)
     finally:
@@ -139,27 +140,27 @@ def run(job: Job) -> Exported:
     raise failure
 
 
-def _write(job: Job, part: Path) -> Expected:
-    """Write the released values, and return the expected content of the file."""
+def _write(job: Job, part: Path) -> tuple[Expected, int]:
+    """Write the released values, and return the expected content of the file and the number of records for it."""
     secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
     sink = SINKS[part.suffix.lower()]
     if job.policy.level == "aggregated":
         names = list(dict.fromkeys(row.column for row in job.rows))
         with (
-            contextlib.closing(with_customer_numbers(job.source, names)) as known,
-            contextlib.closing(known.batches([*names, CUSTOMER_NUMBER])) as batches,
+            contextlib.closing(newest_invitations(job.source, names, job.filter)) as newest,
+            contextlib.closing(newest.batches([*names, CUSTOMER_NUMBER])) as batches,
         ):
-            counts = count_cells(_with_progress(job, batches), job.rows, job.secrets, fewest)
+            counts = count_cells(_with_progress(job, batches, newest.rows), job.rows, job.secrets, fewest)
         sink([counts], part, safe=job.safe)
         stats = ExpectedStats(
             rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns})
         )
-        return Expected(counted_rows(job.rows, fewest), stats, safe=job.safe, fewest=fewest)
+        return Expected(counted_rows(job.rows, fewest), stats, safe=job.safe, fewest=fewest), newest.rows
     rows = choose_words(job.source, job.rows, secret, fewest)
     stats = ExpectedStats()
     with contextlib.closing(_released(job, rows, secret, stats)) as frames:
         sink(frames, part, safe=job.safe)
-    return Expected(rows, stats, safe=job.safe)
+    return Expected(rows, stats, safe=job.safe), job.source.rows
 
 
 def _released(job: Job, rows: tuple[Rule, ...], secret: list[str], stats: ExpectedStats) -> Generator[pl.DataFrame]:
@@ -174,12 +175,12 @@ def _released(job: Job, rows: tuple[Rule, ...], secret: list[str], stats: Expect
         return released
 
     with contextlib.closing(prefetch(shuffled(job.source, names, transform))) as frames:
-        yield from _with_progress(job, frames)
+        yield from _with_progress(job, frames, job.source.rows)
 
 
-def _with_progress(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
+def _with_progress(job: Job, frames: Iterable[pl.DataFrame], total: int) -> Generator[pl.DataFrame]:
     """Yield the frames and report the progress."""
-    done, total = 0, job.source.rows
+    done = 0
     job.tick("writing", 0, total)
     for frame in frames:
         yield frame
@@ -195,7 +196,7 @@ def _manifest(job: Job, expected: Expected, result: VerificationResult, sha256: 
         level=job.policy.level,
         key_id=job.secrets.key.id,
         purpose=job.secrets.purpose,
-        filter=job.filter,
+        filter=job.filter.public_words() if job.filter else None,
         columns={row.into: describe(row) for row in expected.rows},
         checks=result.checks,
         nulls={row.into: expected.stats.nulls[row.into] for row in expected.rows},
@@ -254,13 +255,13 @@ def _backup(target: Path, backup: Path) -> Path | None:
     return backup
 
 
-def _exported(job: Job, manifest: Manifest, result: VerificationResult) -> Exported:
+def _exported(job: Job, manifest: Manifest, result: VerificationResult, records: int) -> Exported:
     return Exported(
         path=job.target,
         manifest=path_of(job.target),
         level=manifest.level,
         rows=manifest.rows,
-        records=job.source.rows,
+        records=records,
         sha256=manifest.sha256,
         key_id=manifest.key_id,
         columns=tuple(manifest.columns),
