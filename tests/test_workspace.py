@@ -557,6 +557,26 @@ def test_a_corrected_file_counts_and_replaces_the_other_on_request(workspace: Wo
     assert (third.already_stored, third.same_name_files, len(workspace.history())) == (False, 0, 1)
 
 
+def test_a_corrected_file_that_is_stored_under_another_name_replaces_the_wrong_one(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """The corrected file is added as a copy with another name first."""
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme"), row("wrong"), row(None)))
+    file = snapshot(tmp_path, MONDAY, row("acme"), row("beta"), row(None))
+    other = tmp_path / file.name.replace(".csv", " corrected.csv")
+    shutil.copyfile(file, other)
+    workspace.add(other)
+    added = workspace.add(file, supersede=True)[0]
+    assert (added.name, added.already_stored, added.superseded_files, added.same_name_files) == (file.name, True, 1, 0)
+    assert "already stored. It replaces 1 file of that name and date." in str(added)
+    assert workspace.files().pl().select("source_file", "records", "rejects").rows() == [(file.name, 2, 1)]
+    assert sorted(workspace.records().pl()["account_name"]) == ["acme", "beta"]
+    assert set(workspace.history().pl()["source_file"]) | set(workspace.rejects().pl()["source_file"]) == {file.name}
+    assert "skipped" in str(workspace.add(other, supersede=True)[0])
+    assert workspace.add(snapshot(tmp_path, MONDAY, row("acme")), supersede=True)[0].superseded_files == 1
+    assert (len(workspace.files()), len(workspace.history())) == (1, 1)
+
+
 def test_files_of_one_name_that_are_added_together_do_not_correct_each_other(
     workspace: Workspace, tmp_path: Path
 ) -> None:

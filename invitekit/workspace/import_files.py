@@ -41,11 +41,12 @@ class Added:
     """The result of adding one file; ``rows_read`` is always ``records + rejects``.
 
     Attributes:
-        name: The file's name; for a file that was stored already, the name under which it was added first.
+        name: The file's name; for a file that was stored already, the name under which it is stored.
         sha256: The digest of its bytes, which identifies it.
         snapshot_at: When it was exported (UTC); the newest date, if its rows have several.
         rows_read, records, rejects: How many rows of it are stored.
         already_stored: Whether it was stored before, and skipped now.
+        superseded_files: Stored files of its name and snapshot that were replaced by it.
         same_name_files: Other stored files of its name and snapshot, of which it may be a corrected version.
         orphaned_events: Resends and marks whose customer is in no file any more, as files were replaced.
         summary: How the file was read; None for a file that was stored already.
@@ -58,14 +59,18 @@ class Added:
     records: int
     rejects: int
     already_stored: bool
+    superseded_files: int = 0
     same_name_files: int = 0
     orphaned_events: int = 0
     summary: Summary | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         counts = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
-        skipped = ", already stored: skipped" if self.already_stored else ""
-        sentences = [f"{printable(self.name)}: {counts}, snapshot of {self.snapshot_at:%Y-%m-%d}{skipped}."]
+        stored = ", already stored" if self.already_stored else ""
+        skipped = ": skipped" if self.already_stored and not self.superseded_files else ""
+        sentences = [f"{printable(self.name)}: {counts}, snapshot of {self.snapshot_at:%Y-%m-%d}{stored}{skipped}."]
+        if self.superseded_files:
+            sentences.append(f"It replaces {many(self.superseded_files, 'file')} of that name and date.")
         if self.same_name_files:
             sentences.append(
                 f"{many(self.same_name_files, 'other file')} of that name and date with other content stored: "
@@ -170,11 +175,11 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
             if policy.replace:
                 same = "sha256 = ? and (snapshot_at = ? or source_file = ?)"
                 _delete(con, policy, same, sha256, snapshot_at, file.name)
-            if policy.supersede:
-                _delete(con, policy, _SAME_NAME, *_name_key(added))
+            superseded = _delete(con, policy, _SAME_NAME, *_name_key(added)) if policy.supersede else 0
             _store(con, number, records, rejects, added)
             return dataclasses.replace(
                 added,
+                superseded_files=superseded,
                 same_name_files=_same_name_files(con, added),
                 orphaned_events=max(_orphaned_events(con, policy) - before, 0),
                 summary=loaded.summary,
@@ -183,14 +188,29 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
 
 
 def _superseded(con: duckdb.DuckDBPyConnection, known: Added, name: str, policy: ReplacePolicy) -> Added:
-    """Return a file that is stored already, after deleting the files that it supersedes."""
-    orphaned = 0
-    if policy.supersede and name == known.name:
+    """Return a file that is stored already, after deleting the files that it supersedes.
+
+    If its content is stored under another name, it takes the name of the files that it supersedes: the next corrected
+    file of that name then replaces it.
+    """
+    superseded = orphaned = 0
+    if policy.supersede:
         with transaction(con):
             before = _orphaned_events(con, policy)
-            _delete(con, policy, _SAME_NAME, *_name_key(known))
+            named = dataclasses.replace(known, name=name)
+            superseded = _delete(con, policy, _SAME_NAME, *_name_key(named))
+            if superseded:
+                _rename(con, known, name)
+                known = named
             orphaned = max(_orphaned_events(con, policy) - before, 0)
-    return dataclasses.replace(known, same_name_files=_same_name_files(con, known), orphaned_events=orphaned)
+    others = _same_name_files(con, known)
+    return dataclasses.replace(known, superseded_files=superseded, same_name_files=others, orphaned_events=orphaned)
+
+
+def _rename(con: duckdb.DuckDBPyConnection, file: Added, name: str) -> None:
+    which = "file_id in (select file_id from files where source_file = ? and snapshot_at = ? and sha256 = ?)"
+    for table in ("records", "rejects", "files"):
+        run(con, f"update {table} set source_file = ? where {which}", [name, *_name_key(file)])
 
 
 def _name_key(file: Added) -> tuple[str, dt.datetime, str]:
@@ -252,11 +272,13 @@ def _snapshot(records: duckdb.DuckDBPyRelation, file: FileSummary) -> dt.datetim
     return newest
 
 
-def _delete(con: duckdb.DuckDBPyConnection, policy: ReplacePolicy, which: str, *values: Any) -> None:
+def _delete(con: duckdb.DuckDBPyConnection, policy: ReplacePolicy, which: str, *values: Any) -> int:
+    """Delete files that were stored before this call, and return their number."""
     files = con.execute(f"select file_id from files where file_id < ? and {which}", [policy.first, *values]).fetchall()
     for (number,) in files:
         for table in ("records", "rejects", "files"):
             run(con, f"delete from {table} where file_id = {int(number)}")
+    return len(files)
 
 
 def _store(
