@@ -214,6 +214,25 @@ def test_a_shortened_number_is_not_a_key_and_is_reported() -> None:
     assert "Account Name: 1 cell holds a number that a spreadsheet shortened" in said
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("shared", ["901234567890123000", "ACME-GROUP"])
+def test_a_customer_id_on_several_accounts_of_a_file_is_reported(tmp_path: Path, shared: str, engine: Any) -> None:
+    one = tmp_path / "one_2026-03-23.csv"
+    rows = [f"a{n},a{n}@x.example,Invited,{shared}" for n in range(3)] + [
+        "b,,Invited,7",
+        "B ,,Expired,7",
+        "c***,,Invited,7",
+    ]
+    one.write_text("\n".join(["Account Name,Email,Status,Customer ID", *rows]), encoding="utf-8")
+    (tmp_path / "two_2026-03-30.csv").write_text(
+        "Account Name,Status,Customer ID\nrenamed,Expired,7\n", encoding="utf-8"
+    )
+    said = str(ik.load(tmp_path, engine=engine).summary)
+    assert "Portal Customer ID: 1 ID of a file is on several account names (3 rows), which count as one" in said
+    one.write_text(one.read_text("utf-8").replace(shared, "8", 1).replace(shared, "9", 1), encoding="utf-8")
+    assert "several account names" not in str(ik.load(tmp_path, engine=engine).summary)
+
+
 @pytest.mark.parametrize("name", ["BÃ¤ckerei Example", "????????1", "B\ufffdckerei"])
 def test_garbled_names_are_counted(name: str) -> None:
     frame = pl.DataFrame(
