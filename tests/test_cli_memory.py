@@ -15,6 +15,7 @@ import duckdb
 import polars as pl
 import pytest
 
+import invitekit as ik
 from invitekit.errors import OutputError
 from invitekit.i18n import _
 from invitekit.workspace import Workspace
@@ -168,6 +169,20 @@ def test_two_snapshots_are_compared_from_files_and_from_a_workspace(run: Run, me
     said = run("compare", "-w", memory, "-o", target)
     assert "It contains personal data" in said.stdout
     assert sorted(pl.read_csv(target)["change"]) == ["became_associated", "cause_changed", "vanished"]
+
+
+@pytest.mark.parametrize(("last", "is_partial"), [(37, False), (36, False), (35, True)])
+def test_a_comparison_says_if_the_later_snapshot_seems_to_hold_only_a_part(
+    run: Run, tmp_path: Path, last: int, is_partial: bool
+) -> None:
+    for day, customers in (("2026-03-16", 40), ("2026-03-23", last)):
+        rows = "".join(f"a{n},Expired\n" for n in range(customers))
+        (tmp_path / f"h_{day}.csv").write_text("Account Name,Status\n" + rows, encoding="utf-8")
+    found = run_json(run, "compare", tmp_path)
+    assert (found["counts"]["vanished"], found["may_be_partial"]) == (40 - last, is_partial)
+    sides = [ik.annotate(ik.load(path).records, as_of=dt.date(2026, 3, 23)) for path in sorted(tmp_path.iterdir())]
+    for said in (" ".join(run("compare", tmp_path).stdout.split()), str(ik.compare(*sides))):
+        assert ("seems to hold only a part" in said) == is_partial
 
 
 def test_outcomes_are_written_as_counts(run: Run, memory: Path, tmp_path: Path) -> None:

@@ -483,6 +483,10 @@ def comparison(result: Comparison) -> None:
                 f"Not matched in the {which} snapshot: {side.unidentified:,} records without a customer (masked), "
                 f"{side.conflicting:,} customers with contradicting records."
             )
+    if result.may_be_partial:
+        from invitekit.workspace.compare import PARTIAL  # noqa: PLC0415 - not loaded by other commands
+
+        line(PARTIAL)
 
 
 def comparison_json(result: Comparison) -> dict[str, Any]:
@@ -496,4 +500,5 @@ def comparison_json(result: Comparison) -> dict[str, Any]:
         }
         for name, side in (("before", result.before), ("after", result.after))
     }
-    return {"counts": result.counts, **sides, "before_at": result.before_at, "after_at": result.after_at}
+    times = {"before_at": result.before_at, "after_at": result.after_at}
+    return {"counts": result.counts, **sides, **times, "may_be_partial": result.may_be_partial}

@@ -22,6 +22,8 @@ from invitekit.model.resolve import NEEDED as RESOLVING
 from invitekit.model.resolve import outcome, resolve_parts, with_contradictions
 from invitekit.model.schema import require
 from invitekit.planning.reasons import first_of
+from invitekit.planning.rules import ResendRules
+from invitekit.planning.vanished import FEW
 
 Frame = TypeVar("Frame")
 When = dt.datetime | dt.date | None
@@ -30,6 +32,11 @@ _LISTED = 20
 _DAY = dt.timedelta(days=1, microseconds=-1)
 CHANGES = ("became_associated", "newly_failed", "cause_changed", "vanished", "appeared")
 """The changes of a customer that are reported; at most one each."""
+PARTIAL = (
+    "Many customers vanished at once: the later snapshot seems to hold only a part, such as one account manager's "
+    "customers. A plan uses the older state of these customers."
+)
+"""The remark on a later snapshot that may be partial."""
 SAME = "same"
 """The customer is in both snapshots without such a change."""
 
@@ -77,6 +84,15 @@ class Comparison:
     after_at: dt.datetime | None = None
 
     @property
+    def may_be_partial(self) -> bool:
+        """Whether so many customers vanished that the later snapshot seems to hold only a part.
+
+        The limit is that of a plan, which does not take them for vanished either; see ``planning.vanished``.
+        """
+        few = max(FEW, self.before.customers * ResendRules().vanished_percent / 100)
+        return self.counts["vanished"] > few
+
+    @property
     def became_associated(self) -> Any:
         """Customers associated now and not before."""
         return self._of("became_associated")
@@ -108,7 +124,8 @@ class Comparison:
         span = f"{self.before_at:%Y-%m-%d} to {self.after_at:%Y-%m-%d}: " if self.before_at and self.after_at else ""
         counts = ", ".join(f"{self.counts[name]:,} {name.replace('_', ' ')}" for name in (*CHANGES, SAME))
         left = f"{self.before.unmatched:,} before and {self.after.unmatched:,} after"
-        return f"{span}{counts}; could not be matched: {left}."
+        partial = f" {PARTIAL}" if self.may_be_partial else ""
+        return f"{span}{counts}; could not be matched: {left}.{partial}"
 
 
 _NAMES = ("customer_full_name", "customer_name", "account_name", "email")
