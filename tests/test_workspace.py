@@ -122,7 +122,7 @@ def modes(folder: Path) -> dict[str, str]:
 
 @pytest.mark.usefixtures("wide_mask")
 def test_the_file_and_its_log_are_readable_by_their_owner_only(tmp_path: Path) -> None:
-    file = snapshot(tmp_path, MONDAY, row("acme"))
+    file = snapshot(tmp_path, MONDAY, row("acme", failure="link_used"))
     with Workspace(tmp_path / "memory.duckdb") as ws:
         ws.add(file)
         ws.mark_resolved(ws.records().fetchall()[0][0], on=MONDAY, by="anna")
@@ -589,7 +589,8 @@ def test_files_of_one_name_that_are_added_together_do_not_correct_each_other(
 
 
 def test_reading_again_keeps_marks_and_warns_about_them(workspace: Workspace, tmp_path: Path) -> None:
-    file = snapshot(tmp_path, MONDAY, row("acme", invited="2026-03-01 10:00:00"), row("beta"))
+    acme = row("acme", failure="link_used", invited="2026-03-01 10:00:00")
+    file = snapshot(tmp_path, MONDAY, acme, row("beta"))
     workspace.add(file)
     workspace.mark_sent(batch(workspace), by="anna", at=MONDAY)
     workspace.mark_resolved(customers="acme", on=MONDAY, by="anna")
@@ -1032,7 +1033,7 @@ def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("filled")
     acme = row("acme", failure="link_used", email="a@b.c", invited="2026-03-10")
     with Workspace(folder / "memory.duckdb") as ws:
-        ws.add(snapshot(folder, MONDAY, acme, row("beta"), row("gamma")))
+        ws.add(snapshot(folder, MONDAY, acme, *(row(name, failure="link_used") for name in ("beta", "gamma"))))
     return folder / "memory.duckdb"
 
 
@@ -1407,12 +1408,37 @@ def test_a_mark_stores_its_customer_and_its_failure(filled: Workspace) -> None:
     filled.mark_resolved(customers=["acme", "A@b.c"], on=MONDAY, by="anna")
     filled.mark_resolved(filled.find("beta"), on=MONDAY, by="anna")
     found = filled.resolutions().pl().sort("customer_id").select("customer_id", "failure_code").rows()
-    assert found == [("account:acme", "link_used"), ("account:beta", None)]
+    assert found == [("account:acme", "link_used"), ("account:beta", "link_used")]
+
+
+def test_a_mark_without_an_effect_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    failed = row("acme", failure="overdue_payment", invited="2026-03-10 09:00:00")
+    expired = row("old", method="Email", invited="2026-03-01")
+    workspace.add(snapshot(tmp_path, MONDAY, failed, row("yours", "Associated"), row("late", "Expired"), expired))
+    with pytest.raises(ArgumentError, match="3 of 4 customers have no failure"):
+        workspace.mark_resolved(customers=["acme", "yours", "late", "old"], on=MONDAY, by="anna")
+    with pytest.raises(ArgumentError, match="1 of 1 customers were invited after 2026-03-09"):
+        workspace.mark_resolved(customers="acme", on=dt.date(2026, 3, 9), by="anna")
+    assert len(workspace.marks()) == 0
+    assert workspace.mark_resolved(customers="acme", on=dt.date(2026, 3, 10), by="anna") == (1,)
+
+
+def test_taking_a_mark_back_takes_back_all_marks_of_that_failure(workspace: Workspace, tmp_path: Path) -> None:
+    names = ("acme", "beta")
+    workspace.add(snapshot(tmp_path, MONDAY, *(row(name, failure="overdue_payment", email=name) for name in names)))
+    for customers in (["acme"], ["acme", "beta"]):
+        workspace.mark_resolved(customers=customers, on=MONDAY, by="anna")
+    own = [workspace.mark_own_account_changed(MONDAY, by="anna") for _ in range(2)]
+    assert workspace.unmark(2, by="boris") == (1, 2)
+    assert workspace.resolutions().select("customer_id").order("1").fetchall() == [("account:beta",), (None,)]
+    assert workspace.unmark([own[1], 3], by="boris") == (3, *own)
+    assert workspace.counts()["marks"] == 0
 
 
 def test_a_mark_belongs_to_the_named_customer_even_if_its_id_is_reused(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="N1"), row("beta", ID="N2")))
-    workspace.add(snapshot(tmp_path, NEXT, row("beta", ID="N1")))
+    failed = {"failure": "link_used"}
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="N1", **failed), row("beta", ID="N2", **failed)))
+    workspace.add(snapshot(tmp_path, NEXT, row("beta", ID="N1", **failed)))
     workspace.mark_resolved(customers="acme", on=MONDAY, by="anna")
     workspace.mark_resolved("N1", on=MONDAY, by="anna")
     assert workspace.marks().pl()["customer_id"].to_list() == ["account:acme", "account:beta"]
@@ -1427,7 +1453,8 @@ def test_a_record_id_of_two_customers_of_the_newest_file_marks_nobody(workspace:
 
 def test_a_masked_record_without_an_id_of_its_file_is_not_marked(workspace: Workspace, tmp_path: Path) -> None:
     # A mark follows its customer: on a record that matches no later file it would be lost.
-    workspace.add(snapshot(tmp_path, MONDAY, row(None, Mobile="138****1234"), row(None, Mobile="138****1234", ID="7")))
+    masked = {"Mobile": "138****1234", "failure": "link_used"}
+    workspace.add(snapshot(tmp_path, MONDAY, row(None, **masked), row(None, ID="7", **masked)))
     with_id, without = sorted(ids(workspace), key=len)
     assert workspace.mark_resolved(with_id, on=MONDAY, by="anna") == (1,)
     with pytest.raises(ArgumentError, match="or masked"):

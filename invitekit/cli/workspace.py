@@ -153,15 +153,16 @@ def unmark(
 ) -> None:
     """Undo marks of resolved failures.
 
-    They stay in the history.
+    All marks of the same failure are undone, because one of two would keep it resolved. They stay in the
+    history.
     """
     from invitekit.cli import output as out
 
     with _existing(workspace) as opened:
-        opened.unmark(marks, by=by)
+        undone = opened.unmark(marks, by=by)
         if as_json:
-            return out.json_line(workspace_json(opened) | {"unmarked": marks})
-    return out.line(f"Taken back: {', '.join(map(str, dict.fromkeys(marks)))}.")
+            return out.json_line(workspace_json(opened) | {"unmarked": list(undone)})
+    return out.line(f"Taken back: {', '.join(map(str, undone))}.")
 
 
 @app.command(cls=Command)

@@ -485,7 +485,8 @@ class Workspace:
             catalogue: The known failure messages; default: the built-in ones.
 
         Raises:
-            ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID or name does not match one customer.
+            ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID or name does not match one customer;
+                a customer has no failure, or was invited after ``on``.
         """
         con = self._to_write()
         return resolutions.mark(con, record_ids, customers, on=on, by=by, note=note, catalogue=catalogue)
@@ -505,13 +506,15 @@ class Workspace:
         """
         return resolutions.mark_own_account(self._to_write(), on=on, by=by, note=note)
 
-    def unmark(self, mark_ids: int | Iterable[int], *, by: str) -> None:
-        """Undo marks; they stay in ``marks()`` with who undid them and when.
+    def unmark(self, mark_ids: int | Iterable[int], *, by: str) -> tuple[int, ...]:
+        """Undo marks and all other marks of the same failures, and return the IDs of all of them.
+
+        They stay in ``marks()`` with who undid them and when.
 
         Raises:
             ArgumentError: A mark is unknown or was undone already; then none is undone.
         """
-        resolutions.unmark(self._to_write(), mark_ids, by=by)
+        return resolutions.unmark(self._to_write(), mark_ids, by=by)
 
     def marks(self) -> duckdb.DuckDBPyRelation:
         """Every mark, those taken back included.

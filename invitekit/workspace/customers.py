@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -24,11 +25,12 @@ _EVENTS = "select record_id, customer_id from {} "
 
 
 class Match(NamedTuple):
-    """The newest record of a customer: its ID, its customer, and its failure code, if it failed."""
+    """The newest record of a customer: its ID, its customer, its failure code if it failed, and when it was invited."""
 
     record_id: str
     customer_id: str
     failure_code: str | None
+    invited_at: dt.datetime | None
 
 
 def newest_records(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
@@ -81,7 +83,8 @@ def find_in(
     """
     wanted = [name if are_texts([name]) else "" for name in names]
     named = customers_named(history, wanted) if wanted else []
-    newest = f"select record_id, customer_id, failure_code from {ident(history.alias)} where is_latest_of_customer"
+    columns = "record_id, customer_id, failure_code, invitation_sent_at"
+    newest = f"select {columns} from {ident(history.alias)} where is_latest_of_customer"
     matches = {match.customer_id: match for match in map(Match._make, rows(con, newest))}
     unique = [matches.get(customers[0]) if len(customers) == 1 else None for customers in named]
     if wrong := [str(position) for position, match in enumerate(unique, start=1) if match is None]:
@@ -113,7 +116,8 @@ def find_records(
             f"newest as (from {history} qualify snapshot_at = max(snapshot_at) over (partition by record_id)), "
             "owners as (select position, any_value(customer_id) as customer_id from wanted "
             "join newest on record_id = name group by position having count(distinct customer_id) = 1) "
-            "select l.record_id, l.customer_id, l.failure_code from wanted left join owners using (position) "
+            "select l.record_id, l.customer_id, l.failure_code, l.invitation_sent_at "
+            "from wanted left join owners using (position) "
             f"left join (from {history} where is_latest_of_customer) l using (customer_id) order by position",
             [record_ids, record_ids],
         ).fetchall()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import duckdb
 
-from invitekit.engine.duckdb import one, run
+from invitekit.engine.duckdb import one, rows, run
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
 from invitekit.model.catalogue import Catalogue
@@ -15,6 +15,8 @@ from invitekit.planning.logged_events import OWN_ACCOUNT
 from invitekit.workspace.customers import Match, as_list, find_customers, find_records
 from invitekit.workspace.database import transaction
 from invitekit.workspace.validation import now, past_datetime, require_name, require_text
+
+_DAY = dt.timedelta(days=1)
 
 
 def mark(
@@ -29,7 +31,9 @@ def mark(
 ) -> tuple[int, ...]:
     """Mark records as resolved, all or none, and return the marks' IDs in the order of the records."""
     matches = _matches(con, as_list(record_ids), as_list(customers), catalogue)
-    return _insert(con, matches, on=on, by=by, note=note)
+    if on is not None:
+        _check_effect(matches, past_datetime(on, "on"))
+    return _insert(con, [(m.record_id, m.customer_id, m.failure_code) for m in matches], on=on, by=by, note=note)
 
 
 def mark_own_account(con: duckdb.DuckDBPyConnection, *, on: dt.datetime | dt.date, by: str, note: str | None) -> int:
@@ -39,7 +43,7 @@ def mark_own_account(con: duckdb.DuckDBPyConnection, *, on: dt.datetime | dt.dat
 
 def _insert(
     con: duckdb.DuckDBPyConnection,
-    matches: Sequence[Match | tuple[None, None, str]],
+    failures: Sequence[tuple[str | None, str | None, str | None]],
     *,
     on: dt.datetime | dt.date,
     by: str,
@@ -50,15 +54,43 @@ def _insert(
     name, resolved_at, remark = require_name(by), past_datetime(on, "on"), require_text(note, "note")
     with transaction(con):
         first = one(con, "select max(mark_id) from marks") + 1
-        for number, match in enumerate(matches, start=first):
+        for number, failure in enumerate(failures, start=first):
             run(
                 con,
                 "insert into marks "
                 "(mark_id, record_id, customer_id, failure_code, resolved_at, marked_at, marked_by, note) "
                 "values (?, ?, ?, ?, ?, ?, ?, ?)",
-                [number, *match, resolved_at, now(), name, remark],
+                [number, *failure, resolved_at, now(), name, remark],
             )
-    return tuple(range(first, first + len(matches)))
+    return tuple(range(first, first + len(failures)))
+
+
+def _check_effect(matches: Sequence[Match], resolved_at: dt.datetime) -> None:
+    """Check that a mark can have an effect on each customer.
+
+    Raises:
+        ArgumentError: The newest record of a customer has no failure, or its invitation was sent after the mark.
+    """
+    if count := sum(match.failure_code is None for match in matches):
+        raise ArgumentError(
+            _(
+                "{count:,} of {customers:,} customers have no failure that could be resolved.",
+                count=count,
+                customers=len(matches),
+            ),
+            hint=_("nothing was marked; a mark is for customers whose newest record has a failure."),
+        )
+    # A day means its end.
+    if count := sum(match.invited_at is not None and resolved_at + _DAY <= match.invited_at for match in matches):
+        raise ArgumentError(
+            _(
+                "{count:,} of {customers:,} customers were invited after {day}, and failed again since.",
+                count=count,
+                customers=len(matches),
+                day=resolved_at.date(),
+            ),
+            hint=_("nothing was marked; give the day on which the failure of the newest invitation was resolved."),
+        )
 
 
 def _matches(
@@ -84,8 +116,11 @@ def _matches(
     return list(dict.fromkeys(match for match in (*records, *named) if match is not None))
 
 
-def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by: str) -> None:
-    """Undo marks, all or none; they stay in the history, with the person who undid them."""
+def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by: str) -> tuple[int, ...]:
+    """Undo marks and all other marks of the same failures, all or none, and return their IDs.
+
+    They stay in the history, with the person who undid them. With one of two marks, the failure would stay resolved.
+    """
     ids = list(dict.fromkeys([mark_ids] if isinstance(mark_ids, int) else mark_ids))
     if not ids or not all(isinstance(each, int) for each in ids):
         raise ArgumentError(
@@ -104,4 +139,15 @@ def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by:
                 ),
                 hint=_("nothing was changed; name valid marks."),
             )
+        same = "m.customer_id is not distinct from o.customer_id and m.failure_code is not distinct from o.failure_code"
+        undone = [
+            number
+            for (number,) in rows(
+                con,
+                f"select m.mark_id from marks m semi join (from marks where mark_id in ({numbers})) o on {same} "
+                "where m.unmarked_at is null order by m.mark_id",
+            )
+        ]
+        numbers = ", ".join(map(str, undone))
         run(con, f"update marks set unmarked_at = ?, unmarked_by = ? where mark_id in ({numbers})", [now(), name])
+    return tuple(undone)
