@@ -185,6 +185,15 @@ def test_a_comparison_says_if_the_later_snapshot_seems_to_hold_only_a_part(
         assert ("seems to hold only a part" in said) == is_partial
 
 
+def test_a_stored_file_is_removed(run: Run, memory: Path) -> None:
+    (stored,) = run_json(run, "workspace", "show", "-w", memory)["files"]
+    wrong = run("workspace", "remove", "other.csv", "-w", memory)
+    assert (wrong.returncode, "No file of this name is stored" in wrong.stderr) == (1, True)
+    removed = run_json(run, "workspace", "remove", stored["source_file"], "--snapshot", "2026-03-16", "-w", memory)
+    assert (removed["removed"]["files"], removed["rows_read"]) == (1, 0)
+    assert run_json(run, "workspace", "show", "-w", memory)["files"] == []
+
+
 def test_outcomes_are_written_as_counts(run: Run, memory: Path, tmp_path: Path) -> None:
     batch_id = write_batches(run, memory, tmp_path / "out")
     run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)

@@ -409,6 +409,7 @@ WRITES: dict[str, Callable[[Workspace], Any]] = {
     "discard_batches": lambda ws: ws.discard_batches(["b1"]),
     "mark_resolved": lambda ws: ws.mark_resolved("k1", on=MONDAY, by="anna"),
     "unmark": lambda ws: ws.unmark(1, by="anna"),
+    "remove_file": lambda ws: ws.remove_file("history.csv"),
     "start_export": lambda ws: ws.start_export(level="shared"),
     "finish_export": lambda ws: ws.finish_export(1),
 }
@@ -575,6 +576,35 @@ def test_a_corrected_file_that_is_stored_under_another_name_replaces_the_wrong_o
     assert "skipped" in str(workspace.add(other, supersede=True)[0])
     assert workspace.add(snapshot(tmp_path, MONDAY, row("acme")), supersede=True)[0].superseded_files == 1
     assert (len(workspace.files()), len(workspace.history())) == (1, 1)
+
+
+def test_a_file_that_should_not_be_stored_is_removed_with_its_rows(workspace: Workspace, tmp_path: Path) -> None:
+    acme = row("acme", failure="link_used")
+    file = snapshot(tmp_path, MONDAY, acme, row("beta"), row(None))
+    workspace.add(file)
+    workspace.add(file, snapshot_at=NEXT)
+    workspace.add(snapshot(tmp_path, NEXT, row("beta"), name="other"))
+    workspace.mark_resolved(customers="acme", on=MONDAY, by="anna")
+    for name, day, problem in (
+        ("nothing.csv", None, "No file of this name is stored"), (file.name, None, f"several days: {MONDAY}, {NEXT}"),
+        (file.name, dt.date(2026, 1, 1), "this name and day"),
+    ):  # fmt: skip
+        with pytest.raises(ArgumentError, match=problem):
+            workspace.remove_file(name, snapshot_at=day)
+    assert len(workspace.files()) == 3
+    assert workspace.remove_file(file.name, snapshot_at=NEXT).orphaned_events == 0
+    removed = workspace.remove_file(file.name)
+    assert (removed.day, removed.files, removed.rows_read, removed.orphaned_events) == (MONDAY, 1, 3, 1)
+    assert str(removed).startswith(f"{file.name}: 1 file of {MONDAY} removed, 3 rows. 1 resends and marks belong")
+    counts = workspace.counts()
+    assert (counts["files"], counts["rows_read"], counts["records"], counts["rejects"], counts["marks"]) == (
+        1,
+        1,
+        1,
+        0,
+        1,
+    )
+    assert workspace.history().pl()["account_name"].to_list() == ["beta"]
 
 
 def test_files_of_one_name_that_are_added_together_do_not_correct_each_other(

@@ -51,6 +51,30 @@ def add(
         return out.line(repr(opened))
 
 
+@app.command(cls=Command)
+def remove(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a stored file, as 'show' lists it.")],
+    workspace: o.Workspace = o.WORKSPACE,
+    snapshot: Annotated[
+        str | None, typer.Option("--snapshot", metavar="DATE", help="Its day, if files of several days have this name.")
+    ] = None,
+    as_json: o.Json = False,
+) -> None:
+    """Remove a stored file that should not have been added.
+
+    What was sent and marked stays. A corrected version replaces a file by 'add --supersede'.
+    """
+    from invitekit.cli import output as out
+
+    day = o.parse_day(snapshot, "--snapshot")
+    with _existing(workspace) as opened:
+        removed = opened.remove_file(name, snapshot_at=day)
+        if as_json:
+            return out.json_line(workspace_json(opened) | {"removed": asdict(removed)})
+        out.line(str(removed))
+        return out.line(repr(opened))
+
+
 @app.command("mark-sent", cls=Command)
 def mark_sent(
     batch_ids: o.BatchIds,

@@ -37,12 +37,12 @@ from invitekit.workspace import (
 from invitekit.workspace.compare import CHANGES, Comparison, Side, compare, compare_snapshots
 from invitekit.workspace.customer_lists import FINDINGS, Reconciliation
 from invitekit.workspace.database import Shared, close_connection, private_files, share, transaction
-from invitekit.workspace.import_files import Added
+from invitekit.workspace.import_files import Added, Removed
 from invitekit.workspace.migrations import SCHEMA_VERSION
 
 __all__ = [
-    "CHANGES", "FINDINGS", "SCHEMA_VERSION", "Added", "Comparison", "Reconciliation", "Side", "Workspace", "compare",
-    "compare_snapshots",
+    "CHANGES", "FINDINGS", "SCHEMA_VERSION", "Added", "Comparison", "Reconciliation", "Removed", "Side", "Workspace",
+    "compare", "compare_snapshots",
 ]  # fmt: skip
 
 
@@ -194,6 +194,20 @@ class Workspace:
         report = progress or (lambda _name, _done, _total: None)
         options = how | {"snapshot_at": snapshot_at}
         return import_files.add(con, files, options, report, replace=replace, supersede=supersede)
+
+    def remove_file(self, name: str, *, snapshot_at: dt.date | None = None) -> Removed:
+        """Remove a stored file that should not have been added, with its records and rejected rows.
+
+        Resends and marks stay. A corrected version of a file needs no removal: add it with ``supersede``.
+
+        Args:
+            name: The file's name; see ``files``.
+            snapshot_at: The day of its snapshot (UTC), if files of several days have this name.
+
+        Raises:
+            ArgumentError: No stored file has this name and day, or files of several days have it.
+        """
+        return import_files.remove(self._to_write(), name, snapshot_at and as_utc(snapshot_at).date())
 
     def counts(self) -> dict[str, int]:
         """Count ``files, rows_read, records, rejects, batches`` (sent ones), ``resends, marks, exports``."""

@@ -76,11 +76,32 @@ class Added:
                 f"{many(self.same_name_files, 'other file')} of that name and date with other content stored: "
                 "if this one corrects it, add it again with --supersede (supersede=True)."
             )
-        if self.orphaned_events:
-            sentences.append(
-                f"{self.orphaned_events:,} resends and marks belong to no record any more: no plan counts them."
-            )
-        return " ".join(sentences)
+        return " ".join([*sentences, *_on_orphans(self.orphaned_events)])
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The result of removing files.
+
+    Attributes:
+        name, day: The files' name, and the day of their snapshot (UTC).
+        files, rows_read: How many files were removed, and how many rows had been read from them.
+        orphaned_events: Resends and marks whose customer is in no file any more.
+    """
+
+    name: str
+    day: dt.date
+    files: int
+    rows_read: int
+    orphaned_events: int
+
+    def __str__(self) -> str:
+        rows = f"{many(self.files, 'file')} of {self.day} removed, {many(self.rows_read, 'row')}"
+        return " ".join([f"{printable(self.name)}: {rows}.", *_on_orphans(self.orphaned_events)])
+
+
+def _on_orphans(events: int) -> list[str]:
+    return [f"{events:,} resends and marks belong to no record any more: no plan counts them."] if events else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +291,33 @@ def _snapshot(records: duckdb.DuckDBPyRelation, file: FileSummary) -> dt.datetim
             choice=Choice("snapshot", file.name),
         )
     return newest
+
+
+def remove(con: duckdb.DuckDBPyConnection, name: str, day: dt.date | None) -> Removed:
+    """Remove the stored files of a name, all of one day, with their records and rejected rows.
+
+    Raises:
+        ArgumentError: No stored file has this name and day, or files of several days have it.
+    """
+    with transaction(con):
+        stored = con.execute("select snapshot_at, rows_read from files where source_file = ?", [name]).fetchall()
+        files = [(at, n) for at, n in stored if day is None or at.date() == day]
+        days = sorted({at.date() for at, _n in files})
+        if not files:
+            raise ArgumentError(
+                _("No file of this name is stored.") if not stored else _("No file of this name and day is stored."),
+                hint=_("'invitekit workspace show' lists the stored files."),
+            )
+        if len(days) > 1:
+            raise ArgumentError(
+                _("Files of this name are stored for several days: {days}.", days=tuple(map(str, days))),
+                hint=_("name the day: --snapshot DATE (snapshot_at)."),
+            )
+        before = count_orphans(con)
+        which = "source_file = ? and snapshot_at::date = ?"
+        _delete(con, ReplacePolicy(replace=False, supersede=False, first=_next(con)), which, name, days[0])
+        orphaned = max(count_orphans(con) - before, 0)
+    return Removed(name, days[0], len(files), sum(n for _at, n in files), orphaned)
 
 
 def _delete(con: duckdb.DuckDBPyConnection, policy: ReplacePolicy, which: str, *values: Any) -> int:
