@@ -485,7 +485,7 @@ def test_counts_of_two_weekly_files_are_of_invitations(run: Callable[..., Run], 
     assert counts.select("effective_status", "invitations", "customers").rows() == [("associated", 20, 20)]
     run("workspace", "add", tmp_path, "-w", tmp_path / "w.duckdb")
     done = run(*words[:1], "-w", tmp_path / "w.duckdb", *words[3:], "-o", tmp_path / "again.parquet")
-    assert "1 row of 20 invitations" in done.stdout
+    assert "1 row, aggregated from 20 invitations, in" in done.stdout
     assert pl.read_parquet(tmp_path / "again.parquet").equals(counts)
 
 

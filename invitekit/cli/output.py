@@ -322,8 +322,8 @@ def shell_quoted(text: str, *, windows: bool = os.name == "nt") -> str:
 
 def exported(done: Exported) -> None:
     """Print what was exported, which checks it passed, and how far its records can be distinguished."""
-    counted = many(done.records, "invitation" if done.level == "aggregated" else "record")
-    rows = f"{many(done.rows, 'row')} of {counted}, {done.level}"
+    counted = f" from {many(done.records, 'invitation')}" if done.level == "aggregated" else ""
+    rows = f"{many(done.rows, 'row')}, {done.level}{counted}"
     line(f"{rows}, in {done.path}; its manifest is {done.manifest.name}.")
     if done.nulled:
         counts = ", ".join(f"{name} {count:,}" for name, count in done.nulled.items())
