@@ -1774,7 +1774,7 @@ def test_an_export_stores_its_start_and_its_end(workspace: Workspace) -> None:
         workspace.finish_export(1)
     with pytest.raises(WorkspaceError, match="No export 9 is running"):
         workspace.finish_export(9)
-    with pytest.raises(ArgumentError, match="use completed or failed"):
+    with pytest.raises(ArgumentError, match="use one of completed, failed"):
         workspace.finish_export(1, "running")  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="no level"):
         workspace.start_export(level="")
