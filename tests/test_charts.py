@@ -349,3 +349,13 @@ def test_each_light_colour_has_a_dark_one() -> None:
     used = set(re.findall(r'(?:fill|stroke)="(#\w+)"', "".join(drawn(name).svg() for name in TABLES)))
     assert len(used) >= 10
     assert all(f'[fill="{colour}"]' in dark_styles() for colour in used)
+
+
+def test_a_country_has_its_name_in_the_language_of_the_figure() -> None:
+    figures = {
+        language: charts.groups(groups("Germany", "Atlantis"), "country", charts.Look(language=language))._repr_html_()
+        for language in ("en", "zh")
+    }
+    assert ["德国" in text for text in figures.values()] == [False, True]
+    assert ["Germany" in text for text in figures.values()] == [True, False]
+    assert all("Atlantis" in text for text in figures.values())

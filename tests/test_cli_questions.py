@@ -73,8 +73,8 @@ def test_a_filter_prints_what_it_matches_and_how_many_of_all(run: Run, exports: 
         assert (found["filter"]["words"], found["filter"]["matched"], found["filter"]["of"]) == (text, n, 7)
         assert (sum(found["by_status"].values()), found["records"]) == (n, 7)
     printed = run("annotate", exports, *DAY, "--country", "peru", "-o", tmp_path / "none.csv")
-    assert "Filter: Country/Region is peru. Matches 0 of 7 records.\n" in printed.stdout
-    assert "No record has Country/Region 'peru'." in printed.stdout
+    assert "Filter: Country/Region is Peru. Matches 0 of 7 records.\n" in printed.stdout
+    assert "No record has Country/Region 'Peru'." in printed.stdout
     assert pl.read_csv(tmp_path / "none.csv").height == printed.returncode == 0
     assert "filter" not in run_json(run, "annotate", exports, *DAY)
 

@@ -206,3 +206,10 @@ def test_days_in_the_wrong_order_are_refused() -> None:
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(SchemaError, match="decision"):
         where(pl.DataFrame({"status": ["invited"]}), Filter(decision="review"))
+
+
+def test_a_country_may_be_named_in_any_known_spelling() -> None:
+    assert Filter(country=["中国", "CN", "uk", "Atlantis", None]) == Filter(
+        country=["Atlantis", "China", "United Kingdom", None]
+    )
+    assert str(Filter(country="德国")) == "Country/Region is Germany"

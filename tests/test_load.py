@@ -758,3 +758,19 @@ def test_both_engines_add_messages_and_extra_columns_in_the_same_way(tmp_path: P
     assert polars.records.equals(stored.records.pl())
     assert polars.rejects.equals(stored.rejects.pl())
     assert polars.records.select("failure_message", "Score").rows() == [("one", "7"), (None, "8")]
+
+
+def test_a_country_has_one_name_in_whatever_language_and_spelling_a_file_has_it(tmp_path: Path) -> None:
+    header = [*HEADER[:-1], "Country"]
+    spellings = ["China", "中国", "cn", "Chinese Mainland", "香港", "Hong Kong (China)", "UK", "Atlantis", "C***a", ""]
+    path = write(tmp_path, text_of(*([*ROW[:-1], spelling] for spelling in spellings), header=header))
+    polars, stored = (ik.load(path, engine=engine).records for engine in ("polars", "duckdb"))
+    hong_kong = "Hong Kong SAR China"
+    expected = [*["China"] * 4, hong_kong, hong_kong, "United Kingdom", "Atlantis", "C***a", None]
+    assert polars["country"].to_list() == stored.pl()["country"].to_list() == expected
+
+
+def test_a_rejected_row_quotes_its_country_as_the_file_has_it(tmp_path: Path) -> None:
+    row = ["", "", "", "", "Invited", "2026-03-01", "中国"]
+    rejects = ik.load(write(tmp_path, text_of(ROW, row, header=[*HEADER[:-1], "Country"]))).rejects
+    assert "中国" in rejects["content"][0]

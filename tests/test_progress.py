@@ -596,3 +596,14 @@ def test_an_empty_trend_is_reported(run: Callable[..., Run], tmp_path: Path) -> 
     said = run("trend", path, "--as-of", "2026-03-30")
     assert said.returncode == 0
     assert "there is no trend to show" in said.stdout
+
+
+def test_customers_of_one_country_are_one_group_in_exports_of_two_languages(tmp_path: Path) -> None:
+    headers = {"en": ("Account,Status,Invitation Time,Country", "China"), "zh": ("账号,状态,邀请时间,国家地区", "中国")}
+    for language, (header, country) in headers.items():
+        lines = [f"{language}{n},Expired,2026-01-05,{country}" for n in range(40)]
+        (tmp_path / f"{language}_2026-03-30.csv").write_text("\n".join([header, *lines]), encoding="utf-8")
+    records = ik.annotate(ik.load(tmp_path).records, as_of=AS_OF)
+    assert progress(records, as_of=AS_OF).by_country.select("value", "followed").rows() == [("China", 80)]
+    chosen = [ik.where(records, ik.Filter(country=name)).height for name in ("China", "中国", "cn")]
+    assert chosen == [80, 80, 80]

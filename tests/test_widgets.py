@@ -822,6 +822,11 @@ def test_numbers_and_addresses_are_hidden_in_every_column(name: str, value: Any,
         assert display.shown(name, value, unmasked=True) in (value, expected)
 
 
+def test_a_country_is_shown_in_the_language_of_the_screen() -> None:
+    assert [display.shown("country", "China", language=language) for language in ("en", "zh")] == ["China", "中国"]
+    assert display.shown("country", "Atlantis", language="zh") == "Atlantis"
+
+
 def test_pages_contain_numbers_and_addresses_only_after_the_eye_is_clicked(newest: pl.DataFrame) -> None:
     emails = set(newest["email"].drop_nulls())
     browser = FakeBrowser(ik.Explorer(newest, columns=["email", "mobile"]))

@@ -15,6 +15,7 @@ from invitekit.errors import ArgumentError
 from invitekit.i18n import Language, read_texts
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.model.catalogue import Catalogue, read_catalogue
+from invitekit.model.countries import chinese_names
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.model.schema import BY_NAME
 
@@ -162,6 +163,8 @@ def label_for(value: str | None, by: str | None, look: Look) -> str:
     if by == "cause":
         failure = look.catalogue.by_code(str(value))
         return failure.cause(look.language) if failure else str(value)
+    if by == "country" and look.language == "zh":
+        return chinese_names().get(str(value), str(value))
     labels = {one.code: one.label(look.language) for one in (*BY_NAME[by].values, UNKNOWN_VALUE)} if by else {}
     return labels.get(str(value), str(value))
 

@@ -21,6 +21,7 @@ from invitekit.ingest.non_customers import why_not_customer
 from invitekit.ingest.time_forms import Order
 from invitekit.ingest.words import Words
 from invitekit.model import schema
+from invitekit.model.countries import english_names
 from invitekit.model.vocabularies import UNKNOWN
 
 READ = tuple(c for c in schema.RECORD if c.name not in schema.DERIVED)
@@ -278,6 +279,8 @@ class Cleaner:
             frame = self._add_messages(frame)
         if self._snapshot_at is not None:
             frame = frame.with_columns(snapshot_at=pl.lit(self._snapshot_at, pl.Datetime("us")))
+        if "country" in self._position:
+            frame = frame.with_columns(english_names(frame["country"]))
         names = [name for name in schema.MASKABLE if name in self._position]
         masked = frame.select(is_masked(pl.col(name)) for name in names)
         if names:

@@ -10,6 +10,7 @@ from typing import Any
 from invitekit.i18n import Language, _, translate
 from invitekit.model import schema
 from invitekit.model.catalogue import read_catalogue
+from invitekit.model.countries import chinese_names
 from invitekit.model.vocabularies import UNKNOWN
 
 HIDDEN = "•••"
@@ -50,7 +51,9 @@ def shown(
 
 @cache
 def labels(name: str, language: Language = "en") -> dict[str, str]:
-    """Return the labels of a column's codes; the label of a failure is its cause."""
+    """Return the labels of a column's codes; the label of a failure is its cause, that of a country its name."""
+    if name == "country":
+        return chinese_names() if language == "zh" else {}
     if name in ("failure_code", "previous_outcome"):
         causes = {failure.code: failure.cause(language) for failure in read_catalogue().failures}
         return causes | (labels("effective_status", language) if name == "previous_outcome" else {})

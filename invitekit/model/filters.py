@@ -16,6 +16,7 @@ from invitekit.engine.text import search_words, word_pattern
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
 from invitekit.model import schema
+from invitekit.model.countries import english_name
 from invitekit.model.resolve import resolved
 from invitekit.model.schema import require
 
@@ -68,7 +69,9 @@ class Filter:
             (see ``engine.text``).
         status, method, association_type, cause, who_acts, decision: Codes, as in the vocabularies.
         batch: Numbers of batches.
-        manager, tag, country: Exact texts.
+        manager, tag: Exact texts.
+        country: Names in English or Chinese, or ISO codes, which become the English names that ``load`` returns; any
+            other text exactly.
         snapshot: Times of snapshots, UTC.
         invited_from, invited_to: First and last day of the invitation, UTC, both included. Resolved records have the
             time of their invitation; other records their own.
@@ -107,6 +110,8 @@ class Filter:
         object.__setattr__(self, "text", " ".join(text.split()) if search_words(text) else None)
         for name, column in COLUMNS.items():
             values = _several(name, getattr(self, name))
+            if name == "country":
+                values = _several(name, [value and (english_name(value) or value) for value in values])
             _check_codes(name, column, values)
             object.__setattr__(self, name, values)
         for name in ("invited_from", "invited_to"):

@@ -3,32 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from functools import cache
-from importlib.resources import files
 
 import polars as pl
 
-from invitekit.model import schema
+from invitekit.model.countries import chinese_names, english_name
 from invitekit.privacy.output_types import OTHER
-
-_SHORT_NAMES = {
-    "CN": ("Mainland China", "Chinese Mainland", "PRC", "中国大陆", "中国内地"),
-    "HK": ("Hong Kong", "Hong Kong, China", "Hong Kong (China)", "香港", "中国香港"),
-    "MO": ("Macao", "Macau", "Macao, China", "Macao (China)", "澳门", "中国澳门"),
-    "TW": ("Taiwan, China", "Taiwan (China)", "中国台湾", "台湾"),
-    "US": ("USA", "United States of America"),
-    "GB": ("UK", "Great Britain", "England"),
-    "AE": ("UAE",),
-    "KR": ("Korea", "Republic of Korea"),
-    "RU": ("Russian Federation",),
-    "VN": ("Viet Nam",),
-    "TR": ("Turkey",),
-    "CZ": ("Czech Republic",),
-    "CI": ("Ivory Coast",),
-    "SA": ("Kingdom of Saudi Arabia", "KSA"),
-}
-"""Names of countries that are not in Unicode's CLDR."""
 
 FREE_MAIL = (
     "163.com", "126.com", "139.com", "189.cn", "21cn.com", "aliyun.com", "aol.com", "foxmail.com", "gmail.com",
@@ -45,27 +24,14 @@ _PUBLIC = {
 }
 
 
-@cache
-def _countries() -> dict[str, str]:
-    """Return the English name of each country by all its known names, the ISO code included."""
-    table = tomllib.loads(files("invitekit.privacy").joinpath("countries.toml").read_text(encoding="utf-8"))
-    known: dict[str, str] = {}
-    for code, (english, chinese) in table.items():
-        for text in (code, english, chinese, *_SHORT_NAMES.get(code, ())):
-            known.setdefault(schema.header_key(text), english)
-    return known
-
-
-@cache
 def country_names() -> frozenset[str]:
     """Return all values that ``country`` returns: the English name of every country, and ``other``."""
-    return frozenset(_countries().values()) | {OTHER}
+    return frozenset({*chinese_names(), OTHER})
 
 
 def country(values: pl.Series) -> pl.Series:
     """Return the English name of each country that is named in English, in Chinese or by its code; else ``other``."""
-    known = _countries()
-    names = {text: known.get(schema.header_key(text), OTHER) for text in values.drop_nulls().unique()}
+    names = {text: english_name(text) or OTHER for text in values.drop_nulls().unique()}
     return values.replace_strict(list(names), list(names.values()), return_dtype=pl.String) if names else values
 
 
