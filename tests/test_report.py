@@ -531,6 +531,30 @@ def test_a_group_is_named_only_if_it_differs_significantly() -> None:
     assert "among all others" not in summary_text(for_audience(progress(like, as_of=AS_OF)))
 
 
+def test_a_sentence_about_few_states_their_number_once() -> None:
+    few = rows(126, country=["China"] * 26 + ["Spain"] * 100,
+               effective_status=["association_failed"] * 18 + ["expired"] * 8
+               + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
+    sentences = summary_text(for_audience(progress(few, as_of=AS_OF)))
+    assert "China: more failed than among all others, 18 of 26 against about 20 %" in sentences
+    alone = rows(12, effective_status=["association_failed"] * 7 + ["associated"] * 5,
+                 failure_code=["link_expired"] * 7 + [None] * 5, days_to_associate=[None] * 7 + [3] * 5)  # fmt: skip
+    sentences = summary_text(for_audience(progress(alone, as_of=AS_OF)))
+    assert "Of 12 invitations whose follow-up is over, 5 led to an association and 7 failed" in sentences
+    assert "The most frequent cause, with 7 of 7 failures: The customer opened" in sentences
+    assert "Within 3 days of the invitation, 5 of 12 invited are associated." in sentences
+
+
+def test_no_blank_is_before_about_in_chinese() -> None:
+    frame = rows(200, country=["China"] * 100 + ["Spain"] * 100,
+                 failure_code=["link_expired"] * 120 + ["system_busy"] * 80,
+                 effective_status=["association_failed"] * 60 + ["expired"] * 40
+                 + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
+    tables = for_audience(progress(frame, as_of=AS_OF, language="zh"))
+    sentences = "".join(summarise(tables, planned(rows(0)), charts.Look(language="zh")))
+    assert ("约" in sentences, " 约" in sentences) == (True, False)
+
+
 def test_only_large_differences_of_many_records_get_a_sentence() -> None:
     names = [f"{letter} land" for letter in "ABCDEFGH"]
     country = [name for name in names for _ in range(5000)]

@@ -99,20 +99,26 @@ def share_in_words(n: int, of: int, texts: Mapping[str, Any]) -> str:
     return percent(n / of)
 
 
+def _of_whole(sentence: str, n: int, of: int, texts: Mapping[str, Any], **values: Any) -> str:
+    """Return a sentence about a share; with few cases it states both counts."""
+    form = texts["says"][f"{sentence}_few" if of < FEW else sentence]
+    return str(form.format(n=f"{n:,}", of=f"{of:,}", share=share_in_words(n, of, texts), **values))
+
+
 def _outcome(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
     rows = tables.by_method.to_dicts()
     names = ("followed", "followed_associated", "followed_failed")
     if rows and all(row[name] is not None for row in rows for name in names):
         of, associated, failed = (sum(row[name] for row in rows) for name in names)
         shares = {"associated": associated, "failed": failed} if of else {}
-        parts = {name: share_in_words(n, of, texts) for name, n in shares.items()}
+        parts = {name: share_in_words(n, of, texts) if of >= FEW else f"{n:,}" for name, n in shares.items()}
         yield from [texts["says"]["outcome"].format(followed=f"{of:,}", **parts)] if parts else []
 
 
 def _cause(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
     for row in tables.pareto.to_dicts()[:1]:
         if row["failure_code"] != OTHER:
-            yield texts["says"]["cause"].format(share=share_in_words(row["n"], row["of"], texts), cause=row["cause"])
+            yield _of_whole("cause", row["n"], row["of"], texts, cause=row["cause"])
 
 
 def _trend(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
@@ -188,7 +194,9 @@ def _difference(row: Row, tables: MetricsReport, texts: Mapping[str, Any], look:
     forms = {"failure_rate": ("worse", "better"), "association_rate": ("more_used", "fewer_used")}[row["measure"]]
     form, column = forms[row["rate"] < row["rest_rate"]], look.words["by"][row["by"]].capitalize()
     group, chance = label_for(row["value"], row["by"], look), f"{one_in(row['p']):,}"
-    sentence = texts["says"][form].format(by=column, group=group, of=f"{row['of']:,}", share=share, rest=rest)
+    if row["of"] >= FEW:
+        share = texts["share_of"].format(share=share, of=f"{row['of']:,}")
+    sentence = texts["says"][form].format(by=column, group=group, share=share, rest=rest)
     return f"{sentence[:-1]}{texts['says']['chance'].format(chance=chance)}"
 
 
@@ -205,8 +213,7 @@ def _time(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[
         return
     last = [row for row in every if row["days"] <= 7][-1:] or every[:1]
     for row in last:
-        share = share_in_words(round(row["share"] * row["size"]), row["size"], texts)
-        yield texts["says"]["within"].format(days=row["days"], share=share)
+        yield _of_whole("within", round(row["share"] * row["size"]), row["size"], texts, days=row["days"])
 
 
 def _again(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
