@@ -14,7 +14,7 @@ import pytest
 from invitekit import charts
 from invitekit.charts.colours import COLOURS, ORDER, dark_styles, of_code, status_order
 from invitekit.charts.labels import percent, share, width, wrap
-from invitekit.metrics import BY, progress
+from invitekit.metrics import BY, EMPTY, progress
 from invitekit.model.filters import Filter
 from tests.test_report import rows
 
@@ -349,6 +349,11 @@ def test_each_light_colour_has_a_dark_one() -> None:
     used = set(re.findall(r'(?:fill|stroke)="(#\w+)"', "".join(drawn(name).svg() for name in TABLES)))
     assert len(used) >= 10
     assert all(f'[fill="{colour}"]' in dark_styles() for colour in used)
+
+
+def test_the_bar_of_a_group_without_a_value_selects_its_records() -> None:
+    choices = [row.parts[0].choice for row in charts.groups(groups(EMPTY, "a"), "custom_tag").rows]
+    assert [choice and choice.tag for choice in choices] == [(None,), ("a",)]
 
 
 def test_a_country_has_its_name_in_the_language_of_the_figure() -> None:

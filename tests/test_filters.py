@@ -42,6 +42,9 @@ CHOICES: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "all together": ({"status": "expired", "manager": "lena"}, ["Acme"],
                      "Effective Status is Expired, and Account Manager is lena"),
     "empty": ({"tag": [None]}, ["Acme"], "Custom Tag is empty"),
+    "a blank text": ({"tag": ""}, ["Acme"], "Custom Tag is empty"),
+    "a blank text among others": ({"tag": ["fair", " "]}, ["Acme", "Čep"], "Custom Tag is fair or empty"),
+    "a code that is empty": ({"decision": ""}, ["Acme", "Bolt", "Čep"], "Decision is empty"),
     "empty or a value": ({"tag": [None, "fair"]}, ["Acme", "Čep"], "Custom Tag is fair or empty"),
     "text in any field, any case": ({"text": " acme "}, ["Acme", "Čep"], "Text holds 'acme'"),
     "text beyond ASCII": ({"text": "čE"}, ["Čep"], "Text holds 'čE'"),
@@ -206,6 +209,10 @@ def test_days_in_the_wrong_order_are_refused() -> None:
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(SchemaError, match="decision"):
         where(pl.DataFrame({"status": ["invited"]}), Filter(decision="review"))
+
+
+def test_none_alone_is_no_restriction() -> None:
+    assert Filter(tag=None, status=None) == Filter()
 
 
 def test_a_country_may_be_named_in_any_known_spelling() -> None:

@@ -177,7 +177,7 @@ def choice_of(value: str | None, by: str | None, **more: Any) -> Filter | None:
     if value == OTHER or name is None:
         return None
     with contextlib.suppress(ArgumentError):  # a code that only this table has
-        return Filter(**(more | {name: None if value == EMPTY else value}))
+        return Filter(**(more | {name: "" if value == EMPTY else value}))
     return None
 
 

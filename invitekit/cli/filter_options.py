@@ -104,7 +104,7 @@ class FilterOptions:
             option = options.get(name, name)
             values: list[str] = getattr(self, option, None) or []
             if name in _FREE_TEXT:
-                restrictions[name] = [value.strip() or None for value in values]
+                restrictions[name] = [value.strip() for value in values]
             elif values:
                 restrictions[name] = [_code(value, column, option, failures) for value in values]
         since, until = (o.parse_time(value, f"--{n}") for n, value in (("since", self.since), ("until", self.until)))

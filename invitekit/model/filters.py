@@ -61,8 +61,9 @@ SENT = ("invitation_sent_at", "invited_at")
 class Filter:
     """A filter of records; equal filters are equal values.
 
-    A restriction has one value or several, any of which may match; None matches an empty cell.
-    A record must match all restrictions; ``Filter()`` matches every record.
+    A restriction has one value or several, any of which may match. A blank text, or None among several values, matches
+    an empty cell. None alone, like no value, is no restriction. A record must match all restrictions; ``Filter()``
+    matches every record.
 
     Attributes:
         text: Words that a record must contain, each in any of ``SEARCHED``; case, accents and width do not matter
@@ -240,11 +241,12 @@ def _columns(choice: Filter, sent: str, searched: tuple[str, ...]) -> list[str]:
 
 
 def _several(name: str, values: Any) -> tuple[Any, ...]:
-    """Return the sorted distinct values of one value or several, None last; check their types."""
+    """Return the sorted distinct values of one value or several, None for an empty cell last; check their types."""
     is_many = isinstance(values, Iterable) and not isinstance(values, str)
     kind = {"batch": int, "snapshot": dt.date}.get(name, str)
     listed = [None if value is None else _typed(name, value, kind) for value in (values if is_many else [values])]
-    times = [as_utc(value) if isinstance(value, dt.date) else value for value in listed]
+    blank_as_none = [None if isinstance(value, str) and not value.strip() else value for value in listed]
+    times = [as_utc(value) if isinstance(value, dt.date) else value for value in blank_as_none]
     distinct = dict.fromkeys(times if is_many or values is not None else ())
     return tuple(sorted(distinct, key=lambda value: (value is None, str(value))))
 
