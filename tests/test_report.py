@@ -531,6 +531,20 @@ def test_a_group_is_named_only_if_it_differs_significantly() -> None:
     assert "among all others" not in summary_text(for_audience(progress(like, as_of=AS_OF)))
 
 
+def test_each_rate_with_a_count_below_ten_is_marked_and_the_mark_explained() -> None:
+    groups = {"China": (7, 12), "Spain": (12, 7)}  # of 25 each
+    status = [s for failed, associated in groups.values()
+              for s in ["association_failed"] * failed + ["associated"] * associated
+              + ["expired"] * (25 - failed - associated)]  # fmt: skip
+    frame = rows(50, country=["China"] * 25 + ["Spain"] * 25, effective_status=status,
+                 days_to_associate=[3 if one == "associated" else None for one in status])  # fmt: skip
+    made = page(progress(frame, as_of=AS_OF), charts.Look(), planned(rows(0)))
+    table = next(section.table for section in made.sections if section.key == "by_country")
+    marked = {row[0]: (row[3].endswith("*"), row[5].endswith("*")) for row in table.rows}
+    assert marked == {"China": (True, False), "Spain": (False, True)}
+    assert table.note == "* Fewer than ten cases, or fewer than ten in all: uncertain."
+
+
 def test_a_sentence_about_few_states_their_number_once() -> None:
     few = rows(126, country=["China"] * 26 + ["Spain"] * 100,
                effective_status=["association_failed"] * 18 + ["expired"] * 8

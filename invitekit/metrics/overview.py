@@ -59,7 +59,7 @@ class MetricsReport:
         by_method, by_type, by_manager, by_country, by_tag: ``value``; so far: ``invited, open, associated,
             failed, expired, not_used``; within the follow-up: ``followed``, the invitations whose follow-up is
             over, ``followed_associated`` and ``followed_failed`` of them, failure and association
-            ``_rate, _low, _high``; ``small``.
+            ``_rate, _low, _high``; ``small``: whether the failure rate has a count below 10.
         repeats: ``failure_code, cause, method`` of the invitation before; ``resends`` whose follow-up is
             over, and within it ``associated, failed_same, failed_other, expired, not_used``;
             ``rate, low, high`` of the associated; ``small``.

@@ -63,8 +63,8 @@ def failure_trend(
 
     Returns:
         A Polars frame, one row per group and period: ``period_start, group`` (null for all), ``n, of,
-        rate, low, high`` (Wilson, 95 %), ``centre, lower_limit, upper_limit, signal, small`` (fewer
-        than 10) and ``incomplete``. Groups beyond the twelve largest are one, ``(other)``.
+        rate, low, high`` (Wilson, 95 %), ``centre, lower_limit, upper_limit, signal, small`` (``n``
+        or ``of`` below 10) and ``incomplete``. Groups beyond the twelve largest are one, ``(other)``.
 
     Raises:
         SchemaError: A required column is missing.

@@ -15,6 +15,7 @@ from invitekit.charts.labels import interval, percent
 from invitekit.metrics import EMPTY, OTHER, MetricsReport
 from invitekit.metrics.aggregate import Period
 from invitekit.metrics.deadlines import KINDS
+from invitekit.metrics.intervals import is_small
 from invitekit.model.vocabularies import DECISIONS_OF
 from invitekit.planning import PlanSummary, ResendRules
 from invitekit.planning.reason_texts import read_reasons
@@ -37,7 +38,7 @@ _DAYS = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 """Days after the invitation at which a report says how many are associated."""
 _NUMBERED = ("by_manager", "by_tag")
 _SMALL = "*"
-"""The mark of a rate of fewer than ten invitations."""
+"""The mark of a rate with a count below ten: of the cases, or of all."""
 
 
 def sections(
@@ -116,7 +117,7 @@ def _shown(value: Any, texts: Mapping[str, Any]) -> str:
 
 
 def _rate(row: Row, prefix: str = "") -> str:
-    """Return a rate with its interval, marked if it is a rate of fewer than ten; a dash without a rate."""
+    """Return a rate with its interval, marked if it is small; a dash without a rate."""
     rate, low, high = (row[f"{prefix}{name}"] for name in ("rate", "low", "high"))
     return "–" if rate is None else f"{percent(rate)} ({interval(low, high)}){_SMALL * bool(row['small'])}"
 
@@ -212,7 +213,7 @@ def _groups(tables: MetricsReport, key: str, by: str, look: Look) -> Section:
     groups = getattr(tables, key)
     cells = [
         [label_for(row["value"], by, look), row["followed"], row["followed_failed"], _rate(row, "failure_"),
-         row["followed_associated"], _rate(row, "association_")]
+         row["followed_associated"], _rate(row | {"small": _few_associated(row)}, "association_")]
         for row in groups.to_dicts()
         if row["followed"] != 0
     ]  # fmt: skip
@@ -220,6 +221,12 @@ def _groups(tables: MetricsReport, key: str, by: str, look: Look) -> Section:
     # A single rate cannot be compared.
     numbers = table(look, names, cells if sum(cell[3] != "–" for cell in cells) > 1 else [])
     return _section(key, look, numbers, charts.groups(groups, by, look))
+
+
+def _few_associated(row: Row) -> bool:
+    """Return whether the association rate of a group is small; the column ``small`` is about its failure rate."""
+    associated, of = row["followed_associated"], row["followed"]
+    return associated is not None and of is not None and is_small(associated, of)
 
 
 def _survival(tables: MetricsReport, look: Look) -> Table:
