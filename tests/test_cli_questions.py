@@ -295,3 +295,20 @@ def test_a_workspace_shows_what_was_sent_and_resolved(run: Run, exports: Path, t
         assert workspace.customer_history("acme").sent == ()
         with pytest.raises(ArgumentError, match="No customer has that name"):
             workspace.customer_history("nobody")
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["report", "-o", "x.html", "--audience", "world"],
+         "Invalid value for '--audience': 'world' is not one of 'internal', 'public'."),
+        (["plan", "--since", "2026-03-02", "--until", "2026-03-01"],
+         "The first day, 2026-03-02, is after the last, 2026-03-01."),
+    ],
+)  # fmt: skip
+def test_an_error_quotes_what_was_typed_and_names_no_part_of_the_code(
+    run: Run, exports: Path, words: list[str], problem: str
+) -> None:
+    printed = " ".join(run(*words, exports).stderr.split())
+    assert problem in printed
+    assert "Value error" not in printed

@@ -125,7 +125,7 @@ def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Worksp
         (
             "Account,Association Time\na,2026-02-11\n",
             f"{dt.datetime.now(dt.UTC).year + 2}-01-01",
-            "snapshot_at is in the future",
+            "-01-01 is in the future",
         ),
         (HISTORY, "2026-03-15", "5 of 7 rows have another status than associated"),
         ("Account,Association Time\na,2026-02-11\n", "undated", "Nothing says when the customer list was exported"),

@@ -1136,7 +1136,7 @@ def test_an_impossible_batch_is_refused_whole(filled: Workspace) -> None:
         assert "acme" not in str(caught.value)
         assert SECRET not in str(caught.value)
     for by, wrong, said in (
-        (" ", {}, "by is empty"), (None, {}, "by"), ("anna", {"at": dt.datetime(2999, 1, 1)}, "in the future"),
+        (" ", {}, "person is empty"), (None, {}, "by"), ("anna", {"at": dt.datetime(2999, 1, 1)}, "in the future"),
         ("anna", {"batch_id": " "}, "batch_id"), ("anna", {"at": "2026-03-30"}, "at is a str"),
     ):  # fmt: skip
         with pytest.raises(ArgumentError, match=said):
@@ -1295,7 +1295,7 @@ def test_only_an_unsent_batch_can_be_discarded(filled: Workspace) -> None:
 def test_an_ambiguous_name_excludes_nobody(filled: Workspace, tmp_path: Path) -> None:
     filled.add(snapshot(tmp_path, NEXT, row("b@x.com"), row("b", email="b@x.com")))
     noted = filled.record_batches(batch(filled, "b@x.com", "b", "beta"))
-    with pytest.raises(ArgumentError, match="number 1 leads to no single one"):
+    with pytest.raises(ArgumentError, match="The name matches no customer, or several"):
         filled.mark_batch_sent(noted[1], by="anna", exclude=["b@x.com"])
     assert len(filled.resends()) == 0
 
@@ -1339,8 +1339,11 @@ def test_a_reused_record_id_excludes_its_current_customer(workspace: Workspace, 
 def test_an_unknown_name_to_exclude_is_an_error(filled: Workspace) -> None:
     noted = filled.record_batches(batch(filled, "acme", "beta"))
     for names in ([SECRET], ["acme", SECRET], ["acme", "beta", ""], ["acme", "gamma"]):
-        problem = "is not in the batch" if "gamma" in names else "leads to no single one"
-        with pytest.raises(ArgumentError, match=f"number {len(names)} {problem}") as caught:
+        problem = f"Customer {len(names)} of {len(names)} to exclude is not in the batch"
+        if SECRET in names or "" in names:
+            n = len(names)
+            problem = "The name matches no customer" if n == 1 else f"Name {n} of {n} matches no customer, or several"
+        with pytest.raises(ArgumentError, match=problem) as caught:
             filled.mark_batch_sent(noted[1], by="anna", exclude=names)
         assert SECRET not in str(caught.value)
     assert len(filled.resends()) == 0
@@ -1392,7 +1395,7 @@ def test_one_customer_with_and_without_an_account_is_found_by_the_address(worksp
 
 def test_bytes_that_are_not_text_find_nobody(filled: Workspace) -> None:
     wrong = os.fsdecode(b"M\xfcller")
-    with pytest.raises(ArgumentError, match="number 1 leads to no single one"):
+    with pytest.raises(ArgumentError, match="The name matches no customer, or several"):
         filled.find(wrong)
     for by, note in ((wrong, None), ("anna", wrong)):
         with pytest.raises(ArgumentError, match="write it in UTF-8"):
@@ -1404,7 +1407,7 @@ def test_an_unknown_ambiguous_or_masked_name_finds_nobody(workspace: Workspace, 
         snapshot(tmp_path, MONDAY, row("acme", email="a@b.c"), row("beta", email="a@b.c"), row("m***d", email="x@b.c"))
     )
     for names in ([SECRET], ["a@b.c"], ["m***d"], [""]):
-        with pytest.raises(ArgumentError, match="number 1 leads to no single one") as caught:
+        with pytest.raises(ArgumentError, match="The name matches no customer, or several") as caught:
             workspace.find(names)
         assert SECRET not in str(caught.value)
 
@@ -1501,8 +1504,9 @@ def test_an_unknown_record_is_counted_not_named(filled: Workspace) -> None:
 def test_an_invalid_mark_is_refused(filled: Workspace) -> None:
     right: dict[str, Any] = {"record_ids": ids(filled), "on": MONDAY, "by": "anna"}
     for name, value, said in (
-        ("record_ids", [], "record_ids is empty"), ("record_ids", [1], "no texts"), ("by", "", "by is empty"),
-        ("on", dt.date(2999, 1, 1), "on is in the future"), ("on", None, "on is missing"),
+        ("record_ids", [], "record_ids is empty"), ("record_ids", [1], "no texts"),
+        ("by", "", "The name of the person is empty"),
+        ("on", dt.date(2999, 1, 1), "2999-01-01 is in the future"), ("on", None, "on is missing"),
         ("on", "2026-03-30", "on is a str"),
     ):  # fmt: skip
         with pytest.raises(ArgumentError, match=said):
@@ -1534,7 +1538,7 @@ def test_marks_are_undone_all_or_none(filled: Workspace) -> None:
         with pytest.raises(ArgumentError):
             filled.unmark(wrong, by="anna")
     filled.unmark([1], by="anna")
-    with pytest.raises(ArgumentError, match="1 of 1 marks are unknown"):
+    with pytest.raises(ArgumentError, match="1 of the marks is unknown"):
         filled.unmark([1], by="anna")
 
 

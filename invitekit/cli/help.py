@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import typer
@@ -13,13 +15,15 @@ from invitekit.i18n import printable
 class Command(TyperCommand):
     """A command with help that leaves out Python types and lists each panel of options under its own title."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options; see ``_readable_errors``."""
+        with _readable_errors():
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a usage error quotes what was typed with control characters escaped."""
-        try:
+        """Run the command; see ``_readable_errors``."""
+        with _readable_errors():
             return super().invoke(ctx)
-        except typer.BadParameter as error:
-            error.message = printable(error.message)
-            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and the options, each with its help text."""
@@ -34,6 +38,16 @@ class Command(TyperCommand):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+
+@contextlib.contextmanager
+def _readable_errors() -> Iterator[None]:
+    """Escape control characters in usage errors, which quote what was typed, and drop the prefix that Pydantic adds."""
+    try:
+        yield
+    except typer.BadParameter as error:
+        error.message = printable(error.message.removeprefix("Value error, "))
+        raise
 
 
 def new_app(text: str) -> typer.Typer:

@@ -121,7 +121,7 @@ class Filter:
         if self.invited_from and self.invited_to and self.invited_from > self.invited_to:
             raise ArgumentError(
                 _(
-                    "invited_from, {invited_from}, is after invited_to, {invited_to}.",
+                    "The first day, {invited_from}, is after the last, {invited_to}.",
                     invited_from=self.invited_from,
                     invited_to=self.invited_to,
                 ),

@@ -351,8 +351,12 @@ def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> An
         rows_of = dict(rows(con, f"select customer_id, batch_row from {owners} where customer_id is not null"))
         if absent := [str(number) for customer, number in named.items() if customer not in rows_of]:
             raise ArgumentError(
-                _(
-                    "Of {count:,} customers to exclude, number {numbers} is not in the batch.",
+                _("The customer to exclude is not in the batch.")
+                if len(names) == 1
+                else ngettext(
+                    "Customer {numbers} of {count:,} to exclude is not in the batch.",
+                    "Customers {numbers} of {count:,} to exclude are not in the batch.",
+                    len(absent),
                     count=len(names),
                     numbers=tuple(absent),
                 ),

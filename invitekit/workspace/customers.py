@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.duckdb import ident, one, rows
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError
-from invitekit.i18n import _
+from invitekit.i18n import _, ngettext
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import latest, resolve
@@ -89,8 +89,12 @@ def find_in(
     unique = [matches.get(customers[0]) if len(customers) == 1 else None for customers in named]
     if wrong := [str(position) for position, match in enumerate(unique, start=1) if match is None]:
         raise ArgumentError(
-            _(
-                "Of {count:,} customers named, number {numbers} leads to no single one.",
+            _("The name matches no customer, or several.")
+            if len(wanted) == 1
+            else ngettext(
+                "Name {numbers} of {count:,} matches no customer, or several.",
+                "Names {numbers} of {count:,} match no customer, or several.",
+                len(wrong),
                 count=len(wanted),
                 numbers=tuple(wrong),
             ),

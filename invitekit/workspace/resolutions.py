@@ -9,7 +9,7 @@ import duckdb
 
 from invitekit.engine.duckdb import one, rows, run
 from invitekit.errors import ArgumentError
-from invitekit.i18n import _
+from invitekit.i18n import _, ngettext
 from invitekit.model.catalogue import Catalogue
 from invitekit.planning.logged_events import OWN_ACCOUNT
 from invitekit.workspace.customers import Match, as_list, find_customers, find_records
@@ -132,9 +132,10 @@ def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by:
         valid = one(con, f"select count(*) from marks where mark_id in ({numbers}) and unmarked_at is null")
         if valid < len(ids):
             raise ArgumentError(
-                _(
-                    "{invalid:,} of {marks:,} marks are unknown, or were taken back already.",
-                    invalid=len(ids) - valid,
+                ngettext(
+                    "{n:,} of the marks is unknown, or was taken back already.",
+                    "{n:,} of the {marks:,} marks are unknown, or were taken back already.",
+                    len(ids) - valid,
                     marks=len(ids),
                 ),
                 hint=_("nothing was changed; name valid marks."),

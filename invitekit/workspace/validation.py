@@ -26,7 +26,7 @@ def require_name(by: object) -> str:
         ArgumentError: It is empty.
     """
     if not isinstance(by, str) or not by.strip():
-        raise ArgumentError(_("by is empty."), hint=_("say who did it."))
+        raise ArgumentError(_("The name of the person is empty."), hint=_("say who did it."))
     return str(require_text(by, "by")).strip()
 
 
@@ -68,7 +68,7 @@ def past_datetime(at: dt.datetime | dt.date | None, name: str, *, end: bool = Fa
     present, moment = now(), as_utc(at).replace(microsecond=0)
     latest = present if isinstance(at, dt.datetime) else present + _AHEAD
     if moment > latest:
-        raise ArgumentError(_("{name} is in the future.", name=name), hint=_("give the moment when it was done (UTC)."))
+        raise ArgumentError(_("{at} is in the future.", at=str(at)), hint=_("give the moment when it was done (UTC)."))
     if end and not isinstance(at, dt.datetime | None):
         moment += _DAY
     return min(moment, present)
