@@ -51,7 +51,7 @@ def test_the_installed_command_answers(export: Path) -> None:
 def test_check_prints_what_was_read_and_refused(run: Callable[..., Run], export: Path) -> None:
     found = run("check", export)
     assert found.returncode == 0
-    assert "4 rows read = 3 records + 1 rejects" in found.stdout
+    assert "4 rows read = 3 records + 1 reject " in found.stdout
     assert "1 rejected: Invitation Time is not a valid date or time: no such day or time of day." in found.stdout
     assert "Customer Full Name" in found.stdout
 
@@ -342,7 +342,7 @@ def test_check_writes_a_page_of_what_was_understood(run: Callable[..., Run], exp
     page = (tmp_path / "check.html").read_text("utf-8")
     for told in (
         "<title>Check of history_2026-03-30.csv</title>",
-        "5 rows read = 4 records + 1 rejects",
+        "5 rows read = 4 records + 1 reject ",
         "Frozen &amp; co (1)",
         "# &quot;Frozen &amp; co&quot; = &quot;&quot;  # 1 record",
         '<td>history_2026-03-30.csv</td><td class="n">5</td><td>Invitation Time</td>',

@@ -794,3 +794,14 @@ def test_the_page_fits_a_mail_and_a_telephone_in_light_and_dark(
     tab.close()
     assert ink == {"light": "rgb(27, 31, 36)", "dark": "rgb(232, 234, 237)"}[scheme]
     assert pdf_text == "rgb(27, 31, 36)"
+
+
+def test_one_row_is_in_the_singular(tmp_path: Path) -> None:
+    (tmp_path / "history_2026-03-30.csv").write_text("Account,Status,Invited At\na,Expired,2026-03-01\n")
+    loaded = ik.load(tmp_path)
+    assert str(loaded.summary.headline) == "1 row read = 1 record + 0 rejects from 1 source."
+    made = page(progress(ik.annotate(loaded.records, as_of=AS_OF), as_of=AS_OF), charts.Look(), planned(rows(0)),
+                summary=loaded.summary)  # fmt: skip
+    counts = "1 record of 1 invitation: the newest state of each counts."
+    assert made.read == ("1 row read = 1 record + 0 rejected.", counts)
+    assert "1 invitation · invitekit" in made.facts[1]

@@ -204,7 +204,7 @@ def test_its_repr_has_counts_and_no_person(workspace: Workspace, tmp_path: Path)
     workspace.mark_sent(batch(workspace), by="boris", note="a note")
     said = repr(workspace)
     assert said == (
-        "Workspace 'memory.duckdb': 1 file, 2 rows read = 1 records + 1 rejects; "
+        "Workspace 'memory.duckdb': 1 file, 2 rows read = 1 record + 1 reject; "
         "1 batch sent (1 resend), 0 marks, 0 exports"
     )
     assert all(text not in said + workspace._repr_html_() for text in (SECRET, "anna@", "boris", "a note"))
@@ -467,7 +467,7 @@ def test_an_older_file_is_migrated_once_atomically_and_only_for_writing(
     assert found("select count(*) from duckdb_tables() where table_name = 'later'") == 0
     for _ in range(2):
         with Workspace(path) as ws:
-            assert "1 file, 1 rows read = 1 records + 0 rejects" in repr(ws)
+            assert "1 file, 1 row read = 1 record + 0 rejects" in repr(ws)
     assert found("select sum(a) from later") == 7
     assert found("select value from meta where name = 'schema_version'") == str(SCHEMA_VERSION + 1)
 
@@ -1136,7 +1136,8 @@ def test_an_impossible_batch_is_refused_whole(filled: Workspace) -> None:
         assert "acme" not in str(caught.value)
         assert SECRET not in str(caught.value)
     for by, wrong, said in (
-        (" ", {}, "person is empty"), (None, {}, "by"), ("anna", {"at": dt.datetime(2999, 1, 1)}, "in the future"),
+        (" ", {}, "person is empty"), (None, {}, "person is empty"),
+        ("anna", {"at": dt.datetime(2999, 1, 1)}, "in the future"),
         ("anna", {"batch_id": " "}, "batch_id"), ("anna", {"at": "2026-03-30"}, "at is a str"),
     ):  # fmt: skip
         with pytest.raises(ArgumentError, match=said):

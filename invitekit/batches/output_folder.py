@@ -10,7 +10,7 @@ from pathlib import Path
 
 from invitekit.batches.worklists import WORKLISTS
 from invitekit.errors import OutputError
-from invitekit.i18n import _
+from invitekit.i18n import _, ngettext
 from invitekit.io.atomic_write import NOT_WRITTEN_HINT, SHOWN_NAME, name_problem, os_reason, private_dir
 from invitekit.io.lock import exclusive_lock
 from invitekit.model.vocabularies import BATCH_KINDS
@@ -77,10 +77,11 @@ def earlier_files(target: Path, *, overwrite: bool) -> list[Path]:
     earlier = written_files(target)
     if earlier and not overwrite:
         raise OutputError(
-            _(
-                "'{folder}' has {count:,} files of an earlier run, such as '{example}'.",
+            ngettext(
+                "'{folder}' has {n:,} file of an earlier run: '{example}'.",
+                "'{folder}' has {n:,} files of an earlier run, such as '{example}'.",
+                len(earlier),
                 folder=target.name,
-                count=len(earlier),
                 example=earlier[0].name,
             ),
             hint=_("name another folder, or use --overwrite (overwrite=True) to replace them."),

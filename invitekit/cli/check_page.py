@@ -101,7 +101,11 @@ def _sections(loaded: Loaded, summary: Summary, language: Language, *, values: b
     if summary.rejects:
         headers = in_language(_("File"), _("Row"), _("Field"), _("Reason"), *([_("Content")] if values else []))
         more = summary.rejects - MOST_ROWS
-        note = _("{n:,} more rows are not shown: -o rejected.xlsx writes all of them.", n=more)
+        note = ngettext(
+            "{n:,} more row is not shown: -o rejected.xlsx writes all of them.",
+            "{n:,} more rows are not shown: -o rejected.xlsx writes all of them.",
+            more,
+        )
         title, *texts = in_language(_("Rejected rows"), _CORRECT, *([note] if more > 0 else []))
         rows = _rejected(loaded.rejects, language, values=values)
         yield _section(title, " ".join(texts), table=_table(headers, rows, {1}))

@@ -158,7 +158,7 @@ def sample(
         rows, rejects = written.rows, written.unreadable_rows
         out.json_line({"rows_read": rows, "records": rows - rejects, "rejects": rejects, "files": names})
         return
-    out.line(f"{written.rows:,} synthetic rows, {written.unreadable_rows} of them unreadable on purpose:")
+    out.line(f"{many(written.rows, 'synthetic row')}, {written.unreadable_rows} of them unreadable on purpose:")
     for name in names:
         out.line(f"  {name}")
 

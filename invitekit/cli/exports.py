@@ -11,6 +11,7 @@ from invitekit.cli import options as o
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.help import Command, new_app
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups, workspace_json
+from invitekit.errors import many
 
 if TYPE_CHECKING:
     from invitekit.export import Exported
@@ -96,7 +97,7 @@ def verify(
         )
         return
     when = f"{manifest.created_at:%Y-%m-%d %H:%M} UTC"
-    out.line(f"{manifest.file} is the file that was exported on {when}: {manifest.rows:,} rows.")
+    out.line(f"{manifest.file} is the file that was exported on {when}: {many(manifest.rows, 'row')}.")
     out.line(words)
     out.line(f"Level {manifest.level}; every check that needs no records passed again.")
 

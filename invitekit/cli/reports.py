@@ -13,6 +13,7 @@ from invitekit.cli import options as o
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.plans import make_plan
 from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_option_groups
+from invitekit.errors import many
 
 if TYPE_CHECKING:
     from invitekit.model.catalogue import Catalogue
@@ -105,7 +106,7 @@ def report(
     for sentence in whole.summary:
         out.line(sentence)
     if by:
-        return out.line(f"{len(files):,} reports, one for each account manager, are in {output}. {whole.audience}")
+        return out.line(f"{many(len(files), 'report')}, one for each account manager, in {output}. {whole.audience}")
     return out.line(f"The report is in {output}. {whole.audience}")
 
 

@@ -9,6 +9,7 @@ import typer
 from invitekit.cli import options as o
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
+from invitekit.errors import many
 from invitekit.i18n import Language
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def trend(
         inputs.print_summary()
         filtered.print()
     if untrackable:
-        out.line(f"  - Not counted: {untrackable:,} earlier rows that cannot be tracked: masked.")
+        out.line(f"  - Not counted: {many(untrackable, 'earlier row')} that cannot be tracked: masked.")
     _print(rows, by, period, source.failures, language, days)
     for change in changes:
         group = f"{_named(change['group'], by, source.failures, language)}: " if by else ""

@@ -132,12 +132,12 @@ class Summary:
     def headline(self) -> Message:
         """How many rows were read, in one sentence."""
         return ngettext(
-            "{rows:,} rows read = {records:,} records + {rejects:,} rejects from {n:,} source.",
-            "{rows:,} rows read = {records:,} records + {rejects:,} rejects from {n:,} sources.",
+            "{rows} = {records} + {rejects} from {n:,} source.",
+            "{rows} = {records} + {rejects} from {n:,} sources.",
             len(self.files),
-            rows=self.rows_read,
-            records=self.records,
-            rejects=self.rejects,
+            rows=ngettext("{n:,} row read", "{n:,} rows read", self.rows_read),
+            records=ngettext("{n:,} record", "{n:,} records", self.records),
+            rejects=ngettext("{n:,} reject", "{n:,} rejects", self.rejects),
         )
 
     def remarks(self, *, values: bool = True) -> list[Message]:

@@ -190,10 +190,10 @@ def _without_names(choice: Filter, *, public: bool) -> Filter:
 
 
 def _facts(tables: MetricsReport, look: Look) -> tuple[str, ...]:
-    texts = words(look.language)
+    texts, n = words(look.language), tables.counts["invitations"]
     facts = [
         texts["as_of"].format(at=f"{tables.as_of:%Y-%m-%d %H:%M}".removesuffix(" 00:00")),
-        texts["about"].format(invitations=count(tables.counts["invitations"], look), version=version("invitekit")),
+        texts["about"][n != 1].format(invitations=count(n, look), version=version("invitekit")),
     ]
     return (*facts, *([texts["chosen"].format(what=look.chosen)] if look.choice else []))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from invitekit.charts import Look
 from invitekit.i18n import translate
@@ -32,16 +33,22 @@ def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: 
     texts, counts = words(look.language)["reads"], {**tables.counts, "undated": undated}
     sentences = []
     if summary is not None:
-        rows = {name: _count(getattr(summary, attribute), look, public=public) for name, attribute in
-                (("rows", "rows_read"), ("records", "records"), ("rejects", "rejects"))}  # fmt: skip
-        sentences.append(texts["rows_rounded" if public else "rows"].format(**rows))
-    totals = {name: count(counts[name], look) for name in ("rows", "invitations")}
-    sentences.append(texts["invitations"].format(**totals))
-    sentences += [texts[name].format(n=count(counts[name], look)) for name in _LOST if counts[name]]
+        if public:
+            names = {"rows": "rows_read", "records": "records", "rejects": "rejects"}
+            rounded = {name: _count(getattr(summary, of), look, public=public) for name, of in names.items()}
+            sentences.append(texts["rows_rounded"].format(**rounded))
+        else:
+            rows, records = (_counted(name, getattr(summary, name), look) for name in ("rows_read", "records"))
+            sentences.append(texts["rows"].format(rows=rows, records=records, rejects=count(summary.rejects, look)))
+    records, invitations = (
+        _counted(name, counts[total], look) for name, total in (("records", "rows"), ("invitations", "invitations"))
+    )
+    sentences.append(texts["states"].format(records=records, invitations=invitations))
+    sentences += [_counted(name, counts[name], look) for name in _LOST if counts[name]]
     return (*sentences, *(_of_sources(summary, texts, look, public=public) if summary is not None else ()))
 
 
-def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, public: bool) -> list[str]:
+def _of_sources(summary: Summary, texts: Mapping[str, Any], look: Look, *, public: bool) -> list[str]:
     """Return the notes on the sources; for the public without notes on fewer than ten rows."""
     labels = {name: schema.label(name, look.language) for name in schema.BY_NAME}
     counted = {
@@ -61,7 +68,7 @@ def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, publi
     kinds = ("rejected", "unknown", "no_message", "arrived_masked")
     order = sorted(shown, key=lambda key: (kinds.index(key[0]), -(shown[key][0] or 0)))
     return [
-        texts[kind].format(n=f"{n:,}", of=count(of, look), why=what, column=what)
+        _form(texts[kind], n).format(n=f"{n:,}", of=count(of, look), why=what, column=what)
         for kind, what in order
         for n, of in [shown[kind, what]]
         if n
@@ -78,6 +85,15 @@ def sources(summary: Summary | None, look: Look, *, public: bool) -> Table | Non
         for number, file in enumerate(summary.files, 1)
     ]  # fmt: skip
     return table(look, ["source", "format", "snapshot", "rows_read", "records", "rejects"], cells, left=3)
+
+
+def _counted(name: str, n: int | None, look: Look) -> str:
+    """Return a text of ``reads`` with a count, in the singular or the plural."""
+    return _form(words(look.language)["reads"][name], n).format(n=count(n, look))
+
+
+def _form(forms: str | Sequence[str], n: int | None) -> str:
+    return forms if isinstance(forms, str) else forms[n != 1]
 
 
 def count(n: int | None, look: Look) -> str:

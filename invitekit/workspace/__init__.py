@@ -151,7 +151,7 @@ class Workspace:
             return f"Workspace '{printable(self.path.name)}' (closed)"
         n = self.counts()
         mode = " (read-only)" if self.read_only else ""
-        rows = f"{n['rows_read']:,} rows read = {n['records']:,} records + {n['rejects']:,} rejects"
+        rows = f"{many(n['rows_read'], 'row')} read = {many(n['records'], 'record')} + {many(n['rejects'], 'reject')}"
         sent = f"{many(n['batches'], 'batch', 'batches')} sent ({many(n['resends'], 'resend')})"
         rest = f"{many(n['marks'], 'mark')}, {many(n['exports'], 'export')}"
         return f"Workspace '{printable(self.path.name)}'{mode}: {many(n['files'], 'file')}, {rows}; {sent}, {rest}"

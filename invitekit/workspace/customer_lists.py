@@ -13,7 +13,7 @@ import polars as pl
 
 from invitekit.engine.duckdb import ident, one, registered, rows, run
 from invitekit.engine.materialize import materialize, temp_tables
-from invitekit.errors import SchemaError, SourceError, WorkspaceError
+from invitekit.errors import SchemaError, SourceError, WorkspaceError, many
 from invitekit.i18n import _
 from invitekit.ingest import load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
@@ -86,7 +86,7 @@ class Reconciliation:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in self.counts.items())
-        return f"Customer list of {self.listed_at:%Y-%m-%d}, {self.listed:,} customers: {counts}."
+        return f"Customer list of {self.listed_at:%Y-%m-%d}, {many(self.listed, 'customer')}: {counts}."
 
 
 def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any]) -> int:
