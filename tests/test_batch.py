@@ -670,7 +670,7 @@ def test_a_reminder_is_a_draft_to_the_customers_own_address(tmp_path: Path) -> N
     assert merged["Language"].to_list() == ["en", "zh", "zh", "en"]
     assert merged["Body"][1].strip() == mails[1].get_content().replace("\r\n", "\n").strip()
     page = (folder / PAGE).read_text("utf-8-sig")
-    assert "4 drafts of reminders" in page
+    assert "reminder_*.eml (4): a draft of each reminder" in page
     assert "shared with another customer: 4" in page
 
 

@@ -312,3 +312,9 @@ def test_an_error_quotes_what_was_typed_and_names_no_part_of_the_code(
     printed = " ".join(run(*words, exports).stderr.split())
     assert problem in printed
     assert "Value error" not in printed
+
+
+def test_the_last_line_of_a_report_is_in_its_language(run: Run, exports: Path, tmp_path: Path) -> None:
+    alone = run("report", exports, *DAY, "--language", "zh", "-o", tmp_path / "a.html").stdout.splitlines()[-1]
+    each = run("report", exports, *DAY, "--language", "zh", "--by", "account_manager", "-o", tmp_path / "each")
+    assert (alone[:5], each.stdout.splitlines()[-1][:4]) == ("报告已写入", "2 份报")

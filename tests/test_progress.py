@@ -562,7 +562,13 @@ def test_the_command_prints_the_same_numbers(run: Callable[..., Run], sample: An
 def test_the_command_marks_small_counts_open_weeks_and_signals(run: Callable[..., Run]) -> None:
     said = run("trend", DATA, "--as-of", "2026-03-30", "--by", "cause").stdout
     assert "open, small" in said
+    assert "Small: fewer than 10 failed, or fewer than 10 in all." in " ".join(said.split())
     assert "cannot be tracked" not in said, "every customer of the sample has an account"
+
+
+def test_the_command_names_countries_in_the_language_of_the_table(run: Callable[..., Run]) -> None:
+    said = run("trend", DATA, "--as-of", "2026-03-30", "--by", "country", "--language", "zh").stdout
+    assert ("德国" in said, "Germany" in said) == (True, False)
 
 
 def test_the_command_says_how_many_masked_records_of_older_files_are_not_counted(

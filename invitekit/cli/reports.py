@@ -13,7 +13,7 @@ from invitekit.cli import options as o
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.plans import make_plan
 from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_option_groups
-from invitekit.errors import many
+from invitekit.i18n import _, ngettext, translate
 
 if TYPE_CHECKING:
     from invitekit.model.catalogue import Catalogue
@@ -105,9 +105,15 @@ def report(
         filtered.print()
     for sentence in whole.summary:
         out.line(sentence)
+    written = _("The report is in {output}.", output=str(output))
     if by:
-        return out.line(f"{many(len(files), 'report')}, one for each account manager, in {output}. {whole.audience}")
-    return out.line(f"The report is in {output}. {whole.audience}")
+        written = ngettext(
+            "{n:,} report, one for each account manager, is in {output}.",
+            "{n:,} reports, one for each account manager, are in {output}.",
+            len(files),
+            output=str(output),
+        )
+    return out.line(f"{translate(written, language)} {whole.audience}")
 
 
 def _distinct(records: Any, column: str) -> list[Any]:

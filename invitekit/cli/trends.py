@@ -117,8 +117,8 @@ def _print(
         out.line(f"Not shown: {older:,} earlier {period}s of the {len({row['period_start'] for row in rows}):,}. "
                  "With -o every one is written.")  # fmt: skip
     out.line(f"Of: invitations of that period with an outcome: associated, failed, expired, or a link not used within "
-             f"{days} days. Small: fewer than 10. By chance: where a rate of this level lies in all but 0.27 % of "
-             "periods; above and below it, a period really differs.")  # fmt: skip
+             f"{days} days. Small: fewer than 10 failed, or fewer than 10 in all. By chance: where a rate of this "
+             "level lies in all but 0.27 % of periods; above and below it, a period really differs.")  # fmt: skip
     return out.line(f"Open: emails (7 days) or links ({days} days) of that period may still be used, so it is not "
                     "compared.")  # fmt: skip
 
@@ -132,12 +132,11 @@ def _newest(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
 
 def _named(group: str, by: str, known: Catalogue, language: Language) -> str:
     from invitekit.metrics import words
-    from invitekit.model.schema import BY_NAME
+    from invitekit.model.display import labels
 
     if by == "cause":
         return words(group, known, language)
-    values = {value.code: value.label(language) for value in BY_NAME[by].values}
-    return values.get(group, group)
+    return labels(by, language).get(group, group)
 
 
 def _span(low: float | None, high: float | None) -> str:
