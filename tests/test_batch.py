@@ -619,7 +619,7 @@ def test_each_account_manager_gets_a_workbook_of_only_their_customers(tmp_path: 
     assert sheets_of["invite_again"]["Account Name"].to_list() == ["a", "b"]
     assert sheets_of["invite_again"]["Batch"].to_list() == ["1", "1"]
     assert sheets_of["worklist_customer"]["Account Name"].to_list() == ["e"]
-    assert "manager_*.xlsx: 4 workbooks" in (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+    assert "manager_*.xlsx (4): a workbook for each" in (tmp_path / "set" / PAGE).read_text("utf-8-sig")
 
 
 @pytest.mark.parametrize(
@@ -832,7 +832,7 @@ def test_an_earlier_run_is_not_overwritten_by_default(tmp_path: Path) -> None:
 
 def test_an_earlier_file_that_this_run_would_not_write_stops_it_too(tmp_path: Path) -> None:
     (tmp_path / "batch_07_resend_now.csv").touch()
-    with pytest.raises(OutputError, match=r"such as 'batch_07_resend_now.csv'"):
+    with pytest.raises(OutputError, match=r"1 file of an earlier run: 'batch_07_resend_now.csv'"):
         write(expired(1), tmp_path)
 
 

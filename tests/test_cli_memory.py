@@ -300,7 +300,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
     ),
     "a day first in what is not read": (["compare", "-w", "memory.duckdb", "--month-first"], 2, "--day-first/--month"),
     "a customer in bytes that are no text": (
-        ["workspace", "mark-resolved", os.fsdecode(b"M\xfc"), *RESOLVED], 1, "number 1 leads",
+        ["workspace", "mark-resolved", os.fsdecode(b"M\xfc"), *RESOLVED], 1, "The name matches no customer, or several",
     ),
     "both": (["plan", "exports", "-w", "memory.duckdb"], 2, "not both"),
     "a workspace that is not there": (["plan", "-w", "other.duckdb"], 1, "'other.duckdb' does not exist"),
@@ -311,7 +311,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
         ["workspace", "mark-sent", "a", "b", "--by", "a", "--exclude", "x", "-w", "memory.duckdb"], 2, "one batch at a",
     ),
     "an unknown customer": (
-        ["workspace", "mark-resolved", "Secret", *RESOLVED], 1, "number 1 leads",
+        ["workspace", "mark-resolved", "Secret", *RESOLVED], 1, "The name matches no customer, or several",
     ),
     "no day": (["workspace", "mark-resolved", "ann", "--by", "a", "--on", "soon"], 2, "is not a date"),
     "a mark that is none": (["workspace", "unmark", "9", "--by", "a", "-w", "memory.duckdb"], 1, "are unknown, or"),
