@@ -314,7 +314,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
         ["workspace", "mark-resolved", "Secret", *RESOLVED], 1, "The name matches no customer, or several",
     ),
     "no day": (["workspace", "mark-resolved", "ann", "--by", "a", "--on", "soon"], 2, "is not a date"),
-    "a mark that is none": (["workspace", "unmark", "9", "--by", "a", "-w", "memory.duckdb"], 1, "are unknown, or"),
+    "a mark that is none": (["workspace", "unmark", "9", "--by", "a", "-w", "memory.duckdb"], 1, "is unknown, or"),
     "a file of no snapshot": (
         ["compare", "undated.csv", "exports"], 1, "2 of 5 records belong to no snapshot: nothing says when",
     ),
