@@ -1037,3 +1037,17 @@ def test_a_logged_resend_belongs_to_its_customer_even_if_others_share_the_addres
     decided = dict(plan.select("account_name", "decision").iter_rows())
     assert decided["xu"] == "wait_for_cooldown"
     assert sorted([decided["yan"], decided["zoe"]]) == ["resend_now", "review"]
+
+
+def test_a_filtered_plan_counts_the_customers_on_hold_that_it_shows(tmp_path: Path) -> None:
+    message = MESSAGES["prepaid_partner"]
+    rows = [f"a{n},Failed,{message},2026-03-01,mgr.alpha" for n in range(4)] + ["b,Expired,,2026-03-01,mgr.beta"]
+    lines = "Account,Status,Failure Cause,Invited At,Account Manager\n" + "\n".join(rows)
+    (tmp_path / "history_2026-03-16.csv").write_text(lines)
+    as_of = dt.date(2026, 3, 20)
+    plan = ik.plan_resends(ik.annotate(ik.load(tmp_path).records, as_of=as_of), as_of=as_of)
+    held = {}
+    for manager in ("mgr.alpha", "mgr.beta"):
+        counts = count_decisions(ik.where(plan, ik.Filter(manager=manager)), plan)
+        held[manager] = (counts.held_for_own_account, any("On hold" in text for text in counts.warnings()))
+    assert held == {"mgr.alpha": (4, True), "mgr.beta": (0, False)}

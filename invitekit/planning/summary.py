@@ -25,7 +25,7 @@ from invitekit.planning.settings import PlanSettings, settings_of
 _OPEN = ("pending_review", "pre_registered")
 _NOT_OPEN = ("pre_registration_lapsed", "vanished")
 """Reasons of pre-registered customers whose pre-registration has ended, who do not count towards the cap."""
-_OF_ALL = ("open_customers", "newest_export", "not_in_newest", "may_be_masked", "held_for_own_account")
+_OF_ALL = ("open_customers", "newest_export", "not_in_newest", "may_be_masked")
 """The counts that are always of the whole plan."""
 _NEEDED = ("customer_id", "account_name", "status", "snapshot_at", "decision", "reason_code", "batch", "chance_from",
            *SETTINGS)  # fmt: skip

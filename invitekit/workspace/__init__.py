@@ -71,8 +71,8 @@ class Workspace:
         >>> _ = file.write_text("Account,Status\nacme,Invited\n", encoding="utf-8")
         >>> with Workspace(folder / "invitekit.duckdb") as workspace:
         ...     print(*workspace.add(file), *workspace.add(file), sep="\n")
-        history_2026-03-30.csv: 1 rows read = 1 records + 0 rejects, snapshot of 2026-03-30.
-        history_2026-03-30.csv: 1 rows read = 1 records + 0 rejects, snapshot of 2026-03-30, already stored: skipped.
+        history_2026-03-30.csv: 1 row read = 1 record + 0 rejects, snapshot of 2026-03-30.
+        history_2026-03-30.csv: 1 row read = 1 record + 0 rejects, snapshot of 2026-03-30, already stored: skipped.
     """
 
     def __init__(

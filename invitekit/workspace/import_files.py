@@ -65,7 +65,7 @@ class Added:
     summary: Summary | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
-        counts = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
+        counts = f"{many(self.rows_read, 'row')} read = {many(self.records, 'record')} + {many(self.rejects, 'reject')}"
         stored = ", already stored" if self.already_stored else ""
         skipped = ": skipped" if self.already_stored and not self.superseded_files else ""
         sentences = [f"{printable(self.name)}: {counts}, snapshot of {self.snapshot_at:%Y-%m-%d}{stored}{skipped}."]
