@@ -364,7 +364,7 @@ def test_check_speaks_chinese_on_screen_and_on_its_page(
     run: Callable[..., Run], export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with export.open("a", encoding="utf-8") as file:
-        file.write("Eve,eve,eve@example.com; eva@example.com,Email,Frozen,,03/04/2026\n")
+        file.write("Eve,eve,eve@example.com; eva@example.com,Email,Frozen,,03/02/2026\n")
     monkeypatch.setattr(engine_choice, "ALWAYS_FITS", 0)
     found = run("check", export, "--language", "zh", "-o", tmp_path / "check.html")
     page = (tmp_path / "check.html").read_text("utf-8")
