@@ -1175,7 +1175,7 @@ def test_rules_show_their_effect_before_they_apply_and_keep_the_selection(picker
     assert picker.widget.rules == ik.ResendRules()
     assert picker.widget.count == before
     expected = _plan(picker.widget.workspace, rules)
-    after = sum(m for label, _, m in effect["rows"] if label.startswith("Resend"))
+    after = sum(m for label, _, m in effect["rows"] if label.startswith("Invite"))
     assert after == expected.filter(pl.col("decision").str.starts_with("resend")).height < before
     answers = picker.request(type="apply_rules")
     assert picker.widget.rules == rules
