@@ -48,3 +48,11 @@ COUNTS = st.integers(0, 30) | st.integers(0, 3000)
 def test_fishers_exact_test_equals_that_of_scipy(first: tuple[int, int], second: tuple[int, int]) -> None:
     expected = float(stats.fisher_exact([first, second]).pvalue)
     assert fisher_exact(first, second) == pytest.approx(expected, rel=1e-6, abs=1e-15)
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.003, 3e3), (1e-4, 1e6), (0.02, 1e5)])
+def test_a_quantile_may_be_too_small_for_a_number(a: float, b: float) -> None:
+    # Fixed bug: a plan with thousands of resends, of which none led to an association, ended in an OverflowError.
+    for share in (0.05, 0.95):
+        expected = float(stats.beta.ppf(share, a, b))
+        assert beta_quantile(share, a, b) == pytest.approx(expected, rel=1e-7, abs=1e-12)

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 
 _TINY = 1e-300
+_MAX_LOG = 700
+"""The largest logarithm of a number."""
 _PRECISION = 1e-15
 _ROUNDING = 1e-9
 """The tolerance for rounding when a share is compared."""
@@ -35,10 +37,11 @@ def beta_quantile(share: float, a: float, b: float) -> float:
     for _ in range(_MAX_ITERATIONS):
         above = beta_cdf(x, a, b) - share
         low, high = (low, x) if above > 0 else (x, high)
-        density = math.exp(_log_density(x, a, b))
-        step = x - above / density if density else low
+        # Near 0, a density may be too large for a number, and elsewhere too small: then the bracket is halved.
+        log = _log_density(x, a, b)
+        step = x - above * math.exp(-log) if log > -_MAX_LOG else low
         step = step if low < step < high else (low + high) / 2
-        if abs(step - x) <= _PRECISION * x:
+        if abs(step - x) <= max(_PRECISION * x, _TINY):
             break
         x = step
     return x
