@@ -312,6 +312,10 @@ TABLE = {
         "resend_now", "expired", record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31, 15)),
         record(invited=dt.datetime(2026, 3, 1, 1, 32, 15), failure="link_used", snapshot_at=days(7)),
         retry=dt.datetime(2026, 3, 8, 9, 31, 15), attempts=2),
+    "two invitations some hours and seconds apart": case(
+        "resend_now", "expired", record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31, 15)),
+        record(invited=dt.datetime(2026, 3, 1, 1, 31, 16), failure="link_used", snapshot_at=days(7)),
+        retry=dt.datetime(2026, 3, 8, 9, 31, 15), attempts=2),
     "two invitations further apart than zones are": case(
         "resend_now", "expired", record(status="expired", invited=dt.datetime(2026, 3, 1, 16, 31, 15)),
         record(invited=dt.datetime(2026, 3, 1, 1, 31, 15), failure="link_used", snapshot_at=days(7)),

@@ -250,23 +250,27 @@ def _with_exact_times(frame: Any) -> Any:
     A spreadsheet saves times without their seconds, or only dates.
     """
     frame = frame.with_columns(_ik_own=nw.col("invited_at"), _ik_minute=nw.col("invited_at").dt.truncate("1m"))
-    is_minute = nw.col("_ik_own") == nw.col("_ik_minute")
-    minutes = frame.filter(is_minute).select(_GROUP, "_ik_own")
-    seconds = frame.filter(~is_minute).select(_GROUP, _ik_own="_ik_minute", _ik_exact="invited_at")
-    frame = _exact(frame.drop("_ik_minute"), minutes.join(seconds, on=[_GROUP, "_ik_own"]))
-    is_day = nw.col(_IS_DAY) & (nw.col("_ik_own") == nw.col("invited_at"))
-    times = frame.filter(~is_day).select(_GROUP, _ik_exact="_ik_own")
-    pairs = frame.filter(is_day).select(_GROUP, "_ik_own").join(times, on=_GROUP)
+    seconds = frame.filter(nw.col("_ik_own") != nw.col("_ik_minute"))
+    seconds = seconds.select(_GROUP, _ik_own="_ik_minute", _ik_exact="invited_at")
+    frame = _with_latest(frame.drop("_ik_minute"), seconds)
+    is_date = nw.col(_IS_DAY) & (nw.col("_ik_own") == nw.col("invited_at"))
+    times = frame.filter(~is_date).select(_GROUP, _ik_exact="_ik_own")
+    pairs = frame.filter(is_date).select(_GROUP, "_ik_own").unique().join(times, on=_GROUP)
     pairs = pairs.filter(
         (nw.col("_ik_exact") >= nw.col("_ik_own")) & (nw.col("_ik_exact") < nw.col("_ik_own").dt.offset_by("1d"))
     )
-    return _exact(frame, pairs).drop(_IS_DAY)
+    return _with_latest(frame, pairs).drop(_IS_DAY)
 
 
-def _exact(frame: Any, pairs: Any) -> Any:
-    """Replace the times of ``_ik_own`` that have a more exact one."""
-    exact = pairs.group_by(_GROUP, "_ik_own").agg(nw.col("_ik_exact").max())
-    frame = frame.join(exact, on=[_GROUP, "_ik_own"], how="left")
+def _with_latest(frame: Any, exact: Any) -> Any:
+    """Replace each time of ``_ik_own`` by the latest of its exact times, if there are any.
+
+    Args:
+        frame: The records.
+        exact: A customer's time without seconds or hours, and an exact time: ``_ik_group, _ik_own, _ik_exact``.
+    """
+    latest = exact.group_by(_GROUP, "_ik_own").agg(nw.col("_ik_exact").max())
+    frame = frame.join(latest, on=[_GROUP, "_ik_own"], how="left")
     return frame.with_columns(_ik_own=nw.coalesce("_ik_exact", "_ik_own")).drop("_ik_exact")
 
 

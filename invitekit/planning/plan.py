@@ -45,7 +45,6 @@ _OPTIONAL: dict[str, Any] = {
     "unrecognised": nw.String,
 }
 """The optional ones of these columns."""
-_SEEN = ("first_seen_at", "last_seen_at")
 _ZONES = "14h"
 """The furthest that the times of two files can be apart if they are in different zones: usually UTC and a local one."""
 _DETAIL = "_ik_detail"
@@ -215,20 +214,19 @@ def _with_differing_times(newest: Any, frame: Any) -> Any:
     They are at most ``_ZONES`` apart, by full quarters of an hour, and no snapshot has both [assumed].
     """
     sent = frame.filter(nw.col("is_latest_of_invitation") & ~nw.col("invitation_sent_at").is_null())
-    sent = sent.select("_ik_customer", "first_seen_at", "last_seen_at", _ik_at="invitation_sent_at")
-    other = sent.select("_ik_customer", *(nw.col(n).alias(f"{n}_later") for n in ("_ik_at", *_SEEN)))
-    at, later = nw.col("_ik_at").dt, nw.col("_ik_at_later").dt
-    is_near = (nw.col("_ik_at") < nw.col("_ik_at_later")) & (at.offset_by(_ZONES) >= nw.col("_ik_at_later"))
-    in_quarters = (at.minute() % 15 == later.minute() % 15) & (at.second() == later.second())
-    pairs = sent.join(other, on="_ik_customer").filter(
-        is_near
-        & in_quarters
-        & (
-            (nw.col("last_seen_at") < nw.col("first_seen_at_later"))
-            | (nw.col("last_seen_at_later") < nw.col("first_seen_at"))
-        )
+    at = nw.col("_ik_at").dt
+    sent = sent.select("_ik_customer", "first_seen_at", "last_seen_at", _ik_at="invitation_sent_at").with_columns(
+        _ik_minute=at.minute() % 15, _ik_second=at.second()
     )
-    found = pairs.select("_ik_customer").unique().with_columns(_ik_times_differ=nw.lit(value=True))
+    # Only neighbours are compared: the pairs of a customer with many invitations would be too many.
+    first, last, later = (
+        nw.col(name).shift(-1).over("_ik_customer", "_ik_minute", "_ik_second", order_by="_ik_at")
+        for name in ("first_seen_at", "last_seen_at", "_ik_at")
+    )
+    sent = sent.with_columns(_ik_first=first, _ik_last=last, _ik_later=later)
+    is_apart = (nw.col("last_seen_at") < nw.col("_ik_first")) | (nw.col("_ik_last") < nw.col("first_seen_at"))
+    found = sent.filter((nw.col("_ik_later") <= at.offset_by(_ZONES)) & is_apart)
+    found = found.select("_ik_customer").unique().with_columns(_ik_times_differ=nw.lit(value=True))
     newest = newest.join(found, on="_ik_customer", how="left")
     return newest.with_columns(nw.col("_ik_times_differ").fill_null(value=False))
 
