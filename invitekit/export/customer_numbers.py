@@ -156,7 +156,7 @@ def _with_keys(batches: Iterable[pl.DataFrame], wanted: Sequence[str]) -> Genera
         keys = [each_once(batch[name], normalise) for name in schema.NATURAL_KEY if name in batch.columns]
         times = [_utc(batch[name]) for name in _TIMES if name in batch.columns]
         empty = [_EMPTY.alias(name) for name in missing]
-        # Each record needs a place of its own.
+        # ``resolve`` orders records by file and row, so records without row numbers are numbered here.
         places = pl.int_range(first_row, first_row + batch.height, dtype=pl.Int64)
         row = places if "source_row" in missing else pl.col("source_row").cast(pl.Int64, strict=False)
         file = [pl.lit("").alias("source_file")] if "source_file" in missing else []

@@ -14,7 +14,7 @@ from invitekit.model import schema
 TRIM_CHARS = "".join(map(chr, (*range(33), 0x7F, 0x85, 0x00A0, 0x200B, 0x200E, 0x200F, 0x2060, 0x3000, 0xFEFF)))
 """White, control and invisible characters that are trimmed from the ends of a cell."""
 Notes = Counter[tuple[str | None, Message]]
-"""Counts of cells by column and by the message in the summary, whose number is set at the end."""
+"""Counts of cells by column and message; the summary puts the count into the message."""
 SHORTENED = ngettext(
     "{n:,} cell holds a number that a spreadsheet shortened, such as 1.38E+10: its last digits are lost, so it was "
     "read as empty; export again with the column as text.",

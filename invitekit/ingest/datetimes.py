@@ -70,8 +70,8 @@ class Evidence:
     """How many cells of a column prove an order of day and month, and how many are ambiguous.
 
     Attributes:
-        day_first, month_first: Cells that are a date in this order only, or a date before their export.
-        ambiguous: Cells that are such a date in both orders, or in none.
+        day_first, month_first: Cells that are a date in this order only, or that are after the export in the other.
+        ambiguous: All other cells that are a date in both orders.
     """
 
     day_first: int = 0
