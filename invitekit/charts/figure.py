@@ -9,15 +9,13 @@ from functools import cache
 from typing import Any
 
 from invitekit.charts import svg
-from invitekit.charts.colours import UNKNOWN_VALUE
 from invitekit.charts.labels import interval, one_line, percent
 from invitekit.errors import ArgumentError
 from invitekit.i18n import Language, read_texts
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.model.catalogue import Catalogue, read_catalogue
-from invitekit.model.countries import chinese_names
+from invitekit.model.display import labels
 from invitekit.model.filters import COLUMNS, Filter
-from invitekit.model.schema import BY_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +161,7 @@ def label_for(value: str | None, by: str | None, look: Look) -> str:
     if by == "cause":
         failure = look.catalogue.by_code(str(value))
         return failure.cause(look.language) if failure else str(value)
-    if by == "country" and look.language == "zh":
-        return chinese_names().get(str(value), str(value))
-    labels = {one.code: one.label(look.language) for one in (*BY_NAME[by].values, UNKNOWN_VALUE)} if by else {}
-    return labels.get(str(value), str(value))
+    return (labels(by, look.language) if by else {}).get(str(value), str(value))
 
 
 def choice_of(value: str | None, by: str | None, **more: Any) -> Filter | None:
