@@ -111,7 +111,7 @@ class Page implements PageContext {
   private isLost = false;
   private typing: ReturnType<typeof setTimeout> | undefined;
   /** The number of customers and the day of the newest file, from the picker. */
-  private facts: { customers?: number | null; newest?: string | null } = {};
+  private facts: { customers?: number | null; newest?: string | null | undefined } = {};
 
   constructor() {
     addEventListener("hashchange", () => this.showPlace());
@@ -359,7 +359,7 @@ class Page implements PageContext {
         addEventListener("hashchange", listener);
         return () => removeEventListener("hashchange", listener);
       },
-      download: (what, name, batch_id) => this.answers.download(what, name, { batch_id }),
+      download: (what, name, batch_id = "") => this.answers.download(what, name, { batch_id }),
     };
     return renderPicker({ model, el, page });
   }

@@ -66,7 +66,7 @@ export interface State {
     selectable: number | null;
     customers?: number;
     /** The number of batches of the selected customers. */
-    batches?: number;
+    batches?: number | undefined;
   };
   /** How many rows are known to exist, until all are counted. */
   length: number | null;
@@ -159,8 +159,9 @@ export function isCurrent(state: State, message: PickerResponse): boolean {
 /** Apply a message from Python. */
 export function reduce(state: State, message: PickerResponse, buffer?: DataView): State {
   if (message.type === "selected" && state.early?.version === message.version) {
-    const { selected, hidden, batches } = message;
-    state = { ...state, early: { ...state.early, selected, hidden, batches } };
+    const { selected, hidden, batches = state.early.batches } = message;
+    const early = { ...state.early, selected, hidden };
+    state = { ...state, early: batches === undefined ? early : { ...early, batches } };
   }
   if (!isCurrent(state, message)) return state;
   switch (message.type) {
