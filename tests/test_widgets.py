@@ -1286,6 +1286,19 @@ def test_a_resolved_customer_may_be_invited_again(picker: FakeBrowser) -> None:
     assert picker.widget.workspace.marks().aggregate("count(*)").fetchall() == [(1,)]
 
 
+def test_a_customer_of_every_decision_opens_with_the_messages_that_its_work_list_has(picker: FakeBrowser) -> None:
+    decisions = set(_plan(picker.widget.workspace)["decision"]) - {"superseded"}
+    assert decisions >= {"resend_now", "wait_for_customer", "contact_support", "review", "blocked", "associated"}
+    for decision in sorted(decisions):
+        picker.request(type="set_filter", filter={"decision": [decision]})
+        key = picker.request(type="get_page", first=0, count=1)["page"]["keys"][0]
+        details = picker.request(type="get_details", key=key)["details"]["details"]
+        assert details["codes"]["decision"] == decision
+        languages = [language for language, _ in details["messages"]]
+        has_messages = decision in {"wait_for_customer", "contact_support"}
+        assert languages == (["English", "中文"] if has_messages else []), decision
+
+
 def test_files_of_a_batch_are_read_from_its_own_folder_only(newest: pl.DataFrame, tmp_path: Path) -> None:
     picker = ik.ResendPicker(newest.head(5), as_of=DAY, folder=tmp_path / "batches")
     for folder in ("batches/own", "batches", "elsewhere"):

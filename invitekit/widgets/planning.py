@@ -130,7 +130,9 @@ def messages(con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
     """Return the ready-to-send messages for one record, each with the name of its language."""
     row = con.sql(f"select * from records where {KEY} = {key}").pl()
     who = next((who for who, decision in WORKLISTS.items() if [decision] == row["decision"].to_list()), "")
-    texts = row.select(**message_templates.columns(who, "en", message_templates.built_in())).row(0) if who else ()
+    # Without columns, Polars would select no row.
+    columns = message_templates.columns(who, "en", message_templates.built_in()) if who else {}
+    texts = row.select(**columns).row(0) if columns else ()
     return list(zip(_LANGUAGES, texts, strict=False))
 
 
