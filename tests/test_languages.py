@@ -26,7 +26,7 @@ from invitekit.model import schema
 from invitekit.privacy.actions import Secrets
 from invitekit.privacy.policy_file import read_policy
 from invitekit.privacy.tokens import Key
-from invitekit.widgets import worker
+from invitekit.widgets import payloads, worker
 from invitekit.widgets.picker import ADJUSTABLE
 from invitekit.widgets.session import Session
 from tests.conftest import DATA
@@ -51,6 +51,15 @@ def texts_of_the_code() -> set[str]:
         if isinstance(call.func, ast.Name)
         for text in call.args[: named.get(call.func.id, 0)]
     }
+
+
+def test_the_page_has_a_text_of_one_wherever_a_text_counts_things() -> None:
+    texts = payloads.words("en")
+    things = "customers|dates|headers|invitations|masked rows|records|rows|times"
+    counting = {name for name, text in texts.items() if re.search(rf"\{{(n|total)\}} ({things})\b", text)}
+    parts = {name for name in counting if re.search(r"of \{total\}", texts[name])}
+    assert "read_zone" in counting
+    assert {name for name in counting - parts if f"{name}_one" not in texts} == set()
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
