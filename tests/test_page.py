@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import datetime as dt
 import http.client
@@ -234,8 +235,9 @@ def test_changes_since_the_last_file_are_counted_shown_and_downloaded(session: S
         shown = tab.until("pick", "page", check=is_only(change))
         tab.until("pick", "counts", version=shown["version"], matched=counts[change])
         assert shown["state"]["total"] > counts[change], "the header says how many customers there are"
-    rows = pl.read_csv(fetched(session, tab, "list", "shown.csv"))
-    assert rows.height == counts[change]
+    path = fetched(session, tab, "list", "shown.csv")
+    assert path.read_bytes().startswith(codecs.BOM_UTF8), "Excel garbles other alphabets without the mark"
+    assert pl.read_csv(path).height == counts[change]
     session.receive("pick", {"type": "set_only_selected", "on": False})
     assert tab.until("pick", "page", check=is_only(""))["version"] > shown["version"]
 

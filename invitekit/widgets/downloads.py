@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def _write(rows: pl.DataFrame, path: Path, language: Language) -> Path:
     for name in rows.columns:
         label = payloads.label(name, language)
         headers[name] = name if label in headers.values() else label
-    return write_table(rows.rename(headers), path)
+    return _written(rows.rename(headers), path)
 
 
 def why_rejected(rejected: Any, language: Language) -> Rows:
@@ -112,7 +113,16 @@ def why_rejected(rejected: Any, language: Language) -> Rows:
 
 def write_rejected(rejected: Any, new_file: NewFile) -> Path:
     """Write the rejected rows with their content, so that a person can correct the source."""
-    return write_table(_frame(rejected), new_file("rejected_rows.csv"))
+    return _written(_frame(rejected), new_file("rejected_rows.csv"))
+
+
+def _written(rows: pl.DataFrame, path: Path) -> Path:
+    """Write rows; a CSV starts with a byte order mark, without which Excel garbles ``Müller`` and ``李伟``."""
+
+    def mark(part: Path) -> None:
+        part.write_bytes(codecs.BOM_UTF8 + part.read_bytes())
+
+    return write_table(rows, path, finish=mark if path.suffix == ".csv" else None)
 
 
 def together(paths: Sequence[Path], name: str, new_file: NewFile) -> Path:
