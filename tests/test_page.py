@@ -404,6 +404,15 @@ def test_the_page_names_the_time_zone_that_an_option_set(session: Session, tmp_p
     assert (reading["time_zone"], reading["day_first"], reading["without_offset"]) == ("Asia/Shanghai", True, 1)
 
 
+@pytest.mark.parametrize(("header", "assumed"), [("邀请时间", 1), ("邀请时间（北京时间）", 0)])
+def test_a_zone_is_said_to_be_assumed_only_if_no_header_states_it(
+    session: Session, tmp_path: Path, header: str, assumed: int
+) -> None:
+    path = exported(tmp_path, "a_2026-04-06.csv", ROWS.replace("Invitation Time", header))
+    state = opened(session, path, workspace="week").until("page", "state", status="open")
+    assert state["reading"]["without_offset"] == assumed
+
+
 DAMAGED = "Account Name,Mobile Number,Status\nacme,1.38E+10,Expired\nbeta,13800001111,Expired\n"
 
 

@@ -261,13 +261,18 @@ class Summary:
             )
         ]
 
-    def _zones(self) -> list[Message]:
+    def without_zone(self) -> tuple[Counter[str], Counter[str]]:
+        """Count the times without an offset by the zone in which they were read: those of a header, and the assumed."""
         stated = {(file.name, column): zone for file in self.files for column, zone in file.zones.items()}
-        without: Counter[str] = Counter()
         by_header: Counter[str] = Counter()
+        assumed: Counter[str] = Counter()
         for d in self.dates:
             zone = stated.get((d.file, d.column))
-            (by_header if zone else without)[zone or self.time_zone] += d.without_offset
+            (by_header if zone else assumed)[zone or self.time_zone] += d.without_offset
+        return by_header, assumed
+
+    def _zones(self) -> list[Message]:
+        by_header, assumed = self.without_zone()
         return [
             *(
                 ngettext(
@@ -286,7 +291,7 @@ class Summary:
                     count,
                     zone=_zone_label(zone),
                 )
-                for zone, count in without.items()
+                for zone, count in assumed.items()
                 if count
             ),
         ]

@@ -194,7 +194,7 @@ def how_read(opened: Opened, language: Language) -> dict[str, Any]:
     return {
         "time_zone": reading.time_zone,
         "day_first": reading.day_first,
-        "without_offset": sum(report.without_offset for report in dates),
+        "without_offset": sum(summary.without_zone()[1].total() for summary in opened.summaries),
         "undecided": sum(report.evidence.ambiguous for report in dates if report.decided_by == ASSUMED),
         "headers": list(dict.fromkeys(extra for file in files for extra in file.extras)),
         "columns": [[name, label(name, language)] for name in free],
