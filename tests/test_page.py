@@ -19,7 +19,7 @@ import threading
 import time
 import urllib.parse
 import zipfile
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -240,6 +240,27 @@ def test_changes_since_the_last_file_are_counted_shown_and_downloaded(session: S
     assert pl.read_csv(path).height == counts[change]
     session.receive("pick", {"type": "set_only_selected", "on": False})
     assert tab.until("pick", "page", check=is_only(""))["version"] > shown["version"]
+
+
+def test_changes_are_counted_since_the_last_whole_export_and_also_after_a_restart(
+    session: Session, tmp_path: Path
+) -> None:
+    def export(day: str, accounts: Iterable[int], associated: Collection[int] = ()) -> Path:
+        rows = [f"acct_{n},{'Associated' if n in associated else 'Expired'},Email,2026-01-10" for n in accounts]
+        name = f"history_{day}.csv"
+        return exported(tmp_path, name, "\n".join([ROWS.partition("\n")[0], *rows, ""]))
+
+    parts = [export(f"2026-03-{day}", range(10)) for day in ("16", "23")]
+    opened(
+        session, export("2026-03-09", range(40)), *parts, export("2026-03-30", range(41), associated={5, 39}),
+        workspace="week",
+    ).until("page", "state", status="open")  # fmt: skip
+    session.receive("page", {"type": "choose_files"})
+    session.receive("page", {"type": "open", "files": [], "uploads": [], "workspace": "week.duckdb"})
+    tab = Tab(session)
+    changes = tab.until("page", "state", status="open", check=lambda state: state.get("changes"))["changes"]
+    assert (changes["before"], changes["after"]) == ("2026-03-09", "2026-03-30")
+    assert {name: n for name, n in changes["counts"] if n} == {"became_associated": 2, "appeared": 1}
 
 
 def test_the_day_of_the_plan_is_chosen_on_the_page(session: Session) -> None:

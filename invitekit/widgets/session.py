@@ -198,7 +198,7 @@ class Session:
             self._add("pick", picker)
             run = self._state["run"]
         self._send_state()
-        if any(not one.already_stored for one in opened.added):
+        if opened.workspace is not None:
             self._in_background(PAGE, lambda: self._compare(run))
 
     def _texts(self, opened: Opened) -> dict[str, Any]:
