@@ -417,6 +417,23 @@ def test_a_time_zone_and_a_date_order_are_saved_and_files_are_read_again(session
     assert row == [("2026-03-04 01:00:00", "rot")]
 
 
+def test_a_word_is_taught_for_all_weeks_of_a_workspace_that_is_opened_without_files(
+    session: Session, tmp_path: Path
+) -> None:
+    weeks = [exported(tmp_path, f"a_2026-04-{day}.csv", ROWS.replace("Expired", "On ice")) for day in ("06", "13")]
+    opened(session, *weeks, workspace="week").until("page", "state", status="open")
+    session.receive("page", {"type": "choose_files"})
+    session.receive("page", {"type": "open", "files": [], "uploads": [], "workspace": "week.duckdb"})
+    tab = Tab(session)
+    before = tab.until("page", "state", status="open", check=lambda state: state["unknown"]["records"] == 2)
+    session.receive("page", {"type": "teach_words", "words": {"status": {"On ice": "expired"}}})
+    state = tab.until("page", "state", status="open", check=lambda state: state["run"] != before["run"])
+    assert state["unknown"] == {"records": 0, "columns": []}
+    session.receive("page", {"type": "choose_files"})
+    with ik.Workspace(tmp_path / "week.duckdb") as workspace:
+        assert workspace.history().select("status, unrecognised").distinct().fetchall() == [("expired", None)]
+
+
 def test_the_page_names_the_time_zone_that_an_option_set(session: Session, tmp_path: Path) -> None:
     session.open([str(exported(tmp_path, "a_2026-04-06.csv", ROWS))], time_zone="Asia/Shanghai", day_first=True)
     tab = Tab(session)

@@ -120,6 +120,26 @@ def modes(folder: Path) -> dict[str, str]:
 # ---- one file, private and whole ----------------------------------------------------------------
 
 
+def test_words_that_are_taught_later_are_applied_to_stored_records(tmp_path: Path) -> None:
+    rows = ["a,On ice,Fax,Gold", "b,On ice,Email,Reseller", "c,Expired,Fax,Reseller", "d,Thawed,Email,Reseller"]
+    rows = ["Account Name,Status,Invitation Method,Association Type", *rows]
+    for day in ("2026-03-02", "2026-03-09"):
+        (tmp_path / f"history_{day}.csv").write_text("\n".join(rows) + "\n")
+    (words := tmp_path / "words.toml").write_text('[status]\n"on ICE" = "expired"\n[method]\nFax = "link"\n')
+    with ik.Workspace(tmp_path / "own.duckdb") as workspace:
+        workspace.add(tmp_path / "history_2026-03-02.csv")
+        workspace.add(tmp_path / "history_2026-03-09.csv", words=words)
+        columns = "account_name, status, invitation_method, association_type, unrecognised"
+        stored = workspace.history().select(columns).distinct().order("1").fetchall()
+        assert workspace.teach(words) == 0, "once"
+    assert stored == [
+        ("a", "expired", "link", "unknown", "association_type: Gold"),
+        ("b", "expired", "email", "reseller", None),
+        ("c", "expired", "link", "reseller", None),
+        ("d", "unknown", "email", "reseller", "status: Thawed"),
+    ]
+
+
 @pytest.mark.usefixtures("wide_mask")
 def test_the_file_and_its_log_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme", failure="link_used"))

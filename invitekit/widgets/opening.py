@@ -99,6 +99,8 @@ def open_sources(
 
     groups = [(path,) for path in sources.paths] if one_by_one else [sources.paths] if sources.paths else []
     try:
+        if (words := sources.options.get("words")) is not None:
+            workspace.teach(words)
         read = partial(reading.apply, options=sources.options, transfers=transfers, read=add)
         return _add(workspace, groups, reading, read, one_needed=is_new or not one_by_one)
     except BaseException:

@@ -360,8 +360,9 @@ class Session:
         self._send_state()
 
     def _teach(self, meanings: dict[str, dict[str, str]]) -> None:
-        """Store the meanings of words, and read the open files again."""
-        self._require_files()
+        """Store the meanings of words, and read what is open again; a workspace needs no files for that."""
+        if self._sources.workspace is None:
+            self._require_files()
         unknown_words.teach(Path(self._sources.options.get("words") or self._folder / unknown_words.FILE), meanings)
         self._load(self._sources, again=True)
 

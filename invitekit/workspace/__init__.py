@@ -19,6 +19,7 @@ from invitekit.engine.duckdb import rows, run
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError, WorkspaceError, many
 from invitekit.i18n import Language, _, printable
+from invitekit.ingest.words import read_words
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.planning import ResendRules, plan_resends
@@ -33,6 +34,7 @@ from invitekit.workspace import (
     outcomes,
     queries,
     resolutions,
+    stored_words,
 )
 from invitekit.workspace.compare import CHANGES, Comparison, Side, compare, compare_snapshots
 from invitekit.workspace.customer_lists import FINDINGS, Reconciliation
@@ -193,7 +195,21 @@ class Workspace:
         files = import_files.find(sources, self.path, how.get("messages"))
         report = progress or (lambda _name, _done, _total: None)
         options = how | {"snapshot_at": snapshot_at}
-        return import_files.add(con, files, options, report, replace=replace, supersede=supersede)
+        added = import_files.add(con, files, options, report, replace=replace, supersede=supersede)
+        if how.get("words") is not None:
+            self.teach(how["words"])
+        return added
+
+    def teach(self, words: str | os.PathLike[str]) -> int:
+        """Give stored records the meaning of words that were unknown when their files were read.
+
+        Args:
+            words: The TOML file that ``load(words=...)`` takes.
+
+        Returns:
+            How many records had such a word.
+        """
+        return stored_words.teach(self._to_write(), read_words(words))
 
     def remove_file(self, name: str, *, snapshot_at: dt.date | None = None) -> Removed:
         """Remove a stored file that should not have been added, with its records and rejected rows.
