@@ -37,7 +37,7 @@ export class Heading {
         {},
         change &&
           h("span", {}, view.text(`ch_${only}_why` as Word), " ", this.link(view.text("not_only_selected"), all)),
-        h("span", {}, this.breakdown()),
+        h("span", {}, this.breakdown(n)),
         !change && RULED.includes(section?.name ?? "all") && h("span", {}, rules_text, " ", rules),
         ready && !workspace && h("span.ik-warn", {}, view.text("no_memory")),
       ),
@@ -59,11 +59,12 @@ export class Heading {
     return this.view.text(word as Word, { ...values, n: this.view.number(n) });
   }
 
-  /** The counts of the shown rows by status. */
-  private breakdown(): string {
+  /** The counts by status; none while a filter leaves others than the `n` customers of the sentence above them. */
+  private breakdown(n: number | null): string {
     const { view } = this;
     const statuses = view.state.facets.find(({ name }) => name === "status")?.values.filter(([, , n]) => n) ?? [];
-    if (statuses.length < 2) return "";
+    const counted = statuses.reduce((sum, [, , count]) => sum + count, 0);
+    if (statuses.length < 2 || counted !== n) return "";
     const isAgain = this.sections.current?.name === "again";
     const texts = statuses.map(([code, label, n]) => {
       const text = isAgain && code === "association_failed" ? view.text("fixable") : (label ?? "").toLowerCase();

@@ -338,6 +338,16 @@ describe("the picker", () => {
     expect(texts(".ik-batch .ik-act, .ik-batch .ik-warn")).toEqual(["Not any more: 1", "Mark 1 as sent"]);
   });
 
+  test("breaks down by status only the customers whom the heading counts, not those that a filter leaves", () => {
+    model.say(init({ list_all: "{n} customers in all", n_with_status: "{n} {text}" }));
+    model.say(state({ ...plan, total: 3 }));
+    model.say(counts({ total: 3, matched: 3, facets: [facet("status", { expired: 2, invited: 1 })] }));
+    expect(texts(".ik-top")[0]).toContain("3 customers in all2 expired · 1 invited.");
+    model.say(counts({ total: 3, matched: 2, facets: [facet("status", { expired: 1, invited: 1 })] }));
+    expect(texts(".ik-top")[0]).toContain("3 customers in all");
+    expect(texts(".ik-top")[0]).not.toContain("expired");
+  });
+
   test("heads the rows of a group with what to do, and shows how many once they are counted", () => {
     vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(400);
     model.say({
