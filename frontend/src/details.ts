@@ -116,13 +116,12 @@ export class DetailsPanel {
     if (key !== undefined) view.send({ type: "get_details", key });
   }
 
-  /** The decision, its reason, and the next step. */
+  /** The decision, its reason, the cause, and the next step; the advice on a cause may contradict the step of a plan. */
   private decision(details: Details): Child {
     const { codes } = details;
     const [decision, reason, step] = ["decision", "reason", "next_step"].map((name) => this.field(details, name));
     const [cause, advice] = ["cause", "advice"].map((name) => this.field(details, name));
-    const texts = new Set([reason ?? cause, step ?? advice, cause !== reason && cause, advice !== step && advice]);
-    const lines = [...texts].filter((text): text is string => Boolean(text));
+    const lines = [...new Set([reason, cause, step ?? advice])].filter((text) => text !== undefined);
     if (!decision && !lines.length) return null;
     const isAgain = LISTS.again.includes(codes.decision ?? "");
     return h(
@@ -137,9 +136,7 @@ export class DetailsPanel {
     if (!messages.length) return null;
     const items = () =>
       messages.map(([language, text]) => h("button.ik-item", { onclick: () => this.copy(text) }, language));
-    const box = menu(this.view.text("copy_message"), items);
-    box.classList.add("ik-left");
-    return box;
+    return menu(this.view.text("copy_message"), items);
   }
 
   /** One invitation: its states in the files, the newest first, and when it was sent. */

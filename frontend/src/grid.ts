@@ -375,7 +375,9 @@ export class Grid {
       this.scroller.removeAttribute("aria-describedby");
       return;
     }
-    if (this.tipCode !== code) put(this.tip, h("strong", {}, hint[0]), h("span", {}, hint[1]));
+    // A plan has a next step of its own, which the advice on the cause may contradict.
+    const advice = !found?.block.codes.decision && h("span", {}, hint[1]);
+    if (this.tipCode !== code) put(this.tip, h("strong", {}, hint[0]), advice);
     this.tipCode = code;
     this.tip.hidden = false;
     this.scroller.setAttribute("aria-describedby", this.tip.id);

@@ -348,6 +348,25 @@ describe("the picker", () => {
     expect(texts(".ik-top")[0]).not.toContain("expired");
   });
 
+  test("gives a customer one next step: that of the plan, not the advice on a cause that contradicts it", () => {
+    vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(400);
+    model.say({ ...init(), hints: { used: ["The link was used.", "Send it again."] } });
+    model.say(page(["acme"], { codes: { failure_code: ["used"], decision: ["review"] } }));
+    one(".ik-line .ik-cell").dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientY: 60 }));
+    const values = { decision: "Review", reason: "Vanished.", cause: "The link was used.", next_step: "Look it up." };
+    const fields = Object.entries({ ...values, advice: "Send it again." }).map(([name, text]) => ({
+      name,
+      label: name,
+      text,
+    }));
+    expect(texts(".ik-tip")).toEqual(["The link was used."]);
+    one(".ik-line .ik-text").click();
+    const flags = { selectable: false, selected: false };
+    const details = { key: 7, fields, codes: { decision: "review" }, invitations: [], messages: [], ...flags };
+    model.say({ type: "details", version: 0, unmasked: false, details });
+    expect(texts(".ik-card")).toEqual(["ReviewVanished.The link was used.Look it up."]);
+  });
+
   test("heads the rows of a group with what to do, and shows how many once they are counted", () => {
     vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(400);
     model.say({
