@@ -18,7 +18,7 @@ export function menu(label: string, items: () => Child[]): HTMLDetailsElement {
     {
       ontoggle: () => {
         if (element.open && !box.firstChild) fill();
-        if (element.open) keepInside(box, element.closest(".ik") ?? document.body);
+        if (element.open) keepInside(box, element.closest(".ik-panel, .ik") ?? document.body);
         if (!element.open) put(box);
       },
       onkeydown: (event) => {

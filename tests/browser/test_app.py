@@ -239,6 +239,10 @@ def test_a_resolved_customer_is_marked_on_the_day_of_the_plan(browser: Browser, 
         page.locator(".ik-search").click()
         page.locator("#screen-pick .ik-line", has_text="Failed").first.click()
         page.locator(".ik-panel summary", has_text="Mark done").click()
+        panel, box = (page.locator(name).bounding_box() for name in (".ik-panel", ".ik-panel [open] .ik-menubox"))
+        assert panel is not None
+        assert box is not None
+        assert panel["x"] <= box["x"] <= box["x"] + box["width"] <= panel["x"] + panel["width"], "it is not cut off"
         expect(page.get_by_label("Done on")).to_have_value("2026-03-30")
         page.locator(".ik-panel").get_by_role("button", name="Save").click()
         expect(page.locator(".ik-said")).to_be_hidden()
