@@ -22,6 +22,7 @@ from invitekit.privacy import ACTIONS, LEVELS, Key, Level, scrubbed_remarks, sta
 from invitekit.widgets import export_columns, export_payloads
 from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.export_progress import CancelledError, ProgressReporter
+from invitekit.widgets.worker import sentence
 from tests.conftest import busy
 from tests.messages import check_response
 
@@ -193,7 +194,7 @@ def test_an_error_of_a_check_names_the_column_without_the_value(
     screen.say("export", file="out.parquet")
     answer = screen.last("problem")
     assert answer["problem"].startswith(f"The export was refused: account_name, check 'declared', {COUNT}")
-    assert answer["hint"] == LeakError.advice
+    assert answer["hint"] == sentence(LeakError.advice)
     assert "secret" not in json.dumps(screen.messages)
     assert list(tmp_path.iterdir()) == []
 

@@ -368,7 +368,7 @@ def test_answers_for_a_file_are_reused_next_week(
     session: Session, tmp_path: Path, content: str | bytes, kind: str, answer: dict[str, Any]
 ) -> None:
     tab = opened(session, exported(tmp_path, "a_2026-04-06.csv", content), workspace="week")
-    assert tab.until("page", "problem")["hint"] == "choose how it is read, or leave it out."
+    assert tab.until("page", "problem")["hint"] == "Choose how it is read, or leave it out."
     state = tab.until("page", "state", status="choose")
     (unread,) = state["failed"]
     assert (unread["question"]["kind"], state["offered"]["workspaces"]) == (kind, [])

@@ -29,6 +29,7 @@ from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.i18n import Language
 from invitekit.model import display
 from invitekit.model.filters import COLUMNS, Filter, where
+from invitekit.model.vocabularies import LISTS
 from invitekit.widgets import base, counts, crossfilter, payloads, planning, unknown_words
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
@@ -37,7 +38,8 @@ from invitekit.widgets.grid import Grid
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import QueryCache
-from invitekit.widgets.worker import Worker
+from invitekit.widgets.worker import Worker, error_payload
+from invitekit.widgets.workspace_client import WorkspaceClient
 from tests.conftest import DATA, busy, often
 from tests.messages import check_response
 
@@ -1153,7 +1155,7 @@ def test_the_confirmed_batch_is_written_despite_later_clicks(picker: FakeBrowser
 
 @pytest.mark.slow
 def test_a_batch_is_written_once_and_only_as_it_was_confirmed(picker: FakeBrowser) -> None:
-    assert "confirm again" in picker.request(type="write_batches", digest="0" * 64)["error"]["hint"]
+    assert "Confirm again" in picker.request(type="write_batches", digest="0" * 64)["error"]["hint"]
     chosen = picker.request(type="select", action="add_all")["selected"]
     confirmed = picker.request(type="confirm")["confirmation"]
     assert chosen["batches"] == confirmed["batches"] > 1
@@ -1284,6 +1286,15 @@ def test_a_resolved_customer_may_be_invited_again(picker: FakeBrowser) -> None:
     again = _plan(picker.widget.workspace).filter(pl.col("account_name") == accounts[place])
     assert set(again["decision"]) & {"resend_now", "resend_as_reseller", "wait_for_cooldown"}
     assert picker.widget.workspace.marks().aggregate("count(*)").fetchall() == [(1,)]
+
+
+def test_a_mark_of_the_own_account_is_taken_back_in_the_list_that_the_error_names() -> None:
+    with pytest.raises(ArgumentError, match="no mark of its own") as found:
+        WorkspaceClient(None).unmark([], by="anna")
+    shown = error_payload(found.value)
+    support = next(value.label("en") for value in LISTS if value.code == "support")
+    assert shown["hint"] == f"In the list “{support}”, take the mark of your own account back."
+    assert error_payload(ValueError("secret"))["hint"].startswith("Try again; ")
 
 
 def test_a_customer_of_every_decision_opens_with_the_messages_that_its_work_list_has(picker: FakeBrowser) -> None:

@@ -34,7 +34,7 @@ from invitekit.widgets.picker import ResendPicker, iso_day, read_day
 from invitekit.widgets.protocol import PageRequest
 from invitekit.widgets.reading import Reading, as_utf8
 from invitekit.widgets.transfer import Transfers, dated, safe_name
-from invitekit.widgets.worker import error_payload
+from invitekit.widgets.worker import error_payload, sentence
 from invitekit.workspace import Added, Workspace
 
 PAGE = "page"
@@ -142,7 +142,7 @@ class Session:
             hint = (
                 _("choose how it is read, or leave it out.") if can_choose else _("export it again, or open another.")
             )
-            payload["hint"] = translate(hint, self._language)
+            payload["hint"] = sentence(translate(hint, self._language))
         return payload
 
     # What is open.

@@ -112,5 +112,10 @@ def error_payload(error: BaseException, language: str = "en") -> dict[str, Any]:
         problem, hint = known.problem, known.hint
     else:
         problem = _("This cannot be shown ({kind}).", kind=type(error).__name__)
-        hint = _("change the filter, or run the cell again.")
-    return {"problem": translate(problem, language), "hint": translate(hint, language)}
+        hint = _("try again; if that does not help, load this page or run the cell again.")
+    return {"problem": translate(problem, language), "hint": sentence(translate(hint, language))}
+
+
+def sentence(hint: str) -> str:
+    """Return a hint with a capital letter, because it stands alone on a screen; elsewhere it follows ``Hint:``."""
+    return hint[:1].upper() + hint[1:]

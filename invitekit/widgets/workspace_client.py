@@ -133,7 +133,7 @@ class WorkspaceClient:
         if not mark_ids:
             raise ArgumentError(
                 _("This customer has no mark of its own."),
-                hint=_("take the mark of your own account back, above the list."),
+                hint=_("in the list “Ask Huawei support”, take the mark of your own account back."),
             )
         with self._lock:
             self._require_workspace().unmark(mark_ids, by=by)
