@@ -434,6 +434,22 @@ def test_a_word_is_taught_for_all_weeks_of_a_workspace_that_is_opened_without_fi
         assert workspace.history().select("status, unrecognised").distinct().fetchall() == [("expired", None)]
 
 
+def test_a_corrected_file_of_the_same_name_and_day_replaces_the_older_one(session: Session, tmp_path: Path) -> None:
+    bad, good = ROWS + "beta,Expired,Email,31.02.2026\n", ROWS + "beta,Expired,Email,28/02/2026\n"
+    first = opened(session, exported(tmp_path, "a_2026-04-06.csv", bad), workspace="week")
+    assert first.until("page", "state", status="open")["same_name"] == []
+    tab = opened(session, exported(tmp_path, "a_2026-04-06.csv", good), workspace="week.duckdb")
+    both = tab.until("page", "state", status="open", rejected=1, records=3)
+    assert both["same_name"] == ["a_2026-04-06.csv"]
+    session.receive("page", {"type": "replace_older", "file": "a_2026-04-06.csv"})
+    state = tab.until("page", "state", status="open", rejected=0, records=2)
+    assert (state["same_name"], state["files"]) == ([], ["a_2026-04-06.csv"])
+    session.receive("page", {"type": "set_reading", "time_zone": "UTC", "day_first": True, "columns": {}})
+    runs = {both["run"], state["run"]}
+    again = tab.until("page", "state", status="open", check=lambda one: one["run"] not in runs)
+    assert (again["rejected"], again["records"]) == (0, 2), "the older one is not read again"
+
+
 def test_the_page_names_the_time_zone_that_an_option_set(session: Session, tmp_path: Path) -> None:
     session.open([str(exported(tmp_path, "a_2026-04-06.csv", ROWS))], time_zone="Asia/Shanghai", day_first=True)
     tab = Tab(session)

@@ -35,7 +35,7 @@ export class Arrivals {
     this.drawQuestion(state);
   }
 
-  private lines({ added = [], failed = [], changes, unknown, reading, workspace }: PageState): Child[] {
+  private lines({ added = [], same_name = [], failed = [], changes, unknown, reading, workspace }: PageState): Child[] {
     const { page } = this;
     const files = (word: Word, stored: boolean) => {
       const names = added.filter(([, already]) => already === stored).map(([name]) => name);
@@ -55,6 +55,7 @@ export class Arrivals {
           reading.notes.map((note) => h("li", { dir: "auto" }, note)),
         ),
       ...failed.map((file) => this.failed(file)),
+      ...same_name.map((file) => this.sameName(file)),
       changes && this.changes(changes),
       records > 0 &&
         h(
@@ -69,6 +70,13 @@ export class Arrivals {
 
   private link(text: string, onclick: () => void): HTMLElement {
     return h("button.link", { type: "button", onclick }, text);
+  }
+
+  /** Offer to replace a stored file by one of its name and day, which may correct it. */
+  private sameName(file: string): HTMLElement {
+    const { page } = this;
+    const replace = () => page.ask({ type: "replace_older", file });
+    return h("p.warning", {}, page.text("same_name", { file }), " ", button(page.text("replace_older"), replace));
   }
 
   // ---- unreadable files

@@ -74,6 +74,7 @@ def open_sources(
     *,
     one_by_one: bool = False,
     again: bool = False,
+    supersede: bool = False,
 ) -> Opened:
     """Read files or a workspace.
 
@@ -84,6 +85,7 @@ def open_sources(
         progress: Called while files are read with their name, the bytes read and the bytes in all.
         one_by_one: Add the files that can be read, and return the others; otherwise one failure is an error.
         again: Read files that the workspace has already again, since another choice was made.
+        supersede: Replace the stored files that have the name and the day of these.
 
     Raises:
         InvitekitError: No file could be read.
@@ -95,7 +97,7 @@ def open_sources(
     workspace = Workspace(sources.workspace, make=bool(sources.paths))
 
     def add(paths: Sequence[Path], how: dict[str, Any]) -> tuple[Added, ...]:
-        return workspace.add(paths, progress=progress, replace=again, **how)
+        return workspace.add(paths, progress=progress, replace=again, supersede=supersede, **how)
 
     groups = [(path,) for path in sources.paths] if one_by_one else [sources.paths] if sources.paths else []
     try:

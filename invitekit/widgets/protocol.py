@@ -808,6 +808,13 @@ class Dismiss(TypedDict):
     file: str
 
 
+class ReplaceOlder(TypedDict):
+    """Delete the stored files that have the name and the day of a file that was added now."""
+
+    type: Literal["replace_older"]
+    file: str
+
+
 class TeachWords(TypedDict):
     """Save the meaning of words, by column, and read the files again."""
 
@@ -854,8 +861,8 @@ class AskDownload(TypedDict):
 
 
 PageRequest = (
-    Connect | SetLanguage | SetDay | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss | TeachWords
-    | SetReading | GetRejected | ShowChanged | AskDownload
+    Connect | SetLanguage | SetDay | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss
+    | ReplaceOlder | TeachWords | SetReading | GetRejected | ShowChanged | AskDownload
 )  # fmt: skip
 
 
@@ -940,6 +947,7 @@ class PageState(TypedDict):
     rejected: NotRequired[int]
     unknown: NotRequired[UnknownWords]
     added: NotRequired[list[tuple[str, bool]]]
+    same_name: NotRequired[list[str]]
     failed: NotRequired[list[Unread]]
     reading: NotRequired[HowRead]
     changes: NotRequired[ChangeCounts]

@@ -148,7 +148,13 @@ class Session:
     # What is open.
 
     def _read(
-        self, sources: Sources, progress: Progress | None, *, one_by_one: bool = False, again: bool = False
+        self,
+        sources: Sources,
+        progress: Progress | None,
+        *,
+        one_by_one: bool = False,
+        again: bool = False,
+        supersede: bool = False,
     ) -> tuple[Opened, ResendPicker]:
         """Read files or a workspace, and create the picker; what was open before stays open."""
         options = sources.options
@@ -156,7 +162,7 @@ class Session:
             options = options | {"words": words_file}
         opened = open_sources(
             replace(sources, options=options), Reading.of(self._folder), self.transfers, progress,
-            one_by_one=one_by_one, again=again,
+            one_by_one=one_by_one, again=again, supersede=supersede,
         )  # fmt: skip
         try:
             picker = ResendPicker(
@@ -181,6 +187,10 @@ class Session:
             unread = [path for path, _ in opened.failed]
             read = tuple(path for path in sources.paths if path not in unread)
             before = self._sources.paths if self._sources.workspace == sources.workspace is not None else ()
+            replaced = {one.name for one in opened.added if one.superseded_files}
+            before = tuple(path for path in before if path.name not in replaced)
+            names = [path.name for path in read]
+            same = [one.name for one in opened.added if one.same_name_files and names.count(one.name) == 1]
             self._reset(opened)
             self._sources = replace(sources, paths=tuple(dict.fromkeys((*before, *read))))
             self._unread = replace(sources, paths=tuple(unread))
@@ -190,6 +200,7 @@ class Session:
                 "records": opened.counts[0],
                 "rejected": opened.counts[1],
                 "added": [[one.name, one.already_stored] for one in opened.added],
+                "same_name": same,
                 "workspace": opened.workspace.path.name if opened.workspace is not None else None,
                 "as_of": iso_day(self._as_of),
                 "sample": sources.folder != self._folder,
@@ -264,6 +275,7 @@ class Session:
             "try_sample": lambda _m: self._try_sample(),
             "answer": self._answer,
             "dismiss": lambda m: self._dismiss(m["file"]),
+            "replace_older": lambda m: self._replace_older(m["file"]),
             "teach_words": lambda m: self._teach(m["words"]),
             "set_reading": self._set_reading,
             "get_rejected": lambda m: self._in_background(PAGE, lambda: self._send_rejected(m["request"])),
@@ -316,7 +328,7 @@ class Session:
 
         self._load(sample)
 
-    def _load(self, sources: Sources | Callable[[], Sources], *, again: bool = False) -> None:
+    def _load(self, sources: Sources | Callable[[], Sources], *, again: bool = False, supersede: bool = False) -> None:
         """Read on a thread; what is open stays open until that is done, and also if it fails."""
         with self._lock:
             if self._state["status"] == "loading":
@@ -329,7 +341,8 @@ class Session:
             chosen = sources if isinstance(sources, Sources) else sources()
             with self._lock:
                 self._unread = chosen
-            self._show(chosen, *self._read(chosen, self._send_progress, one_by_one=True, again=again), run)
+            how = {"one_by_one": True, "again": again, "supersede": supersede}
+            self._show(chosen, *self._read(chosen, self._send_progress, **how), run)
 
         self._in_background(PAGE, work)
 
@@ -358,6 +371,12 @@ class Session:
             failed = [one for one in self._state.get("failed", ()) if one["file"] != file]
             self._state = self._state | {"failed": failed}
         self._send_state()
+
+    def _replace_older(self, file: str) -> None:
+        """Let a file replace the stored ones of its name and day, which it corrects."""
+        if file in self._state.get("same_name", ()):
+            newest = [path for path in self._sources.paths if path.name == file][-1:]
+            self._load(replace(self._sources, paths=tuple(newest)), supersede=True)
 
     def _teach(self, meanings: dict[str, dict[str, str]]) -> None:
         """Store the meanings of words, and read what is open again; a workspace needs no files for that."""
