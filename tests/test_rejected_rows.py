@@ -44,7 +44,7 @@ def test_a_customer_whose_newest_row_was_rejected_is_for_review_with_its_row(tmp
     write(tmp_path, "2026-03-30", OTHER, "Acme Ltd,acme,anna@acme.example,,Email,Associated,the other day")
     found = decisions(tmp_path, engine)
     assert found["acme"][0] == "review"
-    assert f"{NEWEST}, 3 (invited_at)" in found["acme"][1]
+    assert f"{NEWEST}, row 3 (Invitation Time)." in found["acme"][1]
     assert found["beta"][0] == "resend_now"
 
 

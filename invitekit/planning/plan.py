@@ -124,7 +124,7 @@ def plan_resends(
         if success_rates is None:
             success_rates = count_resends(frame.to_native(), as_of=moment, follow_up_days=rules.follow_up_days)
         frame = frame.with_columns(_ik_customer=nw.coalesce("customer_id", "invitation_id"))
-        decided = _decided(frame, rules, moment, **known)
+        decided = _decided(frame, rules, moment, language, **known)
         candidates = decided.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE)))
         ranked = ranking.rank_candidates(candidates, success_rates, rules, moment)
         decided = decided.select("_ik_customer", "reason_code", "retry_at", "attempts", _DETAIL)
@@ -140,6 +140,7 @@ def _decided(
     frame: Any,
     rules: ResendRules,
     moment: dt.datetime,
+    language: Language,
     *,
     sent: Any = None,
     resolved: Any = None,
@@ -161,7 +162,7 @@ def _decided(
     if rejected is None:
         newest = newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
     else:
-        newest = with_rejected(newest, frame, addresses, rejected)
+        newest = with_rejected(newest, frame, addresses, rejected, language)
     newest = with_resolutions(newest, frame, resolved, moment).with_columns(_ik_ends_at=reasons.ends_at(rules))
     newest = newest.with_columns(reason_code=reasons.reason(rules, moment))
     newest = newest.with_columns(retry_at=reasons.retry_at(rules))

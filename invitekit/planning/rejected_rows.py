@@ -13,7 +13,9 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import collect
+from invitekit.i18n import Language, _, translate
 from invitekit.model.identity import OWN_ID, address, key, person
+from invitekit.model.schema import label
 
 COLUMNS = ("source_file", "source_row", "column", "content", "snapshot_at")
 """The columns of rejected rows that are needed, as ``load`` returns them."""
@@ -29,7 +31,7 @@ _MOBILE_DIGITS = 7
 """The fewest digits of a mobile number."""
 
 
-def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any) -> Any:
+def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any, language: Language) -> Any:
     """Add ``_ik_rejected``: file and row of a rejected row that may be newer than a customer's newest record, or null.
 
     Any key in a rejected row matches a customer: the portal's ID, account name, email address, full name with mobile,
@@ -42,6 +44,7 @@ def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any) -> Any
         frame: All records, with ``_ik_customer``.
         addresses: The email addresses of each customer: ``_ik_customer, _ik_address``.
         rejected: ``COLUMNS``, a Narwhals frame of any engine.
+        language: Of the words around file and row.
     """
     rows = collect(rejected.select(*COLUMNS)).rows(named=True)
     rows_by_key = _customer_keys(rows)
@@ -50,16 +53,19 @@ def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any) -> Any
         for customer, matched_key, snapshot in _matches(newest, frame, addresses, list(rows_by_key)):
             for row in rows_by_key[matched_key]:
                 if snapshot is None or row["snapshot_at"] is None or row["snapshot_at"] >= snapshot:
-                    labels[customer] = max(labels.get(customer, ""), _label(row))
+                    labels[customer] = max(labels.get(customer, ""), _label(row, language))
     if not labels:
         return newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
     table = literal_table(newest, {"_ik_customer": list(labels), REJECTED: list(labels.values())})
     return newest.join(table, on="_ik_customer", how="left")
 
 
-def _label(row: Mapping[str, Any]) -> str:
-    column = f" ({row['column']})" if row["column"] else ""
-    return f"{row['source_file']}, {row['source_row']}{column}"
+def _label(row: Mapping[str, Any], language: Language) -> str:
+    where = {"file": row["source_file"], "row": row["source_row"]}
+    if not row["column"]:
+        return translate(_("{file}, row {row}", **where), language)
+    column = label(row["column"], language)
+    return translate(_("{file}, row {row} ({column})", **where, column=column), language)
 
 
 def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[tuple[str, str, dt.datetime | None]]:
@@ -94,7 +100,7 @@ def _customer_keys(rows: list[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
     if not cells:
         return {}
     names = ("portal_customer_id", "account_name", "email", "customer_full_name", "mobile", "record_id")
-    columns = {name: [one.get(name) for _, one in cells] for name in names}
+    columns = {name: [one.get(name) for _row, one in cells] for name in names}
     schema = dict.fromkeys(names, nw.String())
     table = nw.from_dict(columns, schema, backend="polars")
     own_id = nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id"))
@@ -104,7 +110,7 @@ def _customer_keys(rows: list[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
                 _PERSON: person(), _ID: own_id, _NAME: name_only}  # fmt: skip
     keys = table.select(nw.concat_str([nw.lit(prefix), value]).alias(prefix) for prefix, value in prefixed.items())
     rows_of: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for (row, _), values in zip(cells, keys.rows(), strict=True):
+    for (row, _one), values in zip(cells, keys.rows(), strict=True):
         for value in values:
             if value is not None:
                 rows_of[value].append(row)
