@@ -75,8 +75,10 @@ export class Sections {
 
   /** How many customers a section has; null until the plan is computed. */
   count({ decisions }: Section): number | null {
-    const { tabs = [], total } = this.view.state.view;
-    if (!decisions.length) return total;
+    const { tabs = [], total, every_row } = this.view.state.view;
+    if (!decisions.length && !every_row) return total;
+    // With every row of every file, the total is that of the rows.
+    if (!decisions.length) decisions = tabs.map(([code]) => code).filter((code) => code !== "superseded");
     return tabs.length ? sumOf(tabs, decisions) : null;
   }
 

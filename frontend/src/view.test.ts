@@ -348,6 +348,18 @@ describe("the picker", () => {
     expect(texts(".ik-top")[0]).not.toContain("expired");
   });
 
+  test("counts customers among all customers, also while every row of every file is shown", () => {
+    model.say(init({ list_all: "{n} customers in all" }));
+    const tabs: [string, string, number][] = [
+      ["resend_now", "Now", 1],
+      ["review", "Review", 1],
+      ["superseded", "", 7],
+    ];
+    model.say(state({ ...plan, tabs, total: 9, every_row: true }));
+    expect(texts(".ik-top")[0]).toContain("2 customers in all");
+    expect(texts(".ik-rail-item").some((text) => text?.includes("9"))).toBe(false);
+  });
+
   test("gives a customer one next step: that of the plan, not the advice on a cause that contradicts it", () => {
     vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(400);
     model.say({ ...init(), hints: { used: ["The link was used.", "Send it again."] } });
