@@ -1053,5 +1053,5 @@ def test_a_filtered_plan_counts_the_customers_on_hold_that_it_shows(tmp_path: Pa
     held = {}
     for manager in ("mgr.alpha", "mgr.beta"):
         counts = count_decisions(ik.where(plan, ik.Filter(manager=manager)), plan)
-        held[manager] = (counts.held_for_own_account, any("On hold" in text for text in counts.warnings()))
+        held[manager] = (counts.held_for_own_account, any("on hold, because" in text for text in counts.warnings()))
     assert held == {"mgr.alpha": (4, True), "mgr.beta": (0, False)}
