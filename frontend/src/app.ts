@@ -21,7 +21,7 @@ import type {
   Trouble,
   Word,
 } from "./protocol.ts";
-import type { Host } from "./sections.ts";
+import { allCustomers, type Host } from "./sections.ts";
 import { Answers } from "./transfer.ts";
 
 type Tab = "pick" | "explore" | "export";
@@ -367,8 +367,8 @@ class Page implements PageContext {
   /** Show the picker's counts in the header. */
   private showFacts(message: PickerResponse): void {
     const view = message.type === "state" ? message : message.type === "page" ? message.state : undefined;
-    if (!view?.ready || view.every_row) return;
-    const facts = { customers: view.total, newest: view.newest };
+    if (!view?.ready) return;
+    const facts = { customers: allCustomers(view), newest: view.newest };
     if (JSON.stringify(facts) === JSON.stringify(this.facts)) return;
     this.facts = facts;
     this.drawHeader(this.state);

@@ -1,7 +1,7 @@
 /** The rail: the lists of customers by decision, and the batches, with their counts. */
 
 import { type Child, h, keepFocus, put } from "./dom.ts";
-import { type Facet, LISTS, type Word } from "./protocol.ts";
+import { type Facet, type GridState, LISTS, type Word } from "./protocol.ts";
 import { chosenValues } from "./state.ts";
 import type { View } from "./view.ts";
 
@@ -39,6 +39,12 @@ const sorted = (codes: readonly unknown[]) => JSON.stringify([...codes].sort());
 const sumOf = (counts: readonly (readonly [unknown, unknown, number])[], decisions: string[]) =>
   counts.reduce((sum, [code, , n]) => sum + (decisions.includes(code as string) ? n : 0), 0);
 
+/** The number of all customers; while every row of every file is shown, the total is that of the rows. */
+export function allCustomers({ tabs = [], total, every_row }: Pick<GridState, "tabs" | "total" | "every_row">) {
+  const decisions = tabs.map(([code]) => code).filter((code) => code !== "superseded");
+  return every_row ? sumOf(tabs, decisions) : total;
+}
+
 /** The environment in a notebook, where the rail is above the list. */
 export function cellHost(rail: HTMLElement): Host {
   let place: Place = "customers";
@@ -75,10 +81,8 @@ export class Sections {
 
   /** How many customers a section has; null until the plan is computed. */
   count({ decisions }: Section): number | null {
-    const { tabs = [], total, every_row } = this.view.state.view;
-    if (!decisions.length && !every_row) return total;
-    // With every row of every file, the total is that of the rows.
-    if (!decisions.length) decisions = tabs.map(([code]) => code).filter((code) => code !== "superseded");
+    const { tabs = [] } = this.view.state.view;
+    if (!decisions.length) return allCustomers(this.view.state.view);
     return tabs.length ? sumOf(tabs, decisions) : null;
   }
 

@@ -219,6 +219,21 @@ def test_the_list_of_each_screen_and_its_selected_rows_are_downloaded(
         assert wrong == []
 
 
+def test_the_page_counts_customers_also_while_every_row_of_every_file_is_shown(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, wrong):
+        _rows(page, "pick")
+        page.locator("#screen-pick .ik-bar summary", has_text="Options").click()
+        page.get_by_label("Every row of every file").check()
+        _section(page, "All customers").click()
+        expect(page.locator("#screen-pick .ik-count")).to_contain_text("2,397")
+        page.reload()
+        expect(page.locator("#screen-pick h2")).to_have_text("569 customers in all")
+        expect(page.locator("#header")).to_contain_text("569 customers · newest 30 Mar 2026")
+        assert wrong == []
+
+
 def test_a_sorted_column_of_the_plan_keeps_its_direction(browser: Browser, address: str) -> None:
     with opened(browser, address) as (page, _):
         _rows(page, "pick")
