@@ -70,6 +70,6 @@ export class Heading {
       const text = isAgain && code === "association_failed" ? view.text("fixable") : (label ?? "").toLowerCase();
       return view.text("n_with_status", { n: view.number(n), text });
     });
-    return `${texts.join(" · ")}.`;
+    return view.text("breakdown", { counts: texts.join(" · ") });
   }
 }

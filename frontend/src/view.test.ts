@@ -339,10 +339,10 @@ describe("the picker", () => {
   });
 
   test("breaks down by status only the customers whom the heading counts, not those that a filter leaves", () => {
-    model.say(init({ list_all: "{n} customers in all", n_with_status: "{n} {text}" }));
+    model.say(init({ list_all: "{n} customers in all", n_with_status: "{n} {text}", breakdown: "{counts}。" }));
     model.say(state({ ...plan, total: 3 }));
     model.say(counts({ total: 3, matched: 3, facets: [facet("status", { expired: 2, invited: 1 })] }));
-    expect(texts(".ik-top")[0]).toContain("3 customers in all2 expired · 1 invited.");
+    expect(texts(".ik-top")[0]).toContain("3 customers in all2 expired · 1 invited。");
     model.say(counts({ total: 3, matched: 2, facets: [facet("status", { expired: 1, invited: 1 })] }));
     expect(texts(".ik-top")[0]).toContain("3 customers in all");
     expect(texts(".ik-top")[0]).not.toContain("expired");
