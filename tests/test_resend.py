@@ -935,9 +935,13 @@ def test_words_name_the_cause_the_advice_and_the_rules() -> None:
     )
     failure = next(f for f in read_catalogue().failures if f.code == "overdue_payment")
     assert made.select("reason", "next_step").row(0) == (failure.cause("en"), failure.advice("en"))
-    assert made["reason"][1] == "The last invitation is less than 7 days old."
+    assert made["reason"][1] == f"The last invitation, of {days(2):%Y-%m-%d}, is less than 7 days old."
+    assert (
+        reason_texts.read_reasons("en")["cooling_down"].summary(ResendRules())
+        == "The last invitation is less than 7 days old."
+    )
     chinese = plan(record("b", invited=days(2), failure="link_used"), language="zh")
-    assert chinese["reason"][0] == "距上次邀请不足 7 天。"
+    assert chinese["reason"][0] == f"距上次邀请（{days(2):%Y-%m-%d}）不足 7 天。"
 
 
 @pytest.mark.parametrize("missing", ["effective_status", "account_name", "source_row"])

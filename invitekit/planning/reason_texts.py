@@ -36,13 +36,19 @@ class Reason:
 
     def summary(self, rules: ResendRules) -> str:
         """Return the reason as a heading of several records, whose causes may differ."""
-        return self.many or self.words(rules)[0]
+        if not self.many:
+            return self.words(rules)[0]
+        return self.many.format(**_numbers(rules))
 
     def words(self, rules: ResendRules) -> tuple[str, str]:
         """Return reason and next step with the numbers of the rules; placeholders that depend on the record stay."""
         unchanged = {name: f"{{{name}}}" for name in ("cause", "advice", *DETAILS)}
-        numbers = {name: str(value) for name, value in asdict(rules).items()}
+        numbers = _numbers(rules)
         return self.reason.format(**numbers, **unchanged), self.step.format(**numbers, **unchanged)
+
+
+def _numbers(rules: ResendRules) -> dict[str, str]:
+    return {name: str(value) for name, value in asdict(rules).items()}
 
 
 @cache

@@ -123,6 +123,7 @@ def detail() -> Any:
         (code == "row_rejected", nw.col(REJECTED)),
         (code.is_in(["associated_then_failed", "associated_then_open"]), known_at),
         (code == "ours_already", nw.col(SINCE).dt.to_string("%Y-%m-%d")),
+        (code == "cooling_down", nw.col("_ik_last_at").dt.to_string("%Y-%m-%d")),
         (code == "left_us", nw.col(LISTED_BY).dt.to_string("%Y-%m-%d")),
         (code == "vanished", nw.col(VANISHED)),
         (code == "unknown_status", nw.col(WORD)),
