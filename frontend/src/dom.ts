@@ -111,9 +111,17 @@ export function textOf(words: Record<string, string>, word: string, values: Reco
   return fill(one ?? words[word] ?? word, values);
 }
 
+const formats = new Map<string, Intl.NumberFormat>();
+
 /** Format a number for a language; "…" for an unknown one. */
 export function formatNumber(number: number | null | undefined, language: string): string {
-  return number === null || number === undefined ? "…" : number.toLocaleString(language === "en" ? "en-US" : language);
+  if (number === null || number === undefined) return "…";
+  let format = formats.get(language);
+  if (!format) {
+    format = new Intl.NumberFormat(language === "en" ? "en-US" : language);
+    formats.set(language, format);
+  }
+  return format.format(number);
 }
 
 /** Format a day such as 2026-03-30 for a language. */

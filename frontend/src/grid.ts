@@ -36,6 +36,8 @@ export class Grid {
   private layout = new Layout(0, ROW, []);
   private readonly resized: ResizeObserver;
   private top = 0;
+  /** The height of the scroller: reading it makes the browser compute its layout, so it is kept until it changes. */
+  private visibleHeight = 0;
   /** Pixels of the list for one pixel of the scroll bar. */
   private scale = 1;
   private tipCode = "";
@@ -62,7 +64,10 @@ export class Grid {
     );
     this.scroller.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.box = h("div.ik-gridbox", {}, this.scroller, this.note, this.tip);
-    this.resized = new ResizeObserver(() => this.draw());
+    this.resized = new ResizeObserver(() => {
+      this.visibleHeight = this.scroller.clientHeight;
+      this.draw();
+    });
     this.resized.observe(this.scroller);
   }
 
@@ -104,7 +109,8 @@ export class Grid {
 
   /** Scroll to the first row. */
   reset(): void {
-    this.top = this.scroller.scrollTop = this.active.row = this.anchor = 0;
+    this.active.row = this.anchor = 0;
+    if (this.top) this.top = this.scroller.scrollTop = 0;
   }
 
   /** The rows that have elements. */
@@ -231,7 +237,8 @@ export class Grid {
   }
 
   private height(): number {
-    return Math.max(this.scroller.clientHeight - HEAD, this.layout.height);
+    this.visibleHeight ||= this.scroller.clientHeight;
+    return Math.max(this.visibleHeight - HEAD, this.layout.height);
   }
 
   private measure(): void {
