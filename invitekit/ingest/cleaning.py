@@ -478,5 +478,5 @@ def _lower(texts: pl.Series) -> pl.Series:
 
 
 def _md5(texts: pl.Series) -> pl.Series:
-    digests = [hashlib.md5(text, usedforsecurity=False).hexdigest() for text in texts.cast(pl.Binary).to_list()]
-    return pl.Series(digests, dtype=pl.String)
+    digests = [hashlib.md5(text, usedforsecurity=False).digest() for text in texts.cast(pl.Binary).to_list()]
+    return pl.Series(digests, dtype=pl.Binary).bin.encode("hex")
