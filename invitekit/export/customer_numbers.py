@@ -26,7 +26,7 @@ from invitekit.model.identity import ALONE, NEEDED, OPTIONAL, identify
 from invitekit.model.resolve import COLUMNS as RESOLVED
 from invitekit.model.resolve import resolve
 from invitekit.privacy import normalise
-from invitekit.privacy.tokens import each_once
+from invitekit.privacy.tokens import each_once, is_ascii
 
 CUSTOMER_NUMBER = "_ik_customer_number"
 _EMPTY = pl.lit(None, pl.String)
@@ -153,7 +153,7 @@ def _with_keys(batches: Iterable[pl.DataFrame], wanted: Sequence[str]) -> Genera
     first_row = 0
     for batch in batches:
         missing = [name for name in wanted if name not in batch.columns and name not in OPTIONAL]
-        keys = [each_once(batch[name], normalise) for name in schema.NATURAL_KEY if name in batch.columns]
+        keys = [_normalised(batch[name]) for name in schema.NATURAL_KEY if name in batch.columns]
         times = [_utc(batch[name]) for name in _TIMES if name in batch.columns]
         empty = [_EMPTY.alias(name) for name in missing]
         # ``resolve`` orders records by file and row, so records without row numbers are numbered here.
@@ -162,6 +162,11 @@ def _with_keys(batches: Iterable[pl.DataFrame], wanted: Sequence[str]) -> Genera
         file = [pl.lit("").alias("source_file")] if "source_file" in missing else []
         first_row += batch.height
         yield batch.with_columns(*keys, *times, *empty).with_columns(row.alias("source_row"), *file)
+
+
+def _normalised(values: pl.Series) -> pl.Series:
+    # Plain ASCII is normalised in less time than repeated values are found.
+    return normalise(values) if is_ascii(values) else each_once(values, normalise)
 
 
 def _utc(times: pl.Series) -> pl.Series:
