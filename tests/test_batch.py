@@ -184,8 +184,8 @@ def test_first_invitations_come_first_in_separate_batches_with_their_button(tmp_
 @pytest.mark.parametrize(
     ("snapshot", "warning"),
     [
-        (DAY - dt.timedelta(days=13), None),
-        (DAY - dt.timedelta(days=14), "is of 2026-03-16, 14 days before 2026-03-30"),
+        (DAY - dt.timedelta(days=7), None),
+        (DAY - dt.timedelta(days=8), "is of 2026-03-22, 8 days before 2026-03-30"),
         (DAY, None),
         (DAY + dt.timedelta(days=1), "is of 2026-03-31, after 2026-03-30"),
     ],

@@ -56,7 +56,7 @@ class ResendRules:
     link_life_days: int | None = None
     pre_registration_days: int = PRE_REGISTRATION_LIFE.days
     portal_cap: int = PORTAL_CAP
-    stale_after_days: int = 14
+    stale_after_days: int = 8
     vanished_percent: int = 10
     min_history: int = 30
     follow_up_days: int = FOLLOW_UP_DAYS
