@@ -348,7 +348,7 @@ def test_a_filter_that_may_name_a_customer_is_not_stated(audience: Any) -> None:
     assert shown == [audience == "internal"] * 3
 
 
-@pytest.mark.parametrize(("days", "warned"), [(13, False), (14, True), (-1, True)])
+@pytest.mark.parametrize(("days", "warned"), [(7, False), (8, True), (-1, True)])
 def test_a_report_warns_of_an_old_export_and_of_one_of_a_later_day(days: int, *, warned: bool) -> None:
     newest = rows(3).with_columns(snapshot_at=dt.datetime.combine(AS_OF - dt.timedelta(days=days), dt.time()))
     made = page(progress(newest, as_of=AS_OF), charts.Look(), planned(newest))
