@@ -142,6 +142,16 @@ def test_a_resolved_customer_is_marked_and_unmarked(run: Run, memory: Path) -> N
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
 
 
+def test_a_customer_is_marked_not_to_be_invited(run: Run, memory: Path) -> None:
+    words = ("--by", "anna", "-w", memory)
+    assert run_json(run, "workspace", "do-not-invite", "ann@example.com", "--on", "2026-03-18", *words)["marks"] == [1]
+    assert decisions(run, memory) == {"resend_now": 1, "wait_for_customer": 1, "blocked": 1}
+    assert "do_not_invite" in run("workspace", "show", "-w", memory).stdout
+    assert "by number: 2" in run("workspace", "do-not-invite", "ann@example.com", *words).stdout
+    assert "Taken back: 1, 2." in run("workspace", "unmark", "2", *words).stdout
+    assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
+
+
 def test_your_own_account_is_marked_separately(run: Run, memory: Path) -> None:
     words = ("--by", "anna", "--on", "2026-03-18", "-w", memory)
     assert run_json(run, "workspace", "mark-resolved", "--own-account", *words)["marks"] == [1]

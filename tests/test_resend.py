@@ -454,6 +454,35 @@ def test_one_mark_of_the_own_account_releases_all_customers_that_it_blocks(engin
     }
 
 
+def test_a_customer_marked_not_to_be_invited_is_never_invited_nor_anyone_with_its_address(engine: Engine) -> None:
+    rows = [
+        record(f"{status} {name}", status, days(9), email=f"{status}.{name}@x.example", **more)
+        for name in ("marked", "other")
+        for status, more in {"expired": {}, "associated": {}, "failed": {"failure": "overdue_payment"}}.items()
+    ]
+    rows.append(record("second account", "expired", days(9), email="expired.marked@x.example"))
+    annotated = engine(ik.annotate(frame(*rows), as_of=TODAY))
+    ids = dict(ik.resolve(ik.annotate(frame(*rows), as_of=TODAY)).select("account_name", "customer_id").rows())
+    marks = [
+        (None, ids[name], code, at)
+        for name in ids
+        if name.endswith("marked")
+        for code, at in (("do_not_invite", days(2)), ("do_not_invite", days(1)), ("overdue_payment", days(1)))
+    ]
+    marks.append((None, ids["expired other"], "do_not_invite", TODAY + SECOND))
+    kinds = {"record_id": pl.String, "customer_id": pl.String, "failure_code": pl.String, "resolved_at": pl.Datetime}
+    resolved = engine(pl.DataFrame(marks, schema=kinds, orient="row"))
+    made = engine.to_polars(plan_resends(annotated, as_of=TODAY, resolved=resolved))
+    assert dict(made.select("account_name", "reason_code").rows()) == {
+        "expired marked": "do_not_invite", "failed marked": "do_not_invite", "associated marked": "associated",
+        "expired other": "expired", "failed other": "customer_must_act", "associated other": "associated",
+        "second account": "same_email",
+    }  # fmt: skip
+    barred = made.filter(reason_code="do_not_invite")
+    assert set(barred["decision"]) == {"blocked"}
+    assert set(barred["reason"]) == {f"Marked on {days(1):%Y-%m-%d}: do not invite this customer any more."}
+
+
 @pytest.mark.parametrize(
     ("cell", "word"),
     [

@@ -76,7 +76,8 @@ class FakeBrowser:
         version = {"version": getattr(self.widget, "_version", 0)}
         added: dict[str, dict[str, Any]] = {
             "set_filter": {"screen": "", "request": 0}, "set_masking": {"first": 0}, "set_columns": {"first": 0},
-            "select": version, "mark_resolved": version | {"note": ""}, "unmark_resolved": version,
+            "select": version, "mark_resolved": version | {"note": ""}, "unmark": version,
+            "mark_do_not_invite": version | {"note": ""},
         }  # fmt: skip
         self.widget._handle_custom_msg(added.get(message.get("type", ""), {}) | message, [])
 
@@ -1349,11 +1350,31 @@ def test_a_blocked_customer_and_your_own_account_are_marked_and_unmarked(picker:
     own = _plan(picker.widget.workspace).filter(reason_code="marked_resolved", failure_code="prepaid_partner")
     with picker.widget._store.cursor() as con:
         found = con.execute("select ik_key from records where record_id = ?", [own["record_id"][0]]).fetchall()
-    answers = picker.request(type="unmark_resolved", version=picker.widget._version, key=found[0][0], user="anna")
+    answers = picker.request(type="unmark", version=picker.widget._version, key=found[0][0], user="anna")
     assert answers["error"]["problem"] == "This customer has no mark of its own."
     assert "error" not in picker.request(type="unmark_own_account", user="anna")
     key = opened(picker, "marked_resolved")
-    assert "error" not in picker.request(type="unmark_resolved", version=picker.widget._version, key=key, user="anna")
+    assert "error" not in picker.request(type="unmark", version=picker.widget._version, key=key, user="anna")
+    assert plan() == before
+
+
+@pytest.mark.slow
+def test_a_customer_is_marked_not_to_be_invited_and_only_that_mark_is_taken_back(picker: FakeBrowser) -> None:
+    def plan() -> list[str]:
+        return sorted(_plan(picker.widget.workspace)["reason_code"])
+
+    def answer(reason: str, **message: Any) -> None:
+        key = opened(picker, reason)
+        assert "error" not in picker.request(**message, version=picker.widget._version, key=key, user="anna")
+
+    before, day = plan(), "2026-03-29"
+    answer("blocked", type="mark_resolved", day=day)
+    resolved = plan()
+    answer("marked_resolved", type="mark_do_not_invite", day=day)
+    assert plan().count("do_not_invite") == 1
+    answer("do_not_invite", type="unmark")
+    assert plan() == resolved
+    answer("marked_resolved", type="unmark")
     assert plan() == before
 
 

@@ -428,6 +428,7 @@ WRITES: dict[str, Callable[[Workspace], Any]] = {
     "mark_batch_sent": lambda ws: ws.mark_batch_sent("b1", by="anna"),
     "discard_batches": lambda ws: ws.discard_batches(["b1"]),
     "mark_resolved": lambda ws: ws.mark_resolved("k1", on=MONDAY, by="anna"),
+    "mark_do_not_invite": lambda ws: ws.mark_do_not_invite("k1", on=MONDAY, by="anna"),
     "unmark": lambda ws: ws.unmark(1, by="anna"),
     "remove_file": lambda ws: ws.remove_file("history.csv"),
     "start_export": lambda ws: ws.start_export(level="shared"),
@@ -1487,6 +1488,25 @@ def test_taking_a_mark_back_takes_back_all_marks_of_that_failure(workspace: Work
     assert workspace.resolutions().select("customer_id").order("1").fetchall() == [("account:beta",), (None,)]
     assert workspace.unmark([own[1], 3], by="boris") == (3, *own)
     assert workspace.counts()["marks"] == 0
+
+
+def test_a_customer_marked_not_to_be_invited_stays_out_of_the_plans_of_later_files(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    rows = [row(name, "Expired", email=f"{name}@x.example", invited="2026-03-01") for name in ("acme", "beta")]
+    workspace.add(snapshot(tmp_path, MONDAY, *rows))
+    names = ["acme", "ACME@x.example"]
+    assert workspace.mark_do_not_invite(customers=names, on=MONDAY, by="anna", note="asked") == (1,)
+    workspace.add(snapshot(tmp_path, NEXT, *rows))
+
+    def decisions() -> dict[str, str]:
+        plan = workspace.plan(as_of=NEXT).filter("decision != 'superseded'")
+        return dict(plan.select("account_name, reason_code").fetchall())
+
+    assert decisions() == {"acme": "do_not_invite", "beta": "expired"}
+    assert workspace.marks().select("failure_code, note").fetchall() == [("do_not_invite", "asked")]
+    assert workspace.unmark(1, by="boris") == (1,)
+    assert decisions() == {"acme": "expired", "beta": "expired"}
 
 
 def test_a_mark_belongs_to_the_named_customer_even_if_its_id_is_reused(workspace: Workspace, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ import { type Extension, View } from "./view.ts";
 
 /** Reasons after which a customer can be marked as done. */
 const WAITING = ["customer_must_act", "contact_support", "blocked"];
+/** Reasons of records that are not the newest of an identified customer, or whose customer is associated. */
+const NO_CUSTOMER = ["superseded", "older_snapshot", "unidentified", "associated", "ours_already"];
 /** The type of the answer to each request; only the view that sent the request shows the answer. */
 const ANSWERS: Record<string, string> = {
   preview_rules: "rules_effect",
@@ -345,32 +347,41 @@ class Picker implements Extension {
     const button = selected ? "button.ik-button" : "button.ik-button.ik-act";
     return [
       selectable && h(button, { onclick: add }, view.text(selected ? "remove_from_batch" : "add_to_batch")),
-      view.state.view.workspace && this.resolution(key, codes.reason_code ?? ""),
+      view.state.view.workspace && this.marks(key, codes.reason_code ?? ""),
     ];
   }
 
-  /** The button that marks that a customer has acted, or takes the mark back. */
-  private resolution(key: number, reason: string): Child {
+  /** The buttons that mark that a customer has acted or must not be invited, or that take the mark back. */
+  private marks(key: number, reason: string): Child {
     const { view } = this;
     const { user = "" } = view.state.view;
     const { version } = view.state;
-    if (reason === "marked_resolved") {
-      const unmark = () => {
-        this.wait("effect_wait");
-        view.send({ type: "unmark_resolved", version, key, user });
-      };
-      return h("button.ik-button", { onclick: unmark }, view.text("take_back"));
-    }
-    if (!WAITING.includes(reason)) return null;
-    return menu(view.text("mark_done"), () => {
-      const day = this.dayField("done_on");
+    const unmark = () => {
+      this.wait("effect_wait");
+      view.send({ type: "unmark", version, key, user });
+    };
+    const takeBack = h("button.ik-button", { onclick: unmark }, view.text("take_back"));
+    if (reason === "do_not_invite") return takeBack;
+    const done = WAITING.includes(reason) && this.markMenu("mark_done", "done_on", "mark_resolved", key);
+    return [
+      reason === "marked_resolved" ? takeBack : done,
+      !NO_CUSTOMER.includes(reason) && this.markMenu("do_not_invite", "asked_on", "mark_do_not_invite", key),
+    ];
+  }
+
+  private markMenu(title: Word, when: Word, type: "mark_resolved" | "mark_do_not_invite", key: number): Child {
+    const { view } = this;
+    const { user = "" } = view.state.view;
+    const { version } = view.state;
+    return menu(view.text(title), () => {
+      const day = this.dayField(when);
       const note = h("input", { type: "text", "aria-label": view.text("note") });
       const mark = () => {
         this.wait("effect_wait");
-        view.send({ type: "mark_resolved", version, key, day: day.value, note: note.value, user });
+        view.send({ type, version, key, day: day.value, note: note.value, user });
       };
       return [
-        h("label.ik-rule", {}, view.text("done_on"), day),
+        h("label.ik-rule", {}, view.text(when), day),
         h("label.ik-rule", {}, view.text("note"), note),
         h("button.ik-button.ik-act", { onclick: mark }, view.text("save_done")),
       ];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -166,16 +167,45 @@ def mark_resolved(
     return out.line(f"Marked as resolved, by number: {numbers}. To take one back: invitekit workspace unmark.")
 
 
+@app.command("do-not-invite", cls=Command)
+def do_not_invite(
+    by: o.By,
+    customers: Annotated[
+        list[str],
+        typer.Argument(metavar="CUSTOMER", help="Customers, by account name, email address, portal or record ID."),
+    ],
+    workspace: o.Workspace = o.WORKSPACE,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="DATE", help="When they asked for it (UTC). Default: today.")
+    ] = None,
+    note: o.Note = None,
+    as_json: o.Json = False,
+) -> None:
+    """Mark customers who must not be invited any more.
+
+    No plan invites them, nor another customer with the same email address, until the mark is taken back.
+    """
+    from invitekit.cli import output as out
+
+    day = o.parse_day(on, "--on") or dt.datetime.now(dt.UTC).date()
+    with _existing(workspace) as opened:
+        marks = opened.mark_do_not_invite(customers=customers, on=day, by=by, note=note)
+        if as_json:
+            return out.json_line(workspace_json(opened) | {"marks": list(marks)})
+    numbers = ", ".join(map(str, marks))
+    return out.line(f"Not to be invited any more, by number: {numbers}. To take one back: invitekit workspace unmark.")
+
+
 @app.command(cls=Command)
 def unmark(
     marks: Annotated[
-        list[int], typer.Argument(metavar="MARK", help="Numbers of marks, as printed by 'mark-resolved'.")
+        list[int], typer.Argument(metavar="MARK", help="Numbers of marks, as printed by 'workspace show'.")
     ],
     by: o.By,
     workspace: o.Workspace = o.WORKSPACE,
     as_json: o.Json = False,
 ) -> None:
-    """Undo marks of resolved failures.
+    """Undo marks of resolved failures, and of customers not to be invited.
 
     All marks of the same failure are undone, because one of two would keep it resolved. They stay in the
     history.

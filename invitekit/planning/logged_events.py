@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import end_of_day, literal
 from invitekit.engine.materialize import materialize
+from invitekit.model.catalogue import DO_NOT_INVITE
 
 OWN_ACCOUNT = "prepaid_partner"
 """The failure that the partner's own account causes: a change of the account resolves all of them."""
@@ -16,6 +17,8 @@ _LATE = "-3d"
 """The longest time from an invitation to the log entry of its resend [assumed]."""
 _EARLY = "1d"
 """The longest time from the log entry of a resend to its invitation [assumed]; a date means midnight."""
+BARRED_AT = "_ik_barred_at"
+"""The column of when a customer was last marked as not to be invited."""
 
 
 def assign_customer(records: Any, events: Any) -> Any:
@@ -83,6 +86,23 @@ def _count_shown(records: Any, sent: Any) -> Any:
     return once.group_by("customer_id").agg(_ik_shown=nw.len())
 
 
+def with_barred(histories: Any, records: Any, resolved: Any | None, moment: dt.datetime) -> Any:
+    """Add when a customer was last marked as not to be invited: ``BARRED_AT``, or null.
+
+    Args:
+        histories: One row per customer: ``_ik_customer``.
+        records: The result of ``resolve``, as a Narwhals frame.
+        resolved: As for ``with_resolutions``.
+        moment: The time that the plan is for; later marks do not count.
+    """
+    if resolved is None or "failure_code" not in resolved.collect_schema().names():
+        return histories.with_columns(nw.lit(None, nw.Datetime("us")).alias(BARRED_AT))
+    marks = resolved.filter((nw.col("failure_code") == DO_NOT_INVITE) & (nw.col("resolved_at") <= literal(moment)))
+    barred = resolve_logged(records, marks, "resolved_at").group_by("customer_id")
+    last = barred.agg(nw.col("resolved_at").max().alias(BARRED_AT))
+    return histories.join(last, left_on="_ik_customer", right_on="customer_id", how="left")
+
+
 def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt.datetime) -> Any:
     """Add when a record's failure was last marked as resolved.
 
@@ -91,7 +111,7 @@ def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt
         records: The result of ``resolve``, as a Narwhals frame.
         resolved: ``record_id, resolved_at``, and if known ``customer_id, failure_code``: a mark with a failure code
             counts for that failure only. A mark without record and customer is for the partner's own account, and
-            counts for every customer who failed because of it.
+            counts for every customer who failed because of it. ``DO_NOT_INVITE`` is no failure, see ``with_barred``.
         moment: The time that the plan is for; later marks do not count.
 
     Returns:

@@ -23,7 +23,7 @@ from invitekit.model.schema import require
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ranking, reason_texts, reasons
 from invitekit.planning.customer_list import with_customer_list
-from invitekit.planning.logged_events import resolve_logged, with_resolutions, with_sent
+from invitekit.planning.logged_events import BARRED_AT, resolve_logged, with_barred, with_resolutions, with_sent
 from invitekit.planning.reasons import first_of
 from invitekit.planning.rejected_rows import REJECTED, with_rejected
 from invitekit.planning.rules import ResendRules
@@ -89,7 +89,8 @@ def plan_resends(
         resolved: Resolved failures, on the same engine: ``record_id, resolved_at`` (UTC), and if known ``customer_id``
             and ``failure_code``. A mark counts for that failure, if it is not older than the day of the customer's last
             invitation. A mark without record and customer means that the partner's own account was changed: it counts
-            for every customer whose association failed because of it.
+            for every customer whose association failed because of it. With the failure code ``do_not_invite``, the
+            customer must not be invited any more, and no other customer with its email address is invited.
         rejected: The rejected rows of ``load``, of any engine. A customer in one of them is for review, because the row
             may have a newer state, unless the customer's newest record is from a later snapshot.
         customer_list: The newest export of Customer Management, on the same engine: the records of
@@ -148,7 +149,8 @@ def _decided(
     customer_list: Any = None,
 ) -> Any:
     """Return the newest record of each customer with its reason, and when a resend is allowed."""
-    histories = materialize(with_customer_list(_histories(frame, sent), frame, customer_list))
+    histories = with_customer_list(_histories(frame, sent), frame, customer_list)
+    histories = materialize(with_barred(histories, frame, resolved, moment))
     present = frame.collect_schema().names()
     optional = [nw.col(n) if n in present else nw.lit(None, kind).alias(n) for n, kind in _OPTIONAL.items()]
     # Select the needed columns before filtering, because an eager frame copies all its columns.
@@ -240,8 +242,12 @@ def _addresses(frame: Any) -> Any:
 
 
 def _with_shared_addresses(newest: Any, addresses: Any, histories: Any, is_resting: Any) -> Any:
-    """Add whether other customers share a record's address, and whether one of them is associated or in a pause."""
-    taken = nw.when((nw.col("_ik_association") > 0) | is_resting).then(nw.lit(1)).otherwise(nw.lit(0))
+    """Add whether other customers share a record's address, and whether one of them must not be invited now.
+
+    That is a customer who is associated, in a pause, or marked as not to be invited.
+    """
+    is_taken = (nw.col("_ik_association") > 0) | ~nw.col(BARRED_AT).is_null() | is_resting
+    taken = nw.when(is_taken).then(nw.lit(1)).otherwise(nw.lit(0))
     pairs = addresses.join(histories.select("_ik_customer", _ik_taken=taken), on="_ik_customer")
     owners = pairs.group_by("_ik_address").agg(nw.col("_ik_taken").max(), _ik_customers=nw.len())
     shared = owners.filter(nw.col("_ik_customers") > 1).select("_ik_address", "_ik_taken")

@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import literal
 from invitekit.model.vocabularies import METHODS
 from invitekit.planning.customer_list import HAS_LEFT, LISTED_AT, LISTED_BY, SINCE
-from invitekit.planning.logged_events import OWN_ACCOUNT
+from invitekit.planning.logged_events import BARRED_AT, OWN_ACCOUNT
 from invitekit.planning.rejected_rows import REJECTED
 from invitekit.planning.rules import ResendRules
 from invitekit.planning.unknown_words import WORD
@@ -43,6 +43,7 @@ def reason(rules: ResendRules, moment: dt.datetime) -> Any:
     is_newer = (nw.col("_ik_last_at") > nw.col(LISTED_BY)).fill_null(value=False)
     has_ended = nw.col("effective_status").is_in(["association_failed", "expired"])
     rows = [
+        (~nw.col(BARRED_AT).is_null() & (nw.col("effective_status") != "associated"), nw.lit("do_not_invite")),
         (~nw.col(REJECTED).is_null(), nw.lit("row_rejected")),
         (nw.col(HAS_LEFT), nw.lit("left_us")),
         (nw.col("effective_status") == "associated", nw.lit("associated")),
@@ -120,6 +121,7 @@ def detail() -> Any:
         [nw.col("_ik_resolved_at").dt.to_string("%Y-%m-%d"), nw.col("cause")], separator=": ", ignore_nulls=True
     )
     rows = [
+        (code == "do_not_invite", nw.col(BARRED_AT).dt.to_string("%Y-%m-%d")),
         (code == "row_rejected", nw.col(REJECTED)),
         (code.is_in(["associated_then_failed", "associated_then_open"]), known_at),
         (code == "ours_already", nw.col(SINCE).dt.to_string("%Y-%m-%d")),

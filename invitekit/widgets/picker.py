@@ -163,7 +163,8 @@ class ResendPicker(Grid):
             "get_batch": self._send_batch,
             "discard_batch": self._discard,
             "mark_resolved": self._mark_resolved,
-            "unmark_resolved": self._unmark_resolved,
+            "mark_do_not_invite": self._mark_do_not_invite,
+            "unmark": self._unmark,
             "mark_own_account": self._mark_own_account,
             "unmark_own_account": self._unmark_own_account,
             "get_outcomes": lambda _m: self._outcomes(),
@@ -445,13 +446,19 @@ class ResendPicker(Grid):
 
     def _mark_resolved(self, message: dict[str, Any]) -> None:
         on, note = read_day(message["day"]), message["note"] or None
-        record_id, _ = self._opened(message)
+        record_id, *_ = self._opened(message)
         self._client.mark_resolved(record_id, on=on, by=message["user"], note=note, catalogue=self._catalogue)
         self._plan_again()
 
-    def _unmark_resolved(self, message: dict[str, Any]) -> None:
-        _, customer_id = self._opened(message)
-        self._client.unmark(self._client.marks_of(customer_id), by=message["user"])
+    def _mark_do_not_invite(self, message: dict[str, Any]) -> None:
+        on, note = read_day(message["day"]), message["note"] or None
+        record_id, *_ = self._opened(message)
+        self._client.mark_do_not_invite(record_id, on=on, by=message["user"], note=note)
+        self._plan_again()
+
+    def _unmark(self, message: dict[str, Any]) -> None:
+        _, customer_id, reason_code = self._opened(message)
+        self._client.unmark(self._client.marks_of(customer_id, reason_code), by=message["user"])
         self._plan_again()
 
     def _mark_own_account(self, message: dict[str, Any]) -> None:
@@ -462,8 +469,8 @@ class ResendPicker(Grid):
         self._client.unmark(self._client.own_account_marks(), by=message["user"])
         self._plan_again()
 
-    def _opened(self, message: dict[str, Any]) -> tuple[str, str]:
-        """Return the record and the customer that a message is about.
+    def _opened(self, message: dict[str, Any]) -> tuple[str, str, str]:
+        """Return the record and the customer that a message is about, and the reason for its decision.
 
         Raises:
             ArgumentError: The plan has changed since: the key may be another record's by now.
@@ -472,9 +479,9 @@ class ResendPicker(Grid):
         if message["version"] != self._version:
             raise ArgumentError(_("The plan has changed since this customer was opened."), hint=_("open it again."))
         with self._store.cursor() as con:
-            query = f"select record_id, customer_id from records where ik_key = {message['key']}"
-            ((record_id, customer_id),) = rows(con, query)
-        return record_id, customer_id
+            query = f"select record_id, customer_id, reason_code from records where ik_key = {message['key']}"
+            (found,) = rows(con, query)
+        return found
 
     def _outcomes(self) -> None:
         lines = []

@@ -325,10 +325,21 @@ class MarkResolved(TypedDict):
     user: str
 
 
-class UnmarkResolved(TypedDict):
-    """Undo the mark that a customer has resolved the failure."""
+class MarkDoNotInvite(TypedDict):
+    """Record that a customer must not be invited any more."""
 
-    type: Literal["unmark_resolved"]
+    type: Literal["mark_do_not_invite"]
+    version: int
+    key: int
+    day: str
+    note: str
+    user: str
+
+
+class Unmark(TypedDict):
+    """Undo the mark that a customer has resolved the failure, or must not be invited."""
+
+    type: Literal["unmark"]
     version: int
     key: int
     user: str
@@ -357,7 +368,7 @@ class GetOutcomes(TypedDict):
 
 PickerRequest = (
     GridRequest | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | UnmarkSent | GetBatch | DiscardBatch
-    | MarkResolved | UnmarkResolved | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes
+    | MarkResolved | MarkDoNotInvite | Unmark | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes
 )  # fmt: skip
 
 # To the browser: the grid. ``version`` is the number of the view that a message belongs to; sums by day belong to a

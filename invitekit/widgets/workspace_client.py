@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
-from invitekit.model.catalogue import Catalogue
+from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
 from invitekit.workspace import Workspace
 
 OUTCOMES = ("batch_id", "sent_at", "cause", "resent", "associated", "failed_again", "expired", "open", "not_seen")
@@ -104,17 +104,25 @@ class WorkspaceClient:
             self._require_workspace().mark_resolved([record_id], on=on, by=by, note=note, catalogue=catalogue)
             self.changes += 1
 
+    def mark_do_not_invite(self, record_id: str, *, on: dt.date, by: str, note: str | None) -> None:
+        """Mark that a customer must not be invited any more."""
+        with self._lock:
+            self._require_workspace().mark_do_not_invite([record_id], on=on, by=by, note=note)
+            self.changes += 1
+
     def mark_own_account(self, *, on: dt.date, by: str) -> None:
         """Mark that the partner's own account was changed."""
         with self._lock:
             self._require_workspace().mark_own_account_changed(on, by=by)
             self.changes += 1
 
-    def marks_of(self, customer_id: str) -> list[int]:
-        """Return the valid marks of a customer."""
+    def marks_of(self, customer_id: str, reason_code: str) -> list[int]:
+        """Return the valid marks of a customer that are the reason for its decision."""
+        kind = f"(failure_code is not distinct from '{DO_NOT_INVITE}') = {reason_code == DO_NOT_INVITE}"
         with self._lock:
-            marks = self._require_workspace().marks().filter("unmarked_at is null").select("mark_id, customer_id")
-            return [mark_id for mark_id, customer in marks.fetchall() if customer == customer_id]
+            marks = self._require_workspace().marks().filter(f"unmarked_at is null and {kind}")
+            found = marks.select("mark_id, customer_id").fetchall()
+            return [mark_id for mark_id, customer in found if customer == customer_id]
 
     def own_account_marks(self) -> list[int]:
         """Return the valid marks of the partner's own account."""

@@ -536,6 +536,31 @@ class Workspace:
         """
         return resolutions.mark_own_account(self._to_write(), on=on, by=by, note=note)
 
+    def mark_do_not_invite(
+        self,
+        record_ids: str | Iterable[str] = (),
+        *,
+        on: dt.datetime | dt.date,
+        by: str,
+        note: str | None = None,
+        customers: str | Iterable[str] = (),
+    ) -> tuple[int, ...]:
+        """Mark that customers must not be invited any more, and return the IDs of the marks; see ``unmark``.
+
+        Later plans do not invite them, nor other customers with the same email address.
+
+        Args:
+            record_ids: As for ``mark_resolved``.
+            on: When the customers asked for it, or it was decided.
+            by: Who reports it.
+            note: A remark to store.
+            customers: As for ``mark_resolved``.
+
+        Raises:
+            ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID or name does not match one customer.
+        """
+        return resolutions.mark_do_not_invite(self._to_write(), record_ids, customers, on=on, by=by, note=note)
+
     def unmark(self, mark_ids: int | Iterable[int], *, by: str) -> tuple[int, ...]:
         """Undo marks and all other marks of the same failures, and return the IDs of all of them.
 
@@ -550,7 +575,8 @@ class Workspace:
         """Every mark, those taken back included.
 
         ``mark_id, record_id, resolved_at, marked_at, marked_by, note, unmarked_at, unmarked_by, customer_id,
-        failure_code`` (the failure that was resolved). A mark of your own account names no record and no customer.
+        failure_code`` (the failure that was resolved, or ``do_not_invite``). A mark of your own account names no record
+        and no customer.
         """
         return self._con.sql(queries.MARKS)
 

@@ -1,4 +1,4 @@
-"""Marks of resolved failures; a mark that is taken back stays in the history."""
+"""Marks of resolved failures and of customers not to be invited; one that is taken back stays in the history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import duckdb
 from invitekit.engine.duckdb import one, rows, run
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _, ngettext
-from invitekit.model.catalogue import Catalogue
+from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
 from invitekit.planning.logged_events import OWN_ACCOUNT
 from invitekit.workspace.customers import Match, as_list, find_customers, find_records
 from invitekit.workspace.database import transaction
@@ -41,6 +41,20 @@ def mark_own_account(con: duckdb.DuckDBPyConnection, *, on: dt.datetime | dt.dat
     return _insert(con, [(None, None, OWN_ACCOUNT)], on=on, by=by, note=note)[0]
 
 
+def mark_do_not_invite(
+    con: duckdb.DuckDBPyConnection,
+    record_ids: str | Iterable[str],
+    customers: str | Iterable[str],
+    *,
+    on: dt.datetime | dt.date,
+    by: str,
+    note: str | None,
+) -> tuple[int, ...]:
+    """Mark customers as not to be invited, all or none, and return the marks' IDs in their order."""
+    matches = _matches(con, as_list(record_ids), as_list(customers), None)
+    return _insert(con, [(m.record_id, m.customer_id, DO_NOT_INVITE) for m in matches], on=on, by=by, note=note)
+
+
 def _insert(
     con: duckdb.DuckDBPyConnection,
     failures: Sequence[tuple[str | None, str | None, str | None]],
@@ -50,7 +64,7 @@ def _insert(
     note: str | None,
 ) -> tuple[int, ...]:
     if on is None:
-        raise ArgumentError(_("on is missing."), hint=_("give the day on which it was resolved."))
+        raise ArgumentError(_("on is missing."), hint=_("give the day on which it happened."))
     name, resolved_at, remark = require_name(by), past_datetime(on, "on"), require_text(note, "note")
     with transaction(con):
         first = one(con, "select max(mark_id) from marks") + 1

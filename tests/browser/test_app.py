@@ -245,7 +245,7 @@ def test_a_sorted_column_of_the_plan_keeps_its_direction(browser: Browser, addre
         expect(header).to_have_attribute("aria-sort", "ascending")
 
 
-def test_a_resolved_customer_is_marked_on_the_day_of_the_plan(browser: Browser, tmp_path: Path) -> None:
+def test_a_customer_is_marked_as_resolved_and_as_not_to_be_invited(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, wrong):
         _section(page, "Customer has to act").click()
         expect(page.locator("#screen-pick h2")).to_have_text("127 customers have to act first")
@@ -261,10 +261,16 @@ def test_a_resolved_customer_is_marked_on_the_day_of_the_plan(browser: Browser, 
         expect(page.get_by_label("Done on")).to_have_value("2026-03-30")
         page.locator(".ik-panel").get_by_role("button", name="Save").click()
         expect(page.locator(".ik-said")).to_be_hidden()
+        page.locator(".ik-panel summary", has_text="Do not invite any more").click()
+        page.get_by_label("Asked for on").fill("2026-03-28")
+        page.get_by_label("Note").fill("by phone")
+        page.locator(".ik-panel").get_by_role("button", name="Save").click()
+        expect(page.locator(".ik-panel")).to_contain_text("Marked on 2026-03-28: do not invite this customer any more.")
+        expect(page.locator(".ik-panel").get_by_role("button", name="Take the mark back")).to_be_visible()
         assert wrong == []
     with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
-        marked = workspace.marks().aggregate("count(*), any_value(resolved_at::date)::varchar").fetchall()
-    assert marked == [(1, "2026-03-30")]
+        marked = workspace.marks().select("failure_code = 'do_not_invite', resolved_at::date::varchar, note").fetchall()
+    assert marked == [(False, "2026-03-30", None), (True, "2026-03-28", "by phone")]
 
 
 HEADERS = "Account Name,Status,Invitation Method,Invitation Time,Association Time\n"
