@@ -1211,14 +1211,25 @@ def test_a_sent_batch_counts_in_the_plan_and_a_discarded_one_does_not(picker: Fa
     assert sum(row[outcomes["names"].index("resent")] for row in outcomes["rows"]) == sent
     answers = picker.request(type="unmark_sent", batch_id=ids[0])
     assert (picker.widget.count, answers["state"]["sent_batches"]) == (before, [])
-    customers = picker.request(type="get_batch", batch_id=ids[0])["batch_customers"]["customers"]
-    assert len(customers) == sent
+    batch = picker.request(type="get_batch", batch_id=ids[0])["batch_customers"]
+    customers = batch["customers"]
+    assert (len(customers), batch["left_out"]) == (sent, [])
     assert all(name and account for _, name, account in customers)
     left_out = [customers[0][0], customers[2][0]]
     answers = picker.request(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=left_out)
     (card,) = answers["state"]["sent_batches"]
     assert (card["customers"], card["sent"], card["sent_at"], card["sent_by"]) == (sent, sent - 2, "2026-03-28", "anna")
     assert card["files"]
+    assert picker.request(type="get_batch", batch_id=ids[0])["batch_customers"]["left_out"] == left_out
+
+    def marks(record_id: str) -> list[Any]:
+        with picker.widget._store.cursor() as con:
+            query = "select ik_key from records where record_id = ? order by decision = 'superseded' limit 1"
+            ((key,),) = con.execute(query, [record_id]).fetchall()
+        sent_to: list[Any] = picker.request(type="get_details", key=key)["details"]["details"]["sent"]
+        return sent_to
+
+    assert [marks(customers[place][0]) for place in (0, 1)] == [[], [["2026-03-28", "anna", card["batch"]]]]
 
 
 def test_the_card_of_a_batch_counts_customers_who_are_not_to_be_invited_any_more(tmp_path: Path) -> None:

@@ -52,12 +52,19 @@ export class BatchCards {
     }
   }
 
-  showCustomers({ batch_id, customers }: BatchCustomers): void {
+  showCustomers({ batch_id, customers, left_out }: BatchCustomers): void {
     const box = this.lists.get(batch_id);
     if (!box) return;
+    const label = ([id, name, account]: BatchCustomers["customers"][number]) => [
+      h("span.ik-label", { dir: "auto" }, name ?? account ?? id),
+      name && account !== name && h("span.ik-soft", { dir: "auto" }, account),
+    ];
+    const names = customers.filter(([id]) => left_out.includes(id)).map((each) => h("div.ik-value", {}, label(each)));
+    if (names.length) return void put(box, names);
     const leftOut = this.leftOut.get(batch_id) ?? new Set<string>();
     this.leftOut.set(batch_id, leftOut);
-    const line = ([id, name, account]: BatchCustomers["customers"][number]) => {
+    const line = (customer: BatchCustomers["customers"][number]) => {
+      const [id] = customer;
       const checkbox = h("input", {
         type: "checkbox",
         checked: !leftOut.has(id),
@@ -67,8 +74,7 @@ export class BatchCards {
           this.drawButton(batch_id, customers.length);
         },
       });
-      const second = name && account !== name && h("span.ik-soft", { dir: "auto" }, account);
-      return h("label.ik-value", {}, checkbox, h("span.ik-label", { dir: "auto" }, name ?? account ?? id), second);
+      return h("label.ik-value", {}, checkbox, label(customer));
     };
     put(box, customers.map(line));
   }
@@ -111,8 +117,6 @@ export class BatchCards {
     const { view, actions } = this;
     const by = h("input", { type: "text", value: view.state.view.user, "aria-label": view.text("by") });
     const day = actions.dayField("sent_on");
-    const list = h("div.ik-values");
-    this.lists.set(batch_id, list);
     const send = () => {
       actions.wait();
       const left_out = [...(this.leftOut.get(batch_id) ?? [])];
@@ -124,13 +128,9 @@ export class BatchCards {
         action: () => view.send({ type: "discard_batch", batch_id }),
         cancel: view.text("cancel"),
       });
-    const open = (event: Event) => {
-      const isOpen = (event.target as HTMLDetailsElement).open;
-      if (isOpen && !list.firstChild) view.send({ type: "get_batch", batch_id });
-    };
     return [
       off_list > 0 && h("p.ik-warn", {}, view.text("off_list", { n: view.number(off_list) })),
-      h("details", { ontoggle: open }, h("summary", {}, view.text("leave_out_some")), list),
+      this.customers(batch_id, view.text("leave_out_some")),
       h(
         "div.ik-acts",
         {},
@@ -142,7 +142,18 @@ export class BatchCards {
     ];
   }
 
-  private sent({ batch_id, sent, sent_at, sent_by }: Batch): Child {
+  /** A list of customers, which is requested when it is opened. */
+  private customers(batch_id: string, title: string): HTMLElement {
+    const list = h("div.ik-values");
+    this.lists.set(batch_id, list);
+    const open = (event: Event) => {
+      const isOpen = (event.target as HTMLDetailsElement).open;
+      if (isOpen && !list.firstChild) this.view.send({ type: "get_batch", batch_id });
+    };
+    return h("details", { ontoggle: open }, h("summary", {}, title), list);
+  }
+
+  private sent({ batch_id, customers, sent, sent_at, sent_by }: Batch): Child {
     const { view, actions } = this;
     const results = this.results.get(batch_id);
     const undo = () => {
@@ -154,9 +165,11 @@ export class BatchCards {
       user: sent_by,
       n: view.number(sent),
     };
+    const leftOut = customers - (sent ?? customers);
     const counted = RESULTS.filter((name) => results?.[name]);
     return [
       h("p", {}, view.text("sent_by", values)),
+      leftOut > 0 && this.customers(batch_id, view.text("were_left_out", { n: view.number(leftOut) })),
       results &&
         h(
           "p.ik-results",

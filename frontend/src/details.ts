@@ -51,7 +51,8 @@ export class DetailsPanel {
     const { view } = this;
     const { details } = view.state;
     if (!details) return;
-    const { invitations } = details;
+    const { invitations, sent } = details;
+    const happened = [this.markedAsSent(sent), ...invitations.map((each) => this.timeline(each))];
     const isSame = this.element.dataset.key === String(details.key) && !this.element.hidden;
     const { scrollTop } = this.element;
     put(
@@ -59,7 +60,7 @@ export class DetailsPanel {
       this.head(details),
       this.decision(details),
       h("div.ik-acts", {}, view.extension.detailActions(details), this.copyMessage(details)),
-      invitations.length > 0 && [h("h4", {}, view.text("history")), invitations.map((each) => this.timeline(each))],
+      (sent.length > 0 || invitations.length > 0) && [h("h4", {}, view.text("history")), happened],
       this.about(details),
       this.allFields(details),
     );
@@ -137,6 +138,16 @@ export class DetailsPanel {
     const items = () =>
       messages.map(([language, text]) => h("button.ik-item", { onclick: () => this.copy(text) }, language));
     return menu(this.view.text("copy_message"), items);
+  }
+
+  /** When the customer was marked as invited again, whether or not a file shows that invitation yet. */
+  private markedAsSent(sent: Details["sent"]): Child {
+    const { view } = this;
+    const items = sent.map(([at, user, batch]) => {
+      const text = view.text("marked_sent", { user, n: batch });
+      return h("li.ik-sent-at", {}, h("b", {}, formatDay(at, view.state.language)), ` ${text}`);
+    });
+    return items.length > 0 && h("ol.ik-happened", {}, items);
   }
 
   /** One invitation: its states in the files, the newest first, and when it was sent. */

@@ -94,7 +94,16 @@ describe("answers in any order", () => {
   });
 
   test("a new view starts without rows, details and counts of what can be selected", () => {
-    const details = { key: 7, fields: [], codes: {}, invitations: [], selectable: true, selected: false, messages: [] };
+    const details = {
+      key: 7,
+      fields: [],
+      codes: {},
+      invitations: [],
+      selectable: true,
+      selected: false,
+      messages: [],
+      sent: [],
+    };
     const opened = reduce(shown, { type: "details", version: 0, unmasked: false, details });
     const next = reduce(opened, state({ version: 1 }));
     expect([next.blocks.size, next.details, next.counts.selectable]).toEqual([0, null, null]);

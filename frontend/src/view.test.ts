@@ -96,7 +96,16 @@ describe("while a button is down", () => {
 
 test("a closed panel stays closed when a late answer arrives", () => {
   mount();
-  const details = { key: 7, fields: [], codes: {}, invitations: [], selectable: true, selected: false, messages: [] };
+  const details = {
+    key: 7,
+    fields: [],
+    codes: {},
+    invitations: [],
+    selectable: true,
+    selected: false,
+    messages: [],
+    sent: [],
+  };
   const answer = { type: "details", version: 0, unmasked: false, details } as const;
   const panel = () => one(".ik-panel");
   model.say(page(["acme"]));
@@ -331,6 +340,7 @@ describe("the picker", () => {
       version: 0,
       batch_id: "b",
       customers: ["r1", "r2"].map((id) => [id, id, null]),
+      left_out: [],
     });
     one(".ik-batch details input").click();
     expect(texts(".ik-batch .ik-act")).toEqual(["Mark 1 as sent"]);
@@ -374,7 +384,15 @@ describe("the picker", () => {
     expect(texts(".ik-tip")).toEqual(["The link was used."]);
     one(".ik-line .ik-text").click();
     const flags = { selectable: false, selected: false };
-    const details = { key: 7, fields, codes: { decision: "review" }, invitations: [], messages: [], ...flags };
+    const details = {
+      key: 7,
+      fields,
+      codes: { decision: "review" },
+      invitations: [],
+      messages: [],
+      sent: [],
+      ...flags,
+    };
     model.say({ type: "details", version: 0, unmasked: false, details });
     expect(texts(".ik-card")).toEqual(["ReviewVanished.The link was used.Look it up."]);
   });

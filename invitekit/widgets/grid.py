@@ -443,7 +443,7 @@ class Grid(Selectable):
             if details is None:
                 self._send_message("details", unmasked=how["unmasked"], details=None)
                 return
-            details["messages"] = self._messages(con, int(key))
+            details |= {"messages": self._messages(con, int(key)), "sent": self._sent(con, int(key))}
             with self._with_selection(lambda one: payloads.selected(con, one, [int(key)], self.can)) as flags:
                 details |= {name: bool(values[0]) for name, values in flags.items()}
                 self._send_message("details", unmasked=how["unmasked"], details=details)
@@ -452,6 +452,10 @@ class Grid(Selectable):
 
     def _messages(self, _con: duckdb.DuckDBPyConnection, _key: int) -> list[tuple[str, str]]:
         """Return messages about a row that are ready to send, each with its language."""
+        return []
+
+    def _sent(self, _con: duckdb.DuckDBPyConnection, _key: int) -> list[tuple[str, str, int]]:
+        """Return when, by whom and in which batch the customer of a row was marked as invited again."""
         return []
 
     def _set_filter(self, message: dict[str, Any]) -> None:

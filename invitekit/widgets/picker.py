@@ -360,6 +360,9 @@ class ResendPicker(Grid):
     def _messages(self, con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
         return planning.messages(con, key)
 
+    def _sent(self, con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str, int]]:
+        return planning.sent_to(con, key, self._client.resends())
+
     # Batches: confirm and write.
 
     def _confirm(self) -> None:
@@ -430,13 +433,14 @@ class ResendPicker(Grid):
         self._plan_again()
 
     def _send_batch(self, message: dict[str, Any]) -> None:
-        """Send the customers of a batch, any of whom a person may leave out when marking it as sent."""
+        """Send the customers of a batch, and which of them were left out when it was marked as sent."""
         batch_id = message["batch_id"]
-        records = self._client.batch_records(batch_id)
+        records, sent = self._client.batch_records(batch_id), self._client.sent_records(batch_id)
+        left_out = [each for each in records if each not in sent] if sent else []
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             customers = planning.with_names(con, records, self._language)
-            self._send_message("batch_customers", batch_id=batch_id, customers=customers)
+            self._send_message("batch_customers", batch_id=batch_id, customers=customers, left_out=left_out)
 
         self._worker.submit("batch", work)
 

@@ -136,6 +136,24 @@ def messages(con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
     return list(zip(_LANGUAGES, texts, strict=False))
 
 
+def sent_to(con: duckdb.DuckDBPyConnection, key: int, resends: pa.Table | None) -> list[tuple[str, str, int]]:
+    """Return day, person and batch of each mark as sent that belongs to the customer of a record, the newest first."""
+    if resends is None or not resends.num_rows:
+        return []
+    con.register("ik_resends", resends)
+    own = f"select customer_id from records where {KEY} = {key}"
+    # Few of all marks can be of this customer, and few records decide which of them are.
+    con.execute(f"""
+        create or replace temp table ik_of_customer as from ik_resends where customer_id = ({own})
+        or record_id in (select record_id from records where customer_id = ({own}))""")
+    near = con.sql("""
+        select record_id, customer_id from records where record_id in (select record_id from ik_of_customer)
+        or customer_id in (select customer_id from ik_of_customer)""")
+    known: Any = assign_customer(nw.from_native(near), nw.from_native(con.table("ik_of_customer"))).to_native()
+    sent = known.filter(f"customer_id = ({own})").order("sent_at desc, batch")
+    return [(f"{at:%Y-%m-%d}", by, batch) for at, by, batch in sent.select("sent_at, sent_by, batch").fetchall()]
+
+
 def with_names(con: duckdb.DuckDBPyConnection, record_ids: list[str], language: Language) -> list[list[str | None]]:
     """Return the records of a batch with the customer's name and account, in their order; masked ones with their ID."""
     account = "account_name"

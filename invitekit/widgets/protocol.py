@@ -119,12 +119,16 @@ class Invitation(TypedDict):
 
 
 class Details(TypedDict):
-    """One record with the invitations of its customer; ``messages`` are ready to send: language and text."""
+    """One record with the invitations of its customer.
+
+    ``messages`` are ready to send: language and text. ``sent`` are the marks as sent: day, person and batch.
+    """
 
     key: int
     selectable: bool
     selected: bool
     messages: list[tuple[str, str]]
+    sent: list[tuple[str, str, int]]
     fields: list[Field]
     codes: dict[str, Value]
     invitations: list[Invitation]
@@ -561,12 +565,13 @@ class Outcomes(TypedDict):
 
 
 class BatchCustomers(TypedDict):
-    """The customers of a batch: record, name and account."""
+    """The customers of a batch: record, name and account; those who were left out when it was marked as sent."""
 
     type: Literal["batch_customers"]
     version: int
     batch_id: str
     customers: list[tuple[str, Value, Value]]
+    left_out: list[str]
 
 
 PickerResponse = GridResponse | RulesEffect | Confirmation | BatchesWritten | Outcomes | BatchCustomers

@@ -96,6 +96,19 @@ class WorkspaceClient:
         with self._lock:
             return self._require_workspace().batch_records(batch_id)
 
+    def sent_records(self, batch_id: str) -> set[str]:
+        """Return the record IDs of a batch that were marked as sent."""
+        with self._lock:
+            sent = self._require_workspace().resends().select("batch_id, record_id").fetchall()
+            return {record_id for batch, record_id in sent if batch == batch_id}
+
+    def resends(self) -> pa.Table | None:
+        """Return what was marked as sent, with the columns of ``Workspace.resends``."""
+        if self._workspace is None:
+            return None
+        with self._lock:
+            return self._workspace.resends().to_arrow_table()
+
     def mark_resolved(
         self, record_id: str, *, on: dt.date, by: str, note: str | None, catalogue: Catalogue | None
     ) -> None:

@@ -311,7 +311,7 @@ def test_a_weekly_run_takes_twelve_clicks(browser: Browser, tmp_path: Path) -> N
         card = page.locator(".ik-batch")
         with page.expect_download() as download:
             click(card.get_by_role("button", name="Download", exact=True))
-        click(card.get_by_text("Leave out customers who were not invited"))
+        click(card.get_by_text("Untick customers who were not invited"))
         click(card.get_by_role("checkbox", name="cora"))
         expect(card.get_by_label("Sent on")).to_have_value("2026-03-30")
         click(card.get_by_role("button", name="Mark 2 as sent"))
@@ -322,6 +322,11 @@ def test_a_weekly_run_takes_twelve_clicks(browser: Browser, tmp_path: Path) -> N
         click(_section(page, "Sent, results"))
         for text in ("Sent on 30 Mar 2026", "to 2 customers", "Associated 1", "Expired 1"):
             expect(card).to_contain_text(text)
+        card.get_by_text("Left out: 1").click()
+        expect(card.locator(".ik-values")).to_have_text("cora")
+        _section(page, "Associated").click()
+        page.locator("#screen-pick .ik-line").first.click()
+        expect(page.locator(".ik-panel .ik-happened").first).to_contain_text("30 Mar 2026 marked as sent by")
         assert clicks <= 12
         assert time.monotonic() - began < 120
         assert wrong == []
