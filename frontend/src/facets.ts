@@ -109,7 +109,7 @@ export class Facets {
     const part = search.value.trim().toLowerCase();
     search.hidden = facet.values.length <= SHORT && !part;
     const max = Math.max(...facet.values.map(([, , n]) => n), 1);
-    const isListed = ([, label]: FacetValue) => (label ?? this.view.text("empty")).toLowerCase().includes(part);
+    const isListed = ([, text]: FacetValue) => this.label(facet.name, text).toLowerCase().includes(part);
     keyed<FacetValue, HTMLLabelElement>(
       values,
       this.searched(parts, part) ?? facet.values.filter((value) => !part || isListed(value)),
@@ -132,6 +132,10 @@ export class Facets {
     return null;
   }
 
+  private label(name: string, text: string | null): string {
+    return text ?? this.view.text(name === "cause" ? "no_failure" : "empty");
+  }
+
   private drawValue(name: string, [value, text, n]: FacetValue, max: number, existing?: HTMLLabelElement) {
     const chosen = () => chosenValues(this.view.state, name);
     const onchange = (event: Event) => {
@@ -151,7 +155,7 @@ export class Facets {
     label.className = n ? "ik-value" : "ik-value ik-none";
     label.style.cssText = `--part:${((100 * n) / max).toFixed(1)}%`;
     checkbox.checked = chosen().includes(value);
-    words.textContent = text ?? this.view.text("empty");
+    words.textContent = this.label(name, text);
     count.textContent = this.view.number(n);
     return label;
   }

@@ -75,6 +75,7 @@ export class AddFiles {
   private target: Target | null = null;
   private readonly list = h("ul.uploads");
   private readonly open: HTMLButtonElement;
+  private readonly needsDay = h("p.soft", { role: "status", hidden: true });
 
   constructor(
     private readonly page: PageContext,
@@ -182,7 +183,7 @@ export class AddFiles {
       this.list,
       this.rows.map(({ element }) => element),
     );
-    const content = [this.list, this.target?.element, h("p.soft", {}, page.text("keep_why"))];
+    const content = [this.list, this.needsDay, this.target?.element, h("p.soft", {}, page.text("keep_why"))];
     const cancel = button(page.text("cancel"), () => this.cancel());
     this.dialog.open(page.text("add_title"), content, [this.open, cancel], () => this.cancel());
     this.drawButton();
@@ -191,10 +192,13 @@ export class AddFiles {
   private drawButton(): void {
     const ready = this.rows.filter(({ arrived }) => arrived);
     put(this.open, this.page.text("open_files"));
-    const undated = ready.some(({ arrived, day }) => !arrived?.day && !day.value);
-    // Only a file in a workspace needs a day.
+    const isUndated = ready.some(({ arrived, day }) => !arrived?.day && !day.value);
     const isUploading = this.rows.some(({ hasEnded }) => !hasEnded);
-    this.open.disabled = isUploading || !ready.length || (undated && this.target?.value !== NO_WORKSPACE);
+    // Only a file in a workspace needs a day.
+    const needsDay = isUndated && this.target?.value !== NO_WORKSPACE;
+    put(this.needsDay, this.page.text("needs_day"));
+    this.needsDay.hidden = !needsDay;
+    this.open.disabled = isUploading || !ready.length || needsDay;
   }
 
   private confirm(): void {

@@ -334,6 +334,19 @@ def test_a_weekly_run_takes_twelve_clicks(browser: Browser, tmp_path: Path) -> N
     assert sorted(batch.records["account_name"]) == ["acme", "beta", "cora"]
 
 
+def test_a_dropped_file_without_a_date_in_its_name_asks_for_its_day(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path) as address, opened(browser, address) as (page, wrong):
+        page.evaluate(DROP, ["customers.csv", HEADERS + MONDAY])
+        dialog, why = page.get_by_role("dialog"), page.get_by_text("Choose the day on which each file was exported")
+        expect(why).to_be_visible()
+        expect(dialog.get_by_role("button", name="Open", exact=True)).to_be_disabled()
+        dialog.get_by_label("Exported on").fill("2026-03-30")
+        expect(why).to_be_hidden()
+        dialog.get_by_role("button", name="Open", exact=True).click()
+        expect(page.locator("#screen-pick h2")).to_contain_text("3 customers can be invited again")
+        assert wrong == []
+
+
 def test_the_day_of_the_plan_is_typed_and_stays_in_focus(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, str(FIRST)) as address, opened(browser, address) as (page, wrong):
         _rows(page, "pick")
