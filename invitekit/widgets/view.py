@@ -216,11 +216,13 @@ class QueryCache:
         """Return the keys of the first page, if it needs only the first rows; else None."""
         if view.order() != KEY:
             return None
-        for near in _NEAR:
+        for near, following in itertools.pairwise((*_NEAR, self._end)):
             asked = f"select {KEY} from records where {KEY} < {near} and {both(self.scope, matching(view.choice))}"
             found = rows(con, f"{asked} order by {KEY} limit {count}")
             if len(found) == count or near >= self._end:
                 return [key for (key,) in found]
+            if len(found) * following < count * near:
+                return None  # too rare to fill the page from the following rows
         return None
 
     def _evict(self, con: duckdb.DuckDBPyConnection, *before: str) -> None:
