@@ -205,7 +205,7 @@ def unmark(
     workspace: o.Workspace = o.WORKSPACE,
     as_json: o.Json = False,
 ) -> None:
-    """Undo marks of resolved failures, and of customers not to be invited.
+    """Undo marks of failures, and of customers not to be invited.
 
     All marks of the same failure are undone, because one of two would keep it resolved. They stay in the
     history.

@@ -299,7 +299,7 @@ class ResendPicker(Grid):
 
     def _preview_rules(self, message: dict[str, Any]) -> None:
         self._require_plan()
-        rules = replace(self._rules, **{name: message["rules"][name] for name in ADJUSTABLE})
+        rules = replace(self._rules, **{name: value for name, value in message["rules"].items() if name in ADJUSTABLE})
         store, changes = self._new_plan(rules), self._client.changes
 
         def work(con: duckdb.DuckDBPyConnection) -> None:

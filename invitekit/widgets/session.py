@@ -409,9 +409,9 @@ class Session:
         self._send(PAGE, {"type": "listing", "request": request, "rows": rows[: downloads.LISTED], "total": len(rows)})
 
     def _show_changed(self, change: str) -> None:
-        picker = self._screens.get("pick")
-        if self._changes is not None and isinstance(picker, ResendPicker):
-            picker.show_only(self._changes.record_ids[change], change)
+        picker, changed = self._screens.get("pick"), self._changes.record_ids if self._changes is not None else {}
+        if change in changed and isinstance(picker, ResendPicker):
+            picker.show_only(changed[change], change)
 
     @contextlib.contextmanager
     def _rejected(self) -> Iterator[Any]:

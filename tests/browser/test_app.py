@@ -343,6 +343,7 @@ def test_a_weekly_run_takes_twelve_clicks(browser: Browser, tmp_path: Path) -> N
 
 def test_a_dropped_file_without_a_date_in_its_name_asks_for_its_day(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path) as address, opened(browser, address) as (page, wrong):
+        expect(page.get_by_role("button", name="Choose files")).to_be_visible()
         page.evaluate(DROP, ["customers.csv", HEADERS + MONDAY])
         dialog, why = page.get_by_role("dialog"), page.get_by_text("Choose the day on which each file was exported")
         expect(why).to_be_visible()

@@ -247,7 +247,7 @@ def test_all_matching_but_two_are_confirmed_written_and_marked_as_sent(lab: Lab,
         assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 113
         dialog.get_by_role("button", name="Go to the batches").click()
         card = page.locator(".ik-batch").first
-        card.locator("summary", has_text="Leave out customers").click()
+        card.locator("summary", has_text="Untick customers").click()
         card.locator(".ik-values input").nth(1).click()
         n = card.locator(".ik-values input").count() - 1
         card.get_by_role("button", name=f"Mark {n} as sent").click()
