@@ -448,7 +448,8 @@ class Grid(Selectable):
                 details |= {name: bool(values[0]) for name, values in flags.items()}
                 self._send_message("details", unmasked=how["unmasked"], details=details)
 
-        self._worker.submit("details", work)
+        if self._store.ready:  # else the keys are those of rows that were replaced
+            self._worker.submit("details", work)
 
     def _messages(self, _con: duckdb.DuckDBPyConnection, _key: int) -> list[tuple[str, str]]:
         """Return messages about a row that are ready to send, each with its language."""
