@@ -471,6 +471,7 @@ class Grid(Selectable):
 
     def _show_only_selected(self, *, on: bool) -> None:
         """Show only the rows that are selected now, or all again; a row that is deselected later stays visible."""
+        on = on and self._store.ready  # before, no row can be selected
         only, name, choice = (self._selection, "selected", self._whole()) if on else (None, "", self._view.choice)
         self._show(replace(self._view, choice=choice, only=only, only_name=name))
 
