@@ -382,7 +382,7 @@ export class Grid {
       this.scroller.removeAttribute("aria-describedby");
       return;
     }
-    // A plan has a next step of its own, which the advice on the cause may contradict.
+    // The advice on a cause may contradict the next step that a plan gives.
     const advice = !found?.block.codes.decision && h("span", {}, hint[1]);
     if (this.tipCode !== code) put(this.tip, h("strong", {}, hint[0]), advice);
     this.tipCode = code;

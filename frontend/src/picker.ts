@@ -7,7 +7,7 @@ import { BatchCards } from "./batches.ts";
 import { type Child, h, keepFocus, put, table, target, textRow } from "./dom.ts";
 import { Heading } from "./heading.ts";
 import type { Model } from "./kernel.ts";
-import type { BatchesWritten, Confirmation, Details, PickerResponse, RulesEffect, Word } from "./protocol.ts";
+import type { BatchesWritten, Confirmation, Details, PickerResponse, RulesEffect, Unmark, Word } from "./protocol.ts";
 import { AGAIN, cellHost, type Host, Sections } from "./sections.ts";
 import { chosenValues, searchText } from "./state.ts";
 import { menu } from "./toolbar.ts";
@@ -354,36 +354,38 @@ class Picker implements Extension {
   /** The buttons that mark that a customer has acted or must not be invited, or that take the mark back. */
   private marks(key: number, reason: string): Child {
     const { view } = this;
-    const { user = "" } = view.state.view;
-    const { version } = view.state;
+    const mark = { version: view.state.version, key, user: view.state.view.user ?? "" };
     const unmark = () => {
       this.wait("effect_wait");
-      view.send({ type: "unmark", version, key, user });
+      view.send({ type: "unmark", ...mark });
     };
     const takeBack = h("button.ik-button", { onclick: unmark }, view.text("take_back"));
     if (reason === "do_not_invite") return takeBack;
-    const done = WAITING.includes(reason) && this.markMenu("mark_done", "done_on", "mark_resolved", key);
+    const done = WAITING.includes(reason) && this.markMenu("mark_done", "done_on", "mark_resolved", mark);
     return [
       reason === "marked_resolved" ? takeBack : done,
-      !NO_CUSTOMER.includes(reason) && this.markMenu("do_not_invite", "asked_on", "mark_do_not_invite", key),
+      !NO_CUSTOMER.includes(reason) && this.markMenu("do_not_invite", "asked_on", "mark_do_not_invite", mark),
     ];
   }
 
-  private markMenu(title: Word, when: Word, type: "mark_resolved" | "mark_do_not_invite", key: number): Child {
+  private markMenu(
+    title: Word,
+    when: Word,
+    type: "mark_resolved" | "mark_do_not_invite",
+    mark: Omit<Unmark, "type">,
+  ): Child {
     const { view } = this;
-    const { user = "" } = view.state.view;
-    const { version } = view.state;
     return menu(view.text(title), () => {
       const day = this.dayField(when);
       const note = h("input", { type: "text", "aria-label": view.text("note") });
-      const mark = () => {
+      const save = () => {
         this.wait("effect_wait");
-        view.send({ type, version, key, day: day.value, note: note.value, user });
+        view.send({ type, ...mark, day: day.value, note: note.value });
       };
       return [
         h("label.ik-rule", {}, view.text(when), day),
         h("label.ik-rule", {}, view.text("note"), note),
-        h("button.ik-button.ik-act", { onclick: mark }, view.text("save_done")),
+        h("button.ik-button.ik-act", { onclick: save }, view.text("save_done")),
       ];
     });
   }

@@ -402,7 +402,7 @@ def workspace_batches(rows: Rows) -> None:
 
 
 def workspace_marks(rows: Rows) -> None:
-    """Print the marks of resolved failures, with the numbers that 'unmark' takes."""
+    """Print the marks of failures and of customers not to be invited, with the numbers that 'unmark' takes."""
     if not rows:
         return None
     table = new_table("Mark", "Resolved on", "By", "Failure", "Taken back")

@@ -193,7 +193,7 @@ def do_not_invite(
         if as_json:
             return out.json_line(workspace_json(opened) | {"marks": list(marks)})
     numbers = ", ".join(map(str, marks))
-    return out.line(f"Not to be invited any more, by number: {numbers}. To take one back: invitekit workspace unmark.")
+    return out.line(f"Marked as not to be invited, by number: {numbers}. To take one back: invitekit workspace unmark.")
 
 
 @app.command(cls=Command)

@@ -31,9 +31,9 @@ _Row = dict[str, Any]
 CLOSE_ENOUGH = 0.9
 """The smallest similarity of a suggestion, 0 to 1; known messages of different failures have up to 0.8997."""
 DO_NOT_INVITE = "do_not_invite"
-"""In marks, the place of a failure: the customer must not be invited any more."""
+"""Stands in a mark instead of a failure: the customer must not be invited any more."""
 RESERVED_CODES = (UNKNOWN, "not_given", "other", DO_NOT_INVITE)
-"""Codes of unknown failures."""
+"""Codes that no failure of a catalogue can have."""
 
 _FOLDED = str.maketrans("‘’‚‛ʼ′´`“”„‟″。、", "'" * 8 + '"' * 5 + ".,")
 _MEANINGLESS_SPACE = re.compile(r"\s*([,.;:!?\u4e00-\u9fff])\s*")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from invitekit.engine.duckdb import lit
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
 from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
@@ -99,15 +100,15 @@ class WorkspaceClient:
     def sent_records(self, batch_id: str) -> set[str]:
         """Return the record IDs of a batch that were marked as sent."""
         with self._lock:
-            sent = self._require_workspace().resends().select("batch_id, record_id").fetchall()
-            return {record_id for batch, record_id in sent if batch == batch_id}
+            sent = self._require_workspace().resends().filter(f"batch_id = {lit(batch_id)}")
+            return {record_id for (record_id,) in sent.select("record_id").fetchall()}
 
     def resends(self) -> pa.Table | None:
-        """Return what was marked as sent, with the columns of ``Workspace.resends``."""
+        """Return what was marked as sent: ``record_id, customer_id, sent_at, sent_by, batch``."""
         if self._workspace is None:
             return None
         with self._lock:
-            return self._workspace.resends().to_arrow_table()
+            return self._workspace.resends().select("record_id, customer_id, sent_at, sent_by, batch").to_arrow_table()
 
     def mark_resolved(
         self, record_id: str, *, on: dt.date, by: str, note: str | None, catalogue: Catalogue | None

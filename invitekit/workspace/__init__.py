@@ -201,7 +201,7 @@ class Workspace:
         return added
 
     def teach(self, words: str | os.PathLike[str]) -> int:
-        """Give stored records the meaning of words that were unknown when their files were read.
+        """Apply taught words to stored records, in which they were unknown.
 
         Args:
             words: The TOML file that ``load(words=...)`` takes.

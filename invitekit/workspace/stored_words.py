@@ -1,4 +1,4 @@
-"""Give stored records the meaning of words that were unknown when their files were read."""
+"""Apply words that were taught later to the stored records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from invitekit.workspace.database import transaction
 
 
 def teach(con: duckdb.DuckDBPyConnection, words: Words) -> int:
-    """Replace the unknown words of stored records by their meaning, as if the files were read again.
+    """Replace the unknown words of stored records by their codes; record IDs stay as they are.
 
     Returns:
         How many records had one.
