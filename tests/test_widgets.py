@@ -742,10 +742,14 @@ def test_rows_are_shown_while_their_plan_is_computed(newest: pl.DataFrame, monke
         time.sleep(0.02)
     with pytest.raises(ArgumentError, match="plan is being made"):
         browser.widget.show_only([], "appeared")
+    # A screen that was open before may still ask about its rows.
+    for message in ({"type": "get_details", "key": 0}, {"type": "set_only_selected", "on": True}):
+        browser.ask(message)
     looked_at.set()
     assert shown[0]["cells"]["account_name"] == newest["account_name"].head(50).to_list()
     assert set(shown[0]["keys"]) == {None}, "nothing can be selected yet"
     assert browser.widget.wait(60)
+    assert [one for one in browser.messages if one["type"] == "error"] == []
     assert browser.widget.count == len(browser.request(type="connect")["page"]["keys"]) > 0
     browser.widget.stop()
 
