@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import typer
-from typer.main import get_command
 
 import invitekit
 from invitekit import cli
@@ -94,7 +93,7 @@ def markdown(text: str) -> str:
 def commands() -> str:
     """List the help text of every command."""
     parts = ["# Commands", "", "The help text of each command (`-h`).", ""]
-    for words, command in walk(get_command(cli.app), ("invitekit",)):
+    for words, command in walk(cli.app, ("invitekit",)):
         context = typer.Context(
             command, info_name=" ".join(words), terminal_width=80, help_option_names=["-h", "--help"]
         )

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-from typer.main import get_command
 
 from invitekit import cli, sample
 from invitekit.cli import options
@@ -27,7 +26,7 @@ def walk(command: Any, words: Words = ()) -> Iterator[tuple[Words, Any]]:
         yield from walk(inner, (*words, name))
 
 
-COMMANDS = dict(walk(get_command(cli.app)))
+COMMANDS = dict(walk(cli.app))
 CHOICES: dict[str, Any] = {
     "--language": ("en", "zh"), "--level": policy.LEVELS, "--period": PERIODS, "--by": BY,
     "--remarks": ("drop", "scrub"), "--format": tuple(sample.FORMATS), "--encoding": sample.ENCODINGS,

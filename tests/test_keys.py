@@ -6,19 +6,22 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keyring
 import keyring.errors
 import pytest
 from keyring.backend import KeyringBackend
-from typer.testing import CliRunner
 
-from invitekit.cli import app
 from invitekit.errors import ArgumentError, OutputError
 from invitekit.export import key_override, new_key, resolve_key, rotate_key, stored_key
 from invitekit.export.keys import NAME, SERVICE, default_file
 from invitekit.privacy import Key
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
 
 KEY = Key(bytes(range(32)))
 
@@ -99,12 +102,12 @@ def test_a_keyring_failure_during_a_rotation_loses_no_key(chest: Chest, writes: 
 
 
 def test_the_environment_overrides_a_new_key_and_the_user_is_informed(
-    chest: Chest, monkeypatch: pytest.MonkeyPatch
+    chest: Chest, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Run]
 ) -> None:
     assert key_override() is None
     monkeypatch.setenv("INVITEKIT_KEY", KEY.text())
-    said = CliRunner().invoke(app, ["key", "new"])
-    assert said.exit_code == 0
+    said = run("key", "new")
+    assert said.returncode == 0
     assert f"INVITEKIT_KEY is set: key {KEY.id} is used until it is unset." in said.stdout
     assert KEY.text() not in said.stdout
     assert chest.kept[SERVICE, NAME] != KEY.text()

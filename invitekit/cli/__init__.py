@@ -9,43 +9,38 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.main import get_command
 
 import invitekit
-from invitekit.cli import commands, customers, exports, plans, reports, screens, trends, workspace
-from invitekit.cli.help import Command, new_app
-from invitekit.cli.run import recordable, run
+from invitekit.cli.help import Commands, new_app
 from invitekit.engine.memory import work_in_child
 from invitekit.errors import own_error
 from invitekit.i18n import printable
 
-app = new_app("Why did the invitation fail, and whom to invite again.")
-_COMMANDS: dict[str, Callable[..., object]] = {
-    "check": recordable(commands.check),
-    "annotate": recordable(commands.annotate),
-    "plan": recordable(plans.plan),
-    "find": customers.find,
-    "show": customers.show,
-    "trend": recordable(trends.trend),
-    "report": recordable(reports.report),
-    "compare": recordable(workspace.compare),
-    "reconcile": recordable(workspace.reconcile),
-    "export": recordable(exports.export),
-    "verify": exports.verify,
-    "run": run,
-    "sample": commands.sample,
-    "lab": commands.lab,
-    "app": screens.app,
+_COMMANDS = {
+    "check": "commands:check",
+    "annotate": "commands:annotate",
+    "plan": "plans:plan",
+    "find": "customers:find",
+    "show": "customers:show",
+    "trend": "trends:trend",
+    "report": "reports:report",
+    "compare": "workspace:compare",
+    "reconcile": "workspace:reconcile",
+    "export": "exports:export",
+    "verify": "exports:verify",
+    "run": "run:run",
+    "sample": "commands:sample",
+    "lab": "commands:lab",
+    "app": "screens:app",
+    "workspace": "workspace:app",
+    "key": "exports:key",
 }
-for _name, _command in _COMMANDS.items():
-    app.command(_name, cls=Command)(_command)
-app.add_typer(workspace.app, name="workspace")
-app.add_typer(exports.key, name="key")
-
 _TRACEBACK = "INVITEKIT_TRACEBACK"
 _OBJECTS = 200_000
 """New objects after which Python searches for reference cycles: a command makes few, and ends soon."""
@@ -65,14 +60,24 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the opt
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     *,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Why did the invitation fail, and whom to invite again."""
+    """Take the options that come before a command."""
+
+
+def _group() -> Any:
+    root = new_app("Why did the invitation fail, and whom to invite again.")
+    root.callback()(_options)
+    group: Any = get_command(root)
+    group.commands = Commands({name: f"{__name__}.{place}" for name, place in _COMMANDS.items()})
+    return group
+
+
+app = _group()
 
 
 def main() -> None:

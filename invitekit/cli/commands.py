@@ -14,6 +14,7 @@ import typer
 from invitekit.cli import options as o
 from invitekit.cli.examples import copy_examples
 from invitekit.cli.filter_options import FilterOptions, matched
+from invitekit.cli.run import recordable
 from invitekit.cli.source_options import SourceOptions, with_option_groups
 from invitekit.errors import many
 from invitekit.extras import require_extra
@@ -24,6 +25,7 @@ _PAGE = ".html"
 _CHECKS = (".parquet", ".csv", ".xlsx", _PAGE)
 
 
+@recordable
 @with_option_groups
 def check(
     source: SourceOptions,
@@ -78,6 +80,7 @@ def check(
         raise typer.Exit(1)
 
 
+@recordable
 @with_option_groups
 def annotate(
     source: SourceOptions,

@@ -10,6 +10,7 @@ import typer
 from invitekit.cli import options as o
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.help import Command, new_app
+from invitekit.cli.run import recordable
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups, workspace_json
 from invitekit.errors import many
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 key = new_app("Manage the key of the tokens in exports.")
 
 
+@recordable
 @with_option_groups
 def export(
     source: SourcesOrWorkspace,

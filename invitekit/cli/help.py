@@ -1,13 +1,15 @@
-"""How the command line shows help: ``-h`` everywhere, and no Python types."""
+"""How the command line builds its commands and shows help: ``-h`` everywhere, and no Python types."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import importlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
+from typer.main import get_group
 
 from invitekit.i18n import printable
 
@@ -59,3 +61,30 @@ def new_app(text: str) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+class Commands(Mapping[str, Any]):
+    """The commands of a group; each is imported and built when it is asked for, so that no other one costs time.
+
+    Args:
+        places: Names of commands, and where their function or group of commands is: ``module:name``.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> Any:
+        module, _, attribute = self._places[name].partition(":")
+        found = getattr(importlib.import_module(module), attribute)  # noqa: TID251 - a module of this package
+        app = new_app("")
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name, cls=Command)(found)
+        return get_group(app).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)

@@ -10,6 +10,7 @@ import typer
 
 from invitekit.cli import options as o
 from invitekit.cli.filter_options import PlanFilterOptions, matched
+from invitekit.cli.run import recordable
 from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_option_groups
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from invitekit.planning import PlanSummary, ResendRules
 
 
+@recordable
 @with_option_groups
 def plan(
     source: SourcesOrWorkspace,

@@ -12,6 +12,7 @@ import typer
 from invitekit.cli import options as o
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.plans import make_plan
+from invitekit.cli.run import recordable
 from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_option_groups
 from invitekit.i18n import _, ngettext, translate
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from invitekit.workspace import Comparison
 
 
+@recordable
 @with_option_groups
 def report(
     source: SourcesOrWorkspace,

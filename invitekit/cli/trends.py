@@ -8,6 +8,7 @@ import typer
 
 from invitekit.cli import options as o
 from invitekit.cli.filter_options import FilterOptions, matched
+from invitekit.cli.run import recordable
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
 from invitekit.errors import many
 from invitekit.i18n import Language
@@ -20,6 +21,7 @@ _MOST_ROWS = 120
 _SIGNALS = {"high": "above", "low": "below", "run": "long run"}
 
 
+@recordable
 @with_option_groups
 def trend(
     source: SourcesOrWorkspace,

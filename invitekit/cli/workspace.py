@@ -286,6 +286,7 @@ class ListOptions(SourceOptions):
     ] = None  # type: ignore[assignment]  # the portal may replace them
 
 
+@recordable
 @with_option_groups
 def reconcile(
     source: ListOptions,
@@ -335,6 +336,7 @@ def reconcile(
     return out.written(output, "Customers")
 
 
+@recordable
 @with_option_groups
 def compare(
     source: SourcesOrWorkspace,
