@@ -348,7 +348,7 @@ def test_fuzz_saved_views(content: bytes) -> None:
         explorer().save_view("yours")
 
 
-POOL = [*COLUMNS, *schema.BY_NAME, "expired", "2026-03-30", "", "all", "shown.xlsx", "selected.csv", "mine", "new",
+POOL = [*COLUMNS, *schema.BY_NAME, "expired", "2026-03-30", "", "all", "shown.xlsx", "selected.xlsx", "mine", "new",
         "history_records_2026-03-30.csv", "w.duckdb", "out.csv", "status", "invited"]  # fmt: skip
 SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     str: st.sampled_from(POOL) | TEXTS, int: st.integers(-2, 300), bool: st.booleans(), None: st.none(),

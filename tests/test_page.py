@@ -300,12 +300,16 @@ def test_shown_and_selected_rows_are_downloaded_as_shown(session: Session) -> No
     keys = tab.until("pick", "page", first=0)["keys"][:2]
     session.receive("pick", {"type": "select", "action": "add", "keys": keys, "version": 0})
     tab.until("pick", "selected", selected=2)
-    whole = pl.read_csv(fetched(session, tab, "list", "shown.csv"))
+    path = fetched(session, tab, "list", "shown.csv")
+    assert path.name == "customers.csv"
+    whole = pl.read_csv(path)
     assert (whole.height, whole.columns) == (shown, ["Account Name", "Email", "Decision"])
     assert set(whole["Decision"]) <= {"Invite now", "Invite as reseller"}
     assert "•••" in whole["Email"].drop_nulls()[0]
     session.receive("pick", {"type": "set_masking", "unmasked": True, "first": 0})
-    chosen = pl.read_excel(fetched(session, tab, "list", "selected.xlsx"))
+    path = fetched(session, tab, "list", "selected.xlsx")
+    assert path.name == "selected_customers.xlsx"
+    chosen = pl.read_excel(path)
     assert chosen.height == 2
     assert "•••" not in "".join(chosen["Email"])
     session.receive("pick", {"type": "set_filter", "filter": {"text": "nobody"}, "screen": "a", "request": 1})

@@ -27,8 +27,8 @@ from invitekit.workspace import CHANGES, Workspace
 
 LISTED = 500
 """Rows of a list that the page shows; its download has all."""
-LISTS = ("shown.xlsx", "shown.csv", "selected.xlsx", "selected.csv")
-"""The lists of a screen's rows that can be downloaded."""
+LISTS = ("shown.xlsx", "shown.csv", "selected.xlsx")
+"""The lists of a screen's rows that can be downloaded; the file is named after what they hold: ``customers.xlsx``."""
 _WHY = ("source_file", "source_row", "column", "reason")
 NewFile = Callable[[str], Path]
 """Returns a path for a file name, in a new private folder."""
@@ -105,7 +105,9 @@ def write_list(screen: Grid, name: str, new_file: NewFile, language: Language) -
     rows, unmasked = screen.rows(selected=name.startswith("selected"))
     if not rows.height:
         raise ArgumentError(_("The list is empty."), hint=_("remove a filter, or select rows."))
-    return _write(in_words(rows, language, unmasked=unmasked), new_file(name), language)
+    unit = "records" if screen.every_row else screen.unit
+    path = new_file(name.replace("shown", unit).replace("selected", f"selected_{unit}"))
+    return _write(in_words(rows, language, unmasked=unmasked), path, language)
 
 
 def _write(rows: pl.DataFrame, path: Path, language: Language) -> Path:
