@@ -275,6 +275,15 @@ def test_a_header_is_shown_in_both_encodings(tmp_path: Path) -> None:
         load(tmp_path, header, *[ANN.replace("Ann Example", "예제상사 주식회사")] * 3, encoding="euc_kr")
 
 
+@pytest.mark.parametrize("begin", ["", "[", "<p>"])
+def test_a_first_line_with_names_of_columns_and_values_is_not_shown(tmp_path: Path, begin: str) -> None:
+    row = {"Account": "+44 7700 900199", "Email": "a@x.example", "Status": "Invited", "Name": "예제상사 주식회사"}
+    line = begin + json.dumps(row, ensure_ascii=False)
+    with pytest.raises(SourceError) as refused:
+        load(tmp_path, *[line] * 3, name="f.jsonl", encoding="euc_kr")
+    assert refused.value.problem == "'f.jsonl' can be read in two encodings, euc_kr and gb18030."
+
+
 @pytest.mark.parametrize(
     "names", [["张三", "李四"], ["上海示例科技有限公司"], ["阿里示例", "王小明"], ["北京海奥", "昌隆"]]
 )

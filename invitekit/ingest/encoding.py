@@ -235,8 +235,10 @@ def _check_chinese_is_usual(lines: list[bytes], head: bytes, other: str, name: s
 def _two_encodings(name: str, head: bytes, other: str) -> Message:
     """Return the message that both encodings fit; it quotes the first line only if that is a header."""
     line = head.splitlines()[0] if head else b""
-    cells = _BETWEEN.split(line.decode("ascii", "ignore"))
-    if line.isascii() or sum(1 for cell in cells if schema.canonical_name(cell)) < _SURELY_HEADERS:
+    text = line.decode("ascii", "ignore").lstrip()
+    headers = sum(1 for cell in _BETWEEN.split(text) if schema.canonical_name(cell))
+    # A line of JSON or HTML has the values beside the names of their columns.
+    if line.isascii() or text.startswith(("{", "[", "<")) or headers < _SURELY_HEADERS:
         return _("'{name}' can be read in two encodings, {other} and gb18030.", name=name, other=other)
     first, second = (line.decode(codec, "replace").strip()[:100] for codec in (other, "gb18030"))
     return _(
