@@ -732,6 +732,32 @@ def test_an_address_of_another_associated_or_invited_customer_is_not_invited(eng
     assert found == [name.partition(",")[0] for name in SHARED]
 
 
+@pytest.mark.parametrize("masked", ["o***@e***.example", None])
+def test_an_address_counts_that_only_older_exports_show(engine: Engine, masked: str | None) -> None:
+    last_week: dict[str, Any] = {"snapshot_at": days(7), "invited_at": days(30), "status": "expired"}
+    known = {"a": "x@example.com", "b": "x@example.com", "marked": "y@example.com", "c": "y@example.com",
+             "d": "z@example.com", "moved": "z@example.com"}  # fmt: skip
+    rows = [record(name, email=email, portal_customer_id=name, **last_week) for name, email in known.items()]
+    moved: dict[str, Any] = {"email": "new@example.com", "snapshot_at": days(3)}
+    rows.append(record("moved", portal_customer_id="moved", **(last_week | moved)))
+    rows += [
+        record("***", email=masked, portal_customer_id=name, **(last_week | {"snapshot_at": TODAY})) for name in known
+    ]
+    shape = SHAPE | {"portal_customer_id": pl.String}
+    numbered = [{"source_file": "f.csv", "source_row": i} | row for i, row in enumerate(rows)]
+    annotated = ik.annotate(pl.DataFrame(numbered, schema=shape), as_of=TODAY)
+    marks = pl.DataFrame(
+        {"record_id": [None], "customer_id": ["customer:marked"], "failure_code": ["do_not_invite"],
+         "resolved_at": [days(1)]}, schema_overrides={"record_id": pl.String},
+    )  # fmt: skip
+    made = engine.to_polars(plan_resends(engine(annotated), as_of=TODAY, resolved=engine(marks)))
+    decided = made.filter(pl.col("decision") != "superseded").select("portal_customer_id", "reason_code")
+    assert dict(decided.rows()) == {
+        "a": "expired", "b": "same_email", "marked": "do_not_invite", "c": "same_email", "d": "expired",
+        "moved": "expired",
+    }  # fmt: skip
+
+
 def test_an_address_is_not_invited_twice_in_the_pause_under_two_customers() -> None:
     both = [record(a, "expired", days(30), email="x@example.com", record_id=a) for a in ("a", "b")]
     made = plan(*both, sent=sent(("a", days(1))))

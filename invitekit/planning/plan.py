@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.literal_table import literal_table
-from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.engine.materialize import count_rows, materialize, temp_tables
 from invitekit.errors import check_language
 from invitekit.i18n import Language
 from invitekit.metrics.success_rates import SuccessRates, count_resends
@@ -158,6 +158,7 @@ def _decided(
     newest = newest.with_columns(_ik_address=address()).drop("is_latest_of_customer", "email")
     newest = with_contradictions(newest, frame).join(histories, on="_ik_customer")
     addresses = _addresses(frame)
+    newest = _with_older_addresses(newest, frame)
     newest = _with_shared_addresses(newest, addresses, histories, reasons.is_resting(rules, moment))
     newest = with_vanished(materialize(_with_differing_times(newest, frame)), rules)
     newest = _with_associations(with_words(newest), frame)
@@ -239,6 +240,22 @@ def _addresses(frame: Any) -> Any:
     pairs = frame.select("_ik_customer", "email").filter(~nw.col("email").is_null()).unique()
     pairs = pairs.select("_ik_customer", _ik_address=address()).filter(~nw.col("_ik_address").is_null()).unique()
     return materialize(pairs)
+
+
+def _with_older_addresses(newest: Any, frame: Any) -> Any:
+    """Fill an address that the newest record masks or lacks: with the last one that the customer's records show."""
+    lacking = materialize(newest.filter(nw.col("_ik_address").is_null()).select("_ik_customer"))
+    if not count_rows(lacking):
+        return newest
+    known = frame.select("_ik_customer", "email", "snapshot_at").join(lacking, on="_ik_customer", how="semi")
+    known = known.select("_ik_customer", "snapshot_at", _ik_older=address()).filter(~nw.col("_ik_older").is_null())
+    last = known.group_by("_ik_customer").agg(_ik_last=nw.col("snapshot_at").max())
+    known = known.join(last, on="_ik_customer").filter(
+        nw.col("_ik_last").is_null() | (nw.col("snapshot_at") == nw.col("_ik_last"))
+    )
+    known = known.group_by("_ik_customer").agg(nw.col("_ik_older").min())
+    newest = newest.join(known, on="_ik_customer", how="left")
+    return newest.with_columns(_ik_address=nw.coalesce("_ik_address", "_ik_older")).drop("_ik_older")
 
 
 def _with_shared_addresses(newest: Any, addresses: Any, histories: Any, is_resting: Any) -> Any:
