@@ -495,6 +495,13 @@ def test_the_most_frequent_cause_is_named_unless_it_is_other(shown: MetricsRepor
     assert "most frequent cause" not in summary_text(with_tables(shown, pareto=rest))
 
 
+def test_no_cause_is_the_most_frequent_if_another_is_as_frequent(shown: MetricsReport) -> None:
+    first, second = shown.pareto.head(1), shown.pareto[1:2]
+    tied = pl.concat([first, second.with_columns(n=first["n"])])
+    assert "most frequent cause" in summary_text(with_tables(shown, pareto=pl.concat([first, second])))
+    assert "most frequent cause" not in summary_text(with_tables(shown, pareto=tied))
+
+
 def test_unusual_periods_are_named_and_stability_is_stated_only_if_true(shown: MetricsReport) -> None:
     high = summary_text(with_tables(shown, trend=trend_of([None, "high", None, "low"])))
     assert "More failed than chance explains in the week from 2026-01-12." in high

@@ -116,8 +116,10 @@ def _outcome(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterat
 
 
 def _cause(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
-    for row in tables.pareto.to_dicts()[:1]:
-        if row["failure_code"] != OTHER:
+    """State the most frequent cause; nothing if another one is as frequent, as far as the counts say."""
+    causes = [row for row in tables.pareto.to_dicts() if row["failure_code"] != OTHER]
+    for row in causes[:1]:
+        if all(other["n"] < row["n"] for other in causes[1:]):
             yield _of_whole("cause", row["n"], row["of"], texts, cause=row["cause"])
 
 
