@@ -242,6 +242,15 @@ FOR_EVER = [
 ]  # fmt: skip
 
 
+def test_a_number_of_a_total_row_is_no_time_that_was_left_empty(tmp_path: Path) -> None:
+    path = tmp_path / "h.csv"
+    path.write_text("Account,Status,Sent At,Associated At\na,Associated,2026-03-05,2026-03-06\nTotal,,,1\n")
+    loaded = ik.load(path)
+    assert loaded.rejects["reason"].to_list() == ["is a total, not a customer"]
+    assert not any("left empty" in remark for remark in loaded.summary.remarks())
+    assert {d.column: d.unreadable for d in loaded.summary.dates} == {"invited_at": 0, "associated_at": 0}
+
+
 @pytest.mark.parametrize("cell", FOR_EVER)
 def test_never_expires_is_later_than_every_date(cell: Any) -> None:
     frame = pl.DataFrame({"Account": ["a"], "Method": ["Email"], "Status": ["Invited"], "Sent At": ["2026-03-05"]})

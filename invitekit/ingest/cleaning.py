@@ -170,6 +170,7 @@ class Cleaner:
         rejects: list[tuple[pl.Series, str | None, str | pl.Series]] = []
         notes: list[pl.Series] = []
         raw: dict[str, pl.Series] = {}
+        unread: dict[str, pl.Series] = {}
         texts: list[pl.Series] = []
         for position, name in self._headers.canonical.items():
             if name not in TIMES:
@@ -190,9 +191,12 @@ class Cleaner:
             position = self._position[name]
             read = times.read_ordered(rows[f"t{position}"], rows[f"c{position}"], *orders[name])
             cells[name], raw[name], problems = read
-            if problems is not None and name in OPTIONAL_TIMES:
+            if problems is None:
+                continue
+            unread[name] = problems
+            if name in OPTIONAL_TIMES:
                 notes.append(_note(name, raw[name]))
-            elif problems is not None:
+            else:
                 rejects.append((raw[name].is_not_null(), name, f"is {NO_TIME}" + problems))
         as_written = {name: cells[name] for name in CODES if name in cells}
         unknown = self._read_codes(cells, notes)
@@ -206,6 +210,7 @@ class Cleaner:
         rejected_rows = frame.filter(~accepted)
         originals = pl.DataFrame([raw[n].filter(~accepted).alias(n) for n in self._times]) if self._times else None
         self._count_unknown(unknown, accepted)
+        self._count_problems(unread, frame)
         records = self._complete(frame.filter(accepted) if rejected_rows.height else frame)
         return Cleaned(records, self._rejected(batch, rejected_rows, originals))
 
@@ -263,6 +268,12 @@ class Cleaner:
                 unknown["status"] = texts.set(empty, "")
                 cells["status"] = cells["status"].fill_null(UNKNOWN)
         return unknown
+
+    def _count_problems(self, unread: Mapping[str, pl.Series], frame: pl.DataFrame) -> None:
+        """Count the times that are not valid, except those of rows that are rejected for another reason: of a total."""
+        for name, problems in unread.items():
+            counts = frame["_ik_reason"].is_null() | (frame["_ik_column"] == name).fill_null(value=False)
+            self._times[name].count_problems(problems.filter(counts))
 
     def _count_unknown(self, unknown: Mapping[str, pl.Series], accepted: pl.Series) -> None:
         for name, texts in unknown.items():

@@ -212,9 +212,12 @@ class TimeColumn:
         if rows.is_empty():
             return times, left, None
         read, rest, problems = self._read_distinct(left.gather(rows), (order, self._short_order(order, decided_by)))
-        self._problems.update(problems.drop_nulls().to_list())
         texts = _nulls(left, pl.String)
         return times.scatter(rows, read), texts.scatter(rows, rest), _nulls(left, pl.String).scatter(rows, problems)
+
+    def count_problems(self, problems: pl.Series) -> None:
+        """Count the problems that ``read_ordered`` returned."""
+        self._problems.update(problems.drop_nulls().to_list())
 
     def report(self, order: Order, decided_by: Message) -> DateReport:
         """Return how the column was read."""
