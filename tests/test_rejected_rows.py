@@ -48,6 +48,14 @@ def test_a_customer_whose_newest_row_was_rejected_is_for_review_with_its_row(tmp
     assert found["beta"][0] == "resend_now"
 
 
+def test_a_rejected_row_does_not_make_its_export_partial(tmp_path: Path, run: Callable[..., Run]) -> None:
+    write(tmp_path, "2026-03-23", EXPIRED, OTHER)
+    write(tmp_path, "2026-03-30", OTHER, "Acme Ltd,acme,anna@acme.example,,Email,Associated,the other day")
+    printed = run("plan", tmp_path, "--as-of", "2026-03-31").stdout
+    assert "a row that may be newer was rejected: 1 customer." in printed
+    assert "not in the newest export" not in printed
+
+
 @pytest.mark.parametrize(
     "row",
     [

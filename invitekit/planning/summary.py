@@ -25,6 +25,8 @@ from invitekit.planning.settings import PlanSettings, settings_of
 _OPEN = ("pending_review", "pre_registered")
 _NOT_OPEN = ("pre_registration_lapsed", "vanished")
 """Reasons of pre-registered customers whose pre-registration has ended, who do not count towards the cap."""
+_NOT_IN_OLDER = ("vanished", "row_rejected")
+"""Reasons of customers about whom no older export decides: a rejected row may be that of the newest export."""
 _OF_ALL = ("open_customers", "newest_export", "not_in_newest", "may_be_masked")
 """The counts that are always of the whole plan."""
 _NEEDED = ("customer_id", "account_name", "status", "snapshot_at", "decision", "reason_code", "batch", "chance_from",
@@ -43,7 +45,8 @@ class PlanSummary:
         open_customers: Customers pending review or pre-registered, whom the portal's cap limits.
         with_history: Whether candidates were ranked by the results of resends.
         newest_export: The day of the newest snapshot; None if no record has one.
-        not_in_newest: Customers whose newest record is from an older snapshot, without the vanished ones.
+        not_in_newest: Customers whose newest record is from an older snapshot, without those who vanished or whom a
+            rejected row names.
         may_be_masked: Those of ``not_in_newest`` without a portal ID, if the newest export has masked rows: they may be
             among these.
         held_for_own_account: Customers on hold until the partner's own account is changed.
@@ -161,7 +164,7 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     ordered = sorted(by_reason.items(), key=lambda item: (ranks[item[0][0]], -item[1], item[0][1]))
     days = [row["_ik_day"] for row in rows if row["_ik_day"] is not None]
     newest = max(days, default=None)
-    older = [row for row in rows if row["decision"] != "superseded" and row["reason_code"] != "vanished"
+    older = [row for row in rows if row["decision"] != "superseded" and row["reason_code"] not in _NOT_IN_OLDER
              and newest is not None and row["_ik_day"] is not None and row["_ik_day"] < newest]  # fmt: skip
     is_newest_masked = any(row["masked"] for row in rows if row["_ik_day"] == newest)
     counts = PlanSummary(
