@@ -594,6 +594,9 @@ def test_a_trend_of_many_periods_fits_a_terminal_and_says_what_it_leaves_out(
     line = json.loads(run("trend", path, "--as-of", "2026-03-30", "--period", "day", "--json").stdout)
     assert len(line["trend"]) == 2000
     assert "Not shown" not in run("trend", DATA, "--as-of", "2026-03-30").stdout
+    path.write_text("\n".join(["ID,Status,Invitation Time,Account Manager", *lines[:121]]), encoding="utf-8")
+    said = run("trend", path, "--as-of", "2026-03-30", "--period", "day").stdout
+    assert "Not shown: 1 earlier day of the 121." in said
 
 
 def test_an_empty_trend_is_reported(run: Callable[..., Run], tmp_path: Path) -> None:

@@ -116,7 +116,8 @@ def _print(
         table.add_row(f"{row['period_start']}", *group, *counts, ", ".join(_remarks(row)))
     out.show(table)
     if older:
-        out.line(f"Not shown: {older:,} earlier {period}s of the {len({row['period_start'] for row in rows}):,}. "
+        periods = len({row["period_start"] for row in rows})
+        out.line(f"Not shown: {many(older, f'earlier {period}')} of the {periods:,}. "
                  "With -o every one is written.")  # fmt: skip
     out.line(f"Of: invitations of that period with an outcome: associated, failed, expired, or a link not used within "
              f"{days} days. Small: fewer than 10 failed, or fewer than 10 in all. By chance: where a rate of this "
