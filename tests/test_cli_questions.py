@@ -139,6 +139,23 @@ def test_a_filtered_report_keeps_what_changed_and_the_invitation_before_a_resend
     assert "| Email " in page[page.index("## Results of resent invitations") :]
 
 
+def test_a_report_passes_over_a_partial_export(run: Run, tmp_path: Path) -> None:
+    customers = [f"c{number},{'anna' if number < 5 else 'ben'},Expired,2026-02-20" for number in range(20)]
+    returned = [line.replace("Expired", "Associated") if number == 9 else line for number, line in enumerate(customers)]
+    weeks = {"03-02": customers, "03-09": customers[:5], "03-16": [*returned, "new,ben,Expired,2026-03-01"]}
+    for day, lines in weeks.items():
+        content = "\n".join(["Account,Account Manager,Status,Invited At", *lines])
+        (tmp_path / f"history_2026-{day}.csv").write_text(content, encoding="utf-8")
+    memory, page = tmp_path / "w.duckdb", tmp_path / "report.md"
+    files: list[object] = list(tmp_path.glob("*.csv"))
+    run_json(run, "workspace", "add", *files, "-w", memory)
+    news = "Customers since 2026-03-02: 1 became associated, 1 new in the export."
+    for source in (files, ["-w", memory]):
+        for chosen in ((), ("--manager", "ben")):
+            told = run_json(run, "report", *source, *DAY, *chosen, "-o", page, "--overwrite")["summary"]
+            assert news in told
+
+
 def test_a_report_compares_snapshots_by_the_causes_of_a_custom_catalogue(run: Run, tmp_path: Path) -> None:
     row = "Bolt AG,bolt,b@bolt.example,,mgr.chen,Chile,Email,Failed,{message},2026-02-20\n"
     for day, message in (("02-23", "On holiday."), ("03-16", "Out of office.")):

@@ -19,11 +19,9 @@ from invitekit.ingest.rejection_texts import reason_message
 from invitekit.io.table_writers import write_table
 from invitekit.model import display
 from invitekit.model.catalogue import Catalogue
-from invitekit.planning.rules import ResendRules
-from invitekit.planning.vanished import FEW
 from invitekit.widgets import payloads
 from invitekit.widgets.grid import Grid
-from invitekit.workspace import CHANGES, Workspace
+from invitekit.workspace import CHANGES, Workspace, compare_newest
 
 LISTED = 500
 """Rows of a list that the page shows; its download has all."""
@@ -33,8 +31,6 @@ _WHY = ("source_file", "source_row", "column", "reason")
 NewFile = Callable[[str], Path]
 """Returns a path for a file name, in a new private folder."""
 Rows = list[list[str | None]]
-_LOOK_BACK = 4
-"""How many earlier snapshots are compared to pass over partial ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +47,11 @@ class Changes:
 
 
 def changes(workspace: Workspace, catalogue: Catalogue | None) -> Changes | None:
-    """Compare the newest snapshot of a workspace with the one before it; None if it has no two.
-
-    A partial snapshot is passed over: a customer whom it lacked is not new, and may have failed or associated since.
-    """
+    """Compare the newest snapshot of a workspace with the one before it; None if it has no two."""
     days = sorted({at.date() for (at,) in workspace.files().select("snapshot_at").fetchall()})
     if not days[1:]:
         return None
-    comparison = workspace.compare(catalogue=catalogue)
-    few = max(FEW, comparison.after.customers * ResendRules().vanished_percent / 100)
-    for day in reversed(days[-2 - _LOOK_BACK : -2]):
-        if comparison.counts["appeared"] <= few:
-            break
-        earlier = workspace.compare(day, catalogue=catalogue)
-        if earlier.counts["appeared"] < comparison.counts["appeared"] - few:
-            comparison = earlier
+    comparison = compare_newest(lambda day: workspace.compare(day, catalogue=catalogue), days)
     rows = _frame(comparison.changes).select("change", record_id=pl.coalesce("record_id_after", "record_id_before"))
     span = {"before": f"{comparison.before_at:%Y-%m-%d}", "after": f"{comparison.after_at:%Y-%m-%d}"}
     unmatched = comparison.before.unmatched + comparison.after.unmatched

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -29,6 +29,8 @@ Frame = TypeVar("Frame")
 When = dt.datetime | dt.date | None
 Span = tuple[dt.datetime, dt.datetime]
 _LISTED = 20
+_LOOK_BACK = 4
+"""How many earlier snapshots are compared to pass over partial ones."""
 _DAY = dt.timedelta(days=1, microseconds=-1)
 CHANGES = ("became_associated", "newly_failed", "cause_changed", "vanished", "appeared")
 """The changes of a customer that are reported; at most one each."""
@@ -313,6 +315,26 @@ def compare_snapshots(
         records = frame.filter((nw.col("snapshot_at") >= literal(first)) & (nw.col("snapshot_at") < until)).to_native()
         sides.append(annotate(records, as_of=last, catalogue=catalogue, language=language))
     return replace(compare(*sides), before_at=spans[0][1], after_at=spans[1][1])
+
+
+def compare_newest(compare_with: Callable[[dt.date | None], Comparison], days: Sequence[dt.date]) -> Comparison:
+    """Compare the newest snapshot with the one before it, or with an older one if that one seems to be partial.
+
+    A customer whom a partial snapshot lacked is not new, and may have failed or associated since.
+
+    Args:
+        compare_with: Compares the newest snapshot with that of a day; None means the one before.
+        days: The days of all snapshots, in order.
+    """
+    comparison = compare_with(None)
+    few = max(FEW, comparison.after.customers * ResendRules().vanished_percent / 100)
+    for day in reversed(days[-2 - _LOOK_BACK : -2]):
+        if comparison.counts["appeared"] <= few:
+            break
+        earlier = compare_with(day)
+        if earlier.counts["appeared"] < comparison.counts["appeared"] - few:
+            comparison = earlier
+    return comparison
 
 
 def _find_two(moments: Sequence[dt.datetime], before: When, after: When) -> tuple[Span, Span]:
