@@ -186,6 +186,15 @@ def test_numbers_at_risk_are_exact_on_days_of_other_groups_too() -> None:
     assert email == [(0, 15, 0), (2, 15, 5), (6, 0, 0)]
 
 
+def test_a_number_at_risk_after_the_end_of_a_rounded_curve_is_unknown() -> None:
+    table = survival().filter(pl.col("group").is_null() | (pl.col("days") <= 6))
+    figure = charts.survival(table, "invitation_method")
+    days = [int(day) for day, _ in figure.ticks]
+    email = next(curve for curve in figure.curves if curve.label == "Email")
+    assert email.at_risk == tuple(90 - 3 * day if day <= 6 else None for day in days)
+    assert "–" in in_svg(figure)
+
+
 def test_other_causes_are_one_bar_with_a_part_for_each_who_acts() -> None:
     rest = pl.DataFrame({"failure_code": ["(other)"] * 3, "cause": ["(other)"] * 3, "cumulative": [1.0] * 3,
                          "who_acts": ["nobody", "customer", None]} | {"n": [20, 16, 11], "of": [60, 60, 60],

@@ -86,12 +86,12 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A survival curve: the value written at its end, and the number at risk on the day of each tick."""
+    """A survival curve: the value written at its end, and the number at risk on each tick's day, if it is known."""
 
     label: str
     colour: str
     end: float
-    at_risk: tuple[int, ...]
+    at_risk: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -147,7 +147,7 @@ def _keys(rows: list[Values], look: Look) -> Iterator[Mark]:
 def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
     """Draw the share of customers associated within each number of days (1 - Kaplan-Meier).
 
-    Below the curves are the numbers at risk: the customers still waiting at the start of a day.
+    Below the curves are the numbers at risk: the customers followed until a day and not associated before it.
 
     Args:
         table: ``MetricsReport.survival``.
@@ -169,7 +169,7 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
         colour = "ink" if name is None else of_series(str(name), position)
         lines += _curve(own, colour, last, with_band=not lines)
         marks += [_mark_of_curve(row, label, colour, look) for row in own if row["associated"]]
-        at_risk = tuple(next((row["at_risk"] for row in own if row["days"] >= day), 0) for day in ticks)
+        at_risk = tuple(next((row["at_risk"] for row in own if row["days"] >= day), None) for day in ticks)
         curves.append(Curve(label, colour, own[-1]["share"], at_risk))
     more = len(sizes) - len(names)
     note = words["not_shown"].format(n=more) if more else ""

@@ -266,7 +266,7 @@ def _draw_below(canvas: _Canvas, figure: Figure, days: list[float], middle: floa
         bottom += LINE
         canvas.text([one_line(curve.label, _NAME)], (0, bottom), curve.colour)
         for x, number in zip(days, curve.at_risk, strict=True):
-            canvas.text([f"{number:,}"], (x, bottom), anchor="middle")
+            canvas.text(["–" if number is None else f"{number:,}"], (x, bottom), anchor="middle")
     return bottom + 8
 
 
