@@ -621,6 +621,16 @@ def test_results_of_resends_are_stated_if_all_are_known(shown: MetricsReport) ->
     )
 
 
+def test_a_section_whose_rates_are_all_hidden_has_a_table_and_no_empty_figure(shown: MetricsReport) -> None:
+    rates = ("associated", "rate", "low", "high")
+    hidden = shown.repeats.with_columns(pl.lit(None, shown.repeats.schema[name]).alias(name) for name in rates)
+    made = page(with_tables(shown, repeats=hidden), charts.Look(), planned(rows(0)), audience="public")
+    (section,) = (one for one in made.sections if one.key == "repeats")
+    assert section.table.rows
+    assert (section.figure, section.caption) == (None, "")
+    assert "Nothing to show" not in as_html(made).decode()
+
+
 @pytest.mark.parametrize("count", [0, 9])
 def test_small_counts_get_no_sentence_in_public(count: int, tmp_path: Path) -> None:
     made = page(progress(rows(count), as_of=AS_OF), charts.Look(), planned(rows(count)), audience="public")

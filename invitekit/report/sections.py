@@ -87,6 +87,8 @@ def _section(
     """Return a section; its title and its explanation are filled in with ``names``."""
     texts = words(look.language)
     title, how = (texts[kind][key].format(**names) for kind in ("section", "how"))
+    if figure and not (figure.rows or figure.panels):
+        figure = None  # every rate is hidden: the table alone says so
     caption = figure.note if figure else ""  # the page itself states the filter
     return Section(key, part, title, how, table, figure, caption[:1].upper() + caption[1:], note)
 
