@@ -566,6 +566,10 @@ def test_a_sentence_about_few_states_their_number_once() -> None:
     assert "Within 3 days of the invitation, 5 of 12 invited are associated." in sentences
 
 
+def test_a_share_of_few_names_its_unit_in_chinese() -> None:
+    assert share_in_words(7, 12, words("zh")) == "12 次中 7 次"
+
+
 def test_no_blank_is_before_about_in_chinese() -> None:
     frame = rows(200, country=["China"] * 100 + ["Spain"] * 100,
                  failure_code=["link_expired"] * 120 + ["system_busy"] * 80,
@@ -685,6 +689,7 @@ def test_a_chinese_report_explains_rejected_rows_in_chinese(tmp_path: Path) -> N
     assert len(refused) == len(loaded.summary.reject_reasons) == 5
     assert not re.search("[a-z]", "".join(refused).replace("ID", ""))
     assert any("有 6 个单元格，应为 4 个" in one for one in refused)
+    assert not any(re.search(r"[\u4e00-\u9fff] [\u4e00-\u9fff]", one) for one in refused)
 
 
 def test_what_to_do_comes_first_and_how_it_was_counted_last(made: Page) -> None:

@@ -51,18 +51,15 @@ def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: 
 def _of_sources(summary: Summary, texts: Mapping[str, Any], look: Look, *, public: bool) -> list[str]:
     """Return the notes on the sources; for the public without notes on fewer than ten rows."""
     labels = {name: schema.label(name, look.language) for name in schema.BY_NAME}
-    counted = {
-        ("rejected", f"{labels.get(column or '', texts['row'])} {translate(reason_message(reason), look.language)}"): (
-            n,
-            0,
-        )
-        for (column, reason), n in summary.reject_reasons.items()
-    }
+    counted: dict[tuple[str, str], tuple[int, int]] = {}
+    for (name, reason), n in summary.reject_reasons.items():
+        what, why = labels.get(name or "", texts["row"]), translate(reason_message(reason), look.language)
+        counted["rejected", texts["row_why"].format(column=what, why=why)] = (n, 0)
     counted["unknown", ""] = (sum(message.count for message in summary.unknown_messages), 0)
     counted["no_message", ""] = (summary.failed_without_message, 0)
-    for name, column in summary.masked.items():
-        if name in labels:
-            counted["arrived_masked", labels[name]] = (column.masked, column.filled)
+    for column, values in summary.masked.items():
+        if column in labels:
+            counted["arrived_masked", labels[column]] = (values.masked, values.filled)
     shown = {key: [round_count(n) if public else n for n in both] for key, both in counted.items()}
     # Sorted by the shown count: an order by exact counts would reveal which of two rounded ones is larger.
     kinds = ("rejected", "unknown", "no_message", "arrived_masked")
