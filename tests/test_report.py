@@ -513,6 +513,12 @@ def test_unusual_periods_are_named_and_stability_is_stated_only_if_true(shown: M
     assert "None of the weeks that are shown stands out" in summary_text(with_tables(shown, trend=some))
     assert "stands out" not in summary_text(with_tables(shown, trend=calm.with_columns(lower_limit=None)))
     assert "stands out" not in summary_text(with_tables(shown, trend=trend_of(["run", None])))
+    more_fail = trend_of([None] * 10).with_columns(
+        of=800, n=pl.when(pl.int_range(pl.len()) < 5).then(200).otherwise(300)
+    )
+    changed = summary_text(with_tables(shown, trend=more_fail, trends={}))
+    assert "Since the week from 2026-02-09 more fail" in changed
+    assert "stands out" not in changed
 
 
 def test_causes_that_changed_are_named_with_their_period(shown: MetricsReport) -> None:

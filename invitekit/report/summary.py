@@ -48,9 +48,11 @@ def summarise(
     """
     texts, margin = words(look.language), STEP // 2 if rounded else 0
     news = _news(change, texts, rounded=rounded) if change is not None else iter(())
-    due = partial(_due, rounded=rounded)
-    changes, groups = partial(_changes, margin=margin), partial(_groups, margin=margin)
-    parts = (_again, due, _outcome, changes, _trend, _cause, _causes, groups, _time)
+    series = {None: tables.trend} | dict(tables.trends)
+    found = find_changes(series, {None: tables.association_trend}, margin=margin).to_dicts()
+    due, groups = partial(_due, rounded=rounded), partial(_groups, margin=margin)
+    changes, trend = partial(_changes, found=found), partial(_trend, found=found)
+    parts = (_again, due, _outcome, changes, trend, _cause, _causes, groups, _time)
     return (*news, *_to_do(plan, texts), *(sentence for part in parts for sentence in part(tables, texts, look)))
 
 
@@ -123,12 +125,14 @@ def _cause(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator
             yield _of_whole("cause", row["n"], row["of"], texts, cause=row["cause"])
 
 
-def _trend(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _trend(tables: MetricsReport, texts: Mapping[str, Any], _: Look, found: list[Row]) -> Iterator[str]:
+    """State which periods differ from the usual rate; that none does only if there is no lasting change either."""
     rows = tables.trend.to_dicts()
     compared = [row for row in rows if row["lower_limit"] is not None and row["n"] is not None]
     marked = list(_marked(compared, tables.period, texts, ("high", "low")))
     yield from marked
-    if compared and not any(row["signal"] for row in compared):
+    has_changed = any(row["by"] is None for row in found)
+    if compared and not has_changed and not any(row["signal"] for row in compared):
         hidden = any(row["n"] is None and not row["incomplete"] for row in rows)
         yield texts["says"]["calm_shown" if hidden else "calm"].format(period=texts[tables.period])
 
@@ -158,10 +162,9 @@ def _marked(rows: list[Row], period: str, texts: Mapping[str, Any], forms: tuple
             yield texts["says"][form].format(periods=texts["and"].join([*shown, *more]), cause="{cause}")
 
 
-def _changes(tables: MetricsReport, texts: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
+def _changes(tables: MetricsReport, texts: Mapping[str, Any], look: Look, found: list[Row]) -> Iterator[str]:
     """State since when failure and association rates changed, overall and by group, the most certain first."""
-    changes = find_changes({None: tables.trend} | dict(tables.trends), {None: tables.association_trend}, margin=margin)
-    for row in changes.to_dicts()[:_NAMED]:
+    for row in found[:_NAMED]:
         before, after = (share_in_words(row[f"n_{name}"], row[f"of_{name}"], texts) for name in ("before", "after"))
         forms = {"failure_rate": ("fall", "rise"), "association_rate": ("fewer_associate", "more_associate")}
         form = forms[row["measure"]][row["rate_after"] > row["rate_before"]]
