@@ -623,6 +623,16 @@ def test_the_time_to_association_is_the_median_or_the_share_so_far() -> None:
     assert "associated within" not in summary_text(for_audience(progress(rows(50), as_of=AS_OF)))
 
 
+def test_a_single_day_is_in_the_singular(shown: MetricsReport) -> None:
+    point = shown.survival.filter(pl.col("group").is_null()).head(1).with_columns(days=1, share=0.3)
+    for size, said in ((400, "Within 1 day of the invitation, 30"), (20, "Within 1 day of the invitation, 6 of 20")):
+        table = point.with_columns(size=size, median_days=pl.lit(None, pl.Int64))
+        assert said in summary_text(with_tables(shown, survival=table))
+    median = point.with_columns(median_days=1)
+    assert "are associated within 1 day." in summary_text(with_tables(shown, survival=median))
+    assert "half of them within 1 day" in charts.survival(median).svg()
+
+
 def test_results_of_resends_are_stated_if_all_are_known(shown: MetricsReport) -> None:
     table = shown.repeats.head(1).with_columns(resends=400, associated=pl.lit(120, pl.Int64))
     assert "Of 400 resent invitations, 30 % led to an association." in summary_text(with_tables(shown, repeats=table))

@@ -205,5 +205,5 @@ def _mark_of_curve(row: Values, label: str, colour: str, look: Look) -> Mark:
     words, median = look.words, row["median_days"]
     hover = [label, words["by_day"].format(days=f"{row['days']:,}", share=percent(row["share"]))]
     hover += [f"{words['interval']}: {interval(row['low'], row['high'])}"] * (row["low"] is not None)
-    hover.append(words["no_median"] if median is None else words["median"].format(days=f"{median:,.0f}"))
+    hover.append(words["no_median"] if median is None else words["median"][median != 1].format(days=f"{median:,.0f}"))
     return Mark("\n".join(hover), colour, (row["days"], row["share"]), size=4)

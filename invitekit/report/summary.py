@@ -104,6 +104,7 @@ def share_in_words(n: int, of: int, texts: Mapping[str, Any]) -> str:
 def _of_whole(sentence: str, n: int, of: int, texts: Mapping[str, Any], **values: Any) -> str:
     """Return a sentence about a share; with few cases it states both counts."""
     form = texts["says"][f"{sentence}_few" if of < FEW else sentence]
+    form = form if isinstance(form, str) else form[values["days"] != 1]
     return str(form.format(n=f"{n:,}", of=f"{of:,}", share=share_in_words(n, of, texts), **values))
 
 
@@ -214,7 +215,8 @@ def _time(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[
     if not every:
         return
     if every[0]["median_days"] is not None:
-        yield texts["says"]["median"].format(days=every[0]["median_days"])
+        days = every[0]["median_days"]
+        yield texts["says"]["median"][days != 1].format(days=days)
         return
     last = [row for row in every if row["days"] <= 7][-1:] or every[:1]
     for row in last:
