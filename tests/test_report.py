@@ -519,6 +519,8 @@ def test_unusual_periods_are_named_and_stability_is_stated_only_if_true(shown: M
     changed = summary_text(with_tables(shown, trend=more_fail, trends={}))
     assert "Since the week from 2026-02-09 more fail" in changed
     assert "stands out" not in changed
+    in_chinese = summarise(with_tables(shown, trend=more_fail, trends={}), planned(rows(0)), charts.Look(language="zh"))
+    assert "自 2026-02-09 那一周起失败增多" in "".join(in_chinese)
 
 
 def test_causes_that_changed_are_named_with_their_period(shown: MetricsReport) -> None:
