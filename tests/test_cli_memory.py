@@ -181,6 +181,19 @@ def test_two_snapshots_are_compared_from_files_and_from_a_workspace(run: Run, me
     assert sorted(pl.read_csv(target)["change"]) == ["became_associated", "cause_changed", "vanished"]
 
 
+def test_a_customer_whose_records_contradict_each_other_in_one_snapshot_is_not_compared(
+    run: Run, tmp_path: Path
+) -> None:
+    lines = {"03-16": ["Invited"], "03-23": ["Associated", "Expired"]}
+    for day, states in lines.items():
+        rows = ["Account,Status,Invitation Time", *(f"acme,{state},2026-03-01" for state in states)]
+        (tmp_path / f"history_2026-{day}.csv").write_text("\n".join(rows), encoding="utf-8")
+    told = " ".join(run("compare", tmp_path).stdout.split())
+    for which in ("earlier", "later"):
+        assert f"of the {which} snapshot: 0 records without a customer (masked), 1 customer whose records" in told
+    assert "contradict each other in one of the two" in told
+
+
 @pytest.mark.parametrize(("last", "is_partial"), [(37, False), (36, False), (35, True)])
 def test_a_comparison_says_if_the_later_snapshot_seems_to_hold_only_a_part(
     run: Run, tmp_path: Path, last: int, is_partial: bool

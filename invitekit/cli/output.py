@@ -480,8 +480,8 @@ def comparison(result: Comparison) -> None:
     for side, which in ((result.before, "earlier"), (result.after, "later")):
         if side.unmatched:
             line(
-                f"Not matched in the {which} snapshot: {many(side.unidentified, 'record')} without a customer "
-                f"(masked), {many(side.conflicting, 'customer')} with contradicting records."
+                f"Not compared, of the {which} snapshot: {many(side.unidentified, 'record')} without a customer "
+                f"(masked), {many(side.conflicting, 'customer')} whose records contradict each other in one of the two."
             )
     if result.may_be_partial:
         from invitekit.workspace.compare import PARTIAL  # noqa: PLC0415 - not loaded by other commands
