@@ -798,6 +798,12 @@ def test_contradicting_records_of_one_invitation_and_snapshot_are_for_review(eng
     ]
 
 
+def test_one_invitation_that_is_associated_in_another_file_of_the_day_is_not_called_an_earlier_one() -> None:
+    made = plan(record(status="associated", invited=days(20)), record(invited=days(20), failure="link_used"))
+    reasons = dict(made.select("reason_code", "reason").rows())
+    assert reasons["associated_before"] == "Another record of this customer shows its association."
+
+
 def test_unidentified_records_are_for_review_and_those_of_older_snapshots_do_not_count() -> None:
     masked = record("a**e", status="expired", invited=days(30), email="*@example.com")
     made = plan(masked | {"snapshot_at": days(7)}, masked)
