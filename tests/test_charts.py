@@ -195,6 +195,11 @@ def test_a_number_at_risk_after_the_end_of_a_rounded_curve_is_unknown() -> None:
     assert "–" in in_svg(figure)
 
 
+def test_customers_who_are_not_invited_yet_lack_no_invitation_date() -> None:
+    columns = {"bucket": ["(empty)"] * 2, "status": ["invited", "pre_registered"], "n": [2, 3]}
+    assert [row.label for row in charts.ageing(pl.DataFrame(columns)).rows] == ["No invitation date", "Not invited yet"]
+
+
 def test_other_causes_are_one_bar_with_a_part_for_each_who_acts() -> None:
     rest = pl.DataFrame({"failure_code": ["(other)"] * 3, "cause": ["(other)"] * 3, "cumulative": [1.0] * 3,
                          "who_acts": ["nobody", "customer", None]} | {"n": [20, 16, 11], "of": [60, 60, 60],

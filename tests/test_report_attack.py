@@ -40,7 +40,7 @@ STAGES = {
 PARTS = {
     "all": ("not_invited", "unknown", "invited"), "invited": ("associated", "failed", "expired", "not_used", "open"),
 }  # fmt: skip
-BUCKETS = ("0–3", "4–7", "8–14", "15–30", "31–90", "91+", "No invitation date")
+BUCKETS = ("0–3", "4–7", "8–14", "15–30", "31–90", "91+", "Not invited yet", "No invitation date")
 WAITING = ("Pre-registered", "Pending review", "Not pre-registered")
 STATUSES_SHOWN = (*WAITING, "Invited", "Expired", "Association failed", "Associated", "Unknown")
 TO_DO = {"association failed": ("failed",), "has expired": ("expired", "not_used", "open"),

@@ -53,9 +53,13 @@ def funnel(table: Any, look: Look = LOOK) -> Figure:
 
 def stage_label(row: Values, look: Look) -> str:
     """Return the label of a stage, with the stage that it is a part of."""
-    label = next(value.label(look.language) for value in STAGES if value.code == row["stage"])
+    label = _of_stage(row["stage"], look)
     whole = look.words["wholes"].get(row["part_of"])
     return str(look.words["part_of"].format(part=label, whole=whole)) if whole else label
+
+
+def _of_stage(stage: str, look: Look) -> str:
+    return next(value.label(look.language) for value in STAGES if value.code == stage)
 
 
 def _stage(row: Values, look: Look) -> Row:
@@ -159,13 +163,15 @@ def _rates(title: str, rates: Sequence[Values], note: str, look: Look) -> Figure
 
 def ageing(table: Any, look: Look = LOOK) -> Figure:
     """Draw ``MetricsReport.ageing``: how long open records have waited."""
+    rows = [(waited_label(row, look, look.words["waiting"]), row) for row in table.to_dicts()]
+    return _stacks(look.words["ageing"], rows, look)
 
-    def label(bucket: str) -> str:
-        if bucket == EMPTY:
-            return str(look.words["undated"])
-        return str(look.words["waiting"].format(bucket=bucket.replace("-", "–")))
 
-    return _stacks(look.words["ageing"], [(label(row["bucket"]), row) for row in table.to_dicts()], look)
+def waited_label(row: Values, look: Look, days: str = "{bucket}") -> str:
+    """Return the label of a row of ``MetricsReport.ageing``: its days, or why there are none."""
+    if row["bucket"] != EMPTY:
+        return days.format(bucket=row["bucket"].replace("-", "–"))
+    return _of_stage("not_invited", look) if row["status"] in NOT_INVITED else str(look.words["undated"])
 
 
 def snapshots(table: Any, look: Look = LOOK) -> Figure:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from invitekit import charts
 from invitekit.charts import Figure, Look
 from invitekit.charts.colours import STAGES
-from invitekit.charts.counts import list_label, stage_label
+from invitekit.charts.counts import list_label, stage_label, waited_label
 from invitekit.charts.figure import label_for
 from invitekit.charts.labels import interval, percent
-from invitekit.metrics import EMPTY, OTHER, MetricsReport
+from invitekit.metrics import OTHER, MetricsReport
 from invitekit.metrics.aggregate import Period
 from invitekit.metrics.deadlines import KINDS
 from invitekit.metrics.intervals import is_small
@@ -249,8 +249,7 @@ def _survival(tables: MetricsReport, look: Look) -> Table:
 def _ageing(tables: MetricsReport, look: Look) -> Table:
     rows = [row for row in tables.ageing.to_dicts() if row["n"] != 0]
     cells = [
-        [look.words["undated"] if row["bucket"] == EMPTY else row["bucket"].replace("-", "–"),
-         label_for(row["status"], "effective_status", look), row["n"]]
+        [waited_label(row, look), label_for(row["status"], "effective_status", look), row["n"]]
         for row in rows
     ]  # fmt: skip
     return table(look, ["waited", "status", "invitations"], cells if any(row["n"] for row in rows) else [], left=2)
