@@ -200,6 +200,13 @@ def test_customers_who_are_not_invited_yet_lack_no_invitation_date() -> None:
     assert [row.label for row in charts.ageing(pl.DataFrame(columns)).rows] == ["No invitation date", "Not invited yet"]
 
 
+def test_a_link_that_was_open_when_its_customer_was_invited_again_has_that_as_its_result() -> None:
+    before = (
+        repeats().head(1).with_columns(failure_code=pl.lit("invited"), cause=pl.lit("Invited"), method=pl.lit("link"))
+    )
+    assert [row.label for row in charts.repeats(before).rows] == ["Still open (Link)"]
+
+
 def test_other_causes_are_one_bar_with_a_part_for_each_who_acts() -> None:
     rest = pl.DataFrame({"failure_code": ["(other)"] * 3, "cause": ["(other)"] * 3, "cumulative": [1.0] * 3,
                          "who_acts": ["nobody", "customer", None]} | {"n": [20, 16, 11], "of": [60, 60, 60],

@@ -11,7 +11,7 @@ from invitekit.charts.labels import one_line, percent, share
 from invitekit.charts.svg import Mark
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.metrics.follow_up import FAILED
-from invitekit.metrics.funnel import NOT_INVITED
+from invitekit.metrics.funnel import NOT_INVITED, OPEN
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import DECISIONS_OF, LISTS, UNKNOWN
 
@@ -142,7 +142,14 @@ def _before(row: Values, look: Look) -> str:
     if row["failure_code"] == OTHER:
         return label_for(OTHER, None, look)
     method = label_for(row["method"], "invitation_method", look)
-    return str(look.words["after"].format(cause=row["cause"].rstrip(".。"), method=method))
+    return str(look.words["after"].format(cause=result_label(row, look).rstrip(".。"), method=method))
+
+
+def result_label(row: Values, look: Look) -> str:
+    """Return the label of the result of the earlier invitation in a row of ``MetricsReport.repeats``."""
+    if row["failure_code"] == OTHER:
+        return label_for(OTHER, None, look)
+    return _of_stage("open", look) if row["failure_code"] in OPEN else str(row["cause"])
 
 
 def _rates(title: str, rates: Sequence[Values], note: str, look: Look) -> Figure:

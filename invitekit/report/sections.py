@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from invitekit import charts
 from invitekit.charts import Figure, Look
 from invitekit.charts.colours import STAGES
-from invitekit.charts.counts import list_label, stage_label, waited_label
+from invitekit.charts.counts import list_label, result_label, stage_label, waited_label
 from invitekit.charts.figure import label_for
 from invitekit.charts.labels import interval, percent
 from invitekit.metrics import OTHER, MetricsReport
@@ -257,7 +257,7 @@ def _ageing(tables: MetricsReport, look: Look) -> Table:
 
 def _repeats(tables: MetricsReport, look: Look) -> Table:
     cells = [
-        [label_for(OTHER, None, look) if row["cause"] == OTHER else row["cause"],
+        [result_label(row, look),
          "–" if row["method"] == OTHER else label_for(row["method"], "invitation_method", look),
          row["resends"], row["associated"], _rate(row)]
         for row in tables.repeats.to_dicts()
