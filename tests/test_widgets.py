@@ -28,6 +28,7 @@ from invitekit.batches import Written
 from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.i18n import Language
 from invitekit.model import display
+from invitekit.model.catalogue import NOT_GIVEN
 from invitekit.model.filters import COLUMNS, Filter, where
 from invitekit.model.vocabularies import LISTS
 from invitekit.widgets import base, counts, crossfilter, payloads, planning, unknown_words
@@ -309,6 +310,15 @@ def test_a_custom_failure_has_its_own_words(newest: pl.DataFrame) -> None:
     assert answers["init"]["hints"]["link_expired"][0] == display.labels("failure_code")["link_expired"]
     (causes,) = [one["values"] for one in answers["counts"]["facets"] if one["name"] == "cause"]
     assert ["holiday", "Away.", newest.filter(failed).height] in causes
+
+
+def test_a_failure_without_a_known_message_has_words_too(newest: pl.DataFrame) -> None:
+    failed = pl.col("failure_code") == "system_busy"
+    code = pl.when(failed).then(pl.lit("not_given")).otherwise("failure_code")
+    browser = FakeBrowser(ik.Explorer(newest.with_columns(failure_code=code)))
+    assert browser.widget.wait(60)
+    (causes,) = [one["values"] for one in browser.request(type="connect")["counts"]["facets"] if one["name"] == "cause"]
+    assert [text for code, text, _n in causes if code == "not_given"] == [NOT_GIVEN.cause_en]
 
 
 def test_a_request_for_the_current_view_is_answered(explorer: FakeBrowser) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from invitekit.i18n import Language, _, translate
 from invitekit.model import schema
-from invitekit.model.catalogue import read_catalogue
+from invitekit.model.catalogue import NOT_GIVEN, UNKNOWN_FAILURE, read_catalogue
 from invitekit.model.countries import chinese_names
 from invitekit.model.vocabularies import UNKNOWN
 
@@ -55,7 +55,8 @@ def labels(name: str, language: Language = "en") -> dict[str, str]:
     if name == "country":
         return chinese_names() if language == "zh" else {}
     if name in ("failure_code", "previous_outcome"):
-        causes = {failure.code: failure.cause(language) for failure in read_catalogue().failures}
+        known = (UNKNOWN_FAILURE, NOT_GIVEN, *read_catalogue().failures)
+        causes = {failure.code: failure.cause(language) for failure in known}
         return causes | (labels("effective_status", language) if name == "previous_outcome" else {})
     column = schema.BY_NAME.get(name)
     unknown = {UNKNOWN: translate(_("Unknown"), language)}
