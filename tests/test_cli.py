@@ -360,6 +360,15 @@ def test_check_writes_a_page_of_what_was_understood(run: Callable[..., Run], exp
     assert (tmp_path / "check.html").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_check_page_names_a_tab_between_cells(run: Callable[..., Run], tmp_path: Path) -> None:
+    path = tmp_path / "history_2026-03-30.csv"
+    path.write_text("Account\tStatus\tInvited At\nacme\tInvited\t2026-03-01\n", encoding="utf-8")
+    printed = run("check", path, "-o", tmp_path / "check.html").stdout
+    page = (tmp_path / "check.html").read_text("utf-8")
+    assert r"csv utf-8 '\t'" in printed
+    assert r"csv utf-8 &#x27;\t&#x27;" in page
+
+
 def test_check_speaks_chinese_on_screen_and_on_its_page(
     run: Callable[..., Run], export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

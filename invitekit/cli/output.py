@@ -143,7 +143,7 @@ def summary(loaded: Summary, language: Language) -> None:
 
 def how_read(file: FileSummary, language: Language) -> tuple[str, str]:
     """Return how a source was read, such as ``csv utf-8``, and the day of its snapshot."""
-    delimiter = f"'{file.delimiter}'" if file.delimiter not in (None, ",") else None
+    delimiter = repr(file.delimiter) if file.delimiter not in (None, ",") else None
     unknown = _("its column") if file.snapshot_from else _("not known")
     when = f"{file.snapshot_at:%Y-%m-%d}" if file.snapshot_at else translate(unknown, language)
     return " ".join(filter(None, [file.format, file.encoding, delimiter])), when
