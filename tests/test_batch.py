@@ -734,6 +734,15 @@ def test_the_calendar_has_the_days_of_allowed_resends_and_lapsing_pre_registrati
         assert events[0]["UID"] == Calendar.from_ical((tmp_path / calendar / "dates.ics").read_bytes()).events[0]["UID"]
 
 
+def test_the_calendar_has_no_day_of_a_customer_who_may_not_be_invited_then(tmp_path: Path) -> None:
+    in_review = {"status": "pending_review", "invited_at": None, "pre_registered_at": dt.datetime(2026, 3, 20, 9)}
+    tries = [{"account_name": "b", "invited_at": dt.datetime(2026, 3, day, 9)} for day in (1, 10, 28)]
+    waiting = plan(records(in_review | {"account_name": "a"}, *tries[:2], tries[2] | {"status": "invited"}))
+    assert sorted(waiting["decision"].unique()) == ["superseded", "wait_for_expiry"]
+    write_batches(waiting, tmp_path / "set", calendar="counts", formats=["csv"])
+    assert Calendar.from_ical((tmp_path / "set" / "dates.ics").read_bytes()).events == []
+
+
 # The page to read first
 
 

@@ -37,7 +37,9 @@ def dates(plan: Any, rules: ResendRules) -> pl.DataFrame:
     frame = frame.filter(nw.col("decision") != "superseded")
     since = [name for name in ("pre_registered_at", "invited_at") if name in frame.collect_schema().names()]
     ends = nw.coalesce(*since).dt.offset_by(f"{rules.pre_registration_days}d")
-    is_waiting = ~nw.col("decision").is_in(list(RESENDS))
+    # The date of a pending review is the day on which to ask for it, and the last attempt is not repeated.
+    is_waiting = ~nw.col("decision").is_in(list(RESENDS)) & (nw.col("reason_code") != "pending_review")
+    is_waiting = is_waiting & (nw.col("attempts") < rules.max_attempts)
     parts = [
         ("retry", frame.filter(is_waiting), nw.col("retry_at")),
         ("lapse", frame.filter(nw.col("status") == "pre_registered"), ends),
