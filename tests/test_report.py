@@ -508,7 +508,7 @@ def test_unusual_periods_are_named_and_stability_is_stated_only_if_true(shown: M
     assert "Fewer failed than chance explains in the week from 2026-01-26." in high
     assert "stands out" not in high
     calm = trend_of([None] * 6)
-    assert "No week stands out" in summary_text(with_tables(shown, trend=calm))
+    assert "No week stands out by its failure rate" in summary_text(with_tables(shown, trend=calm))
     some = calm.with_columns(n=pl.when(pl.int_range(pl.len()) > 0).then("n"))
     assert "None of the weeks that are shown stands out" in summary_text(with_tables(shown, trend=some))
     assert "stands out" not in summary_text(with_tables(shown, trend=calm.with_columns(lower_limit=None)))
