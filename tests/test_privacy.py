@@ -225,6 +225,7 @@ def test_a_name_that_resembles_a_placeholder_has_a_token(name: str) -> None:
 
 def test_a_mobile_has_one_token_however_it_is_spaced_and_another_without_its_country() -> None:
     spelled = ["+49 170 1000001", "+49-170-1000001", "+491701000001", "(+49) 170\u20101000001", "＋４９ １７０ 1000001"]
+    spelled.append("491701000001")  # a spreadsheet saves the number without its plus sign
     assert len(set(done(spelled, "mobile", "pseudonymise"))) == 1
     home = done(["0170 1000001", "0170-1000001", "+49 170 1000001", "-", "( )"], "mobile", "pseudonymise")
     assert home[0] == home[1] != home[2]

@@ -134,8 +134,9 @@ def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:
 
     Args:
         values: Texts.
-        mobile: Whether they are phone numbers: spaces, hyphens and brackets are removed. The same number with and
-            without a country code is different, because the country is unknown.
+        mobile: Whether they are phone numbers: spaces, hyphens, brackets and the plus sign, which a spreadsheet drops
+            from a number, are removed. The same number with and without a country code is different, because the
+            country is unknown.
     """
     name = pl.col(values.name)
     if not is_ascii(values) or values.str.contains("\0", literal=True).any():
@@ -149,7 +150,7 @@ def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:
         hidden |= name.is_in(list(schema.SAYS_NOTHING))
     shown = plain.select(pl.when(~hidden).then(name))
     if mobile:
-        digits = name.str.replace_all(_AROUND_DIGITS, "")
+        digits = name.str.replace_all(_AROUND_DIGITS, "").str.strip_prefix("+")
         shown = shown.select(pl.when(digits != "").then(digits))
     return shown.to_series()
 
