@@ -222,6 +222,11 @@ def test_hidden_rows_are_counted() -> None:
     assert len(figure.rows) == 10
     assert "9,990 more are not shown" in figure.subtitle
     assert "14 other causes" in texts(charts.pareto(pareto(25)))
+    assert "1 more is not shown" in charts.groups(groups(*map(str, range(11))), "custom_tag").subtitle
+    days = [dt.date(2024, 1, 1) + dt.timedelta(days=number) for number in range(401)]
+    row = rate(4, 10) | {"group": None, "centre": 0.4, "lower_limit": 0.0, "upper_limit": 0.9, "signal": None}
+    daily = pl.DataFrame([{"period_start": day, "incomplete": False} | row for day in days])
+    assert "1 earlier period is not shown" in charts.trend(daily, period="day").subtitle
 
 
 @pytest.mark.parametrize(

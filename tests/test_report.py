@@ -608,6 +608,8 @@ def test_only_large_differences_of_many_records_get_a_sentence() -> None:
 def test_three_changed_causes_are_named_and_the_others_are_counted(shown: MetricsReport) -> None:
     codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"]
     moved = pl.concat([trend_of([None, None, "low"], code) for code in codes])
+    fewer = with_tables(shown, trends={"cause": moved.filter(pl.col("group") != "link_used")})
+    assert "The trends of causes show 1 more such change." in summary_text(fewer)
     sentences = summary_text(with_tables(shown, trends={"cause": moved}))
     assert sentences.count("Less often than chance explains") == 3
     assert "The trends of causes show 2 more such changes." in sentences
@@ -724,6 +726,12 @@ def test_the_file_stays_small_with_many_groups(tmp_path: Path) -> None:
     frame = rows(len(groups), account_manager=groups, custom_tag=groups, failure_code=groups)
     path = report(frame, tmp_path / "r.html", as_of=AS_OF)
     assert path.stat().st_size < 400_000
+
+
+def test_one_earlier_period_is_in_the_singular(shown: MetricsReport) -> None:
+    long = with_tables(shown, trend=trend_of([None] * 105), trends={})
+    (trend,) = (one for one in page(long, charts.Look(), planned(rows(0))).sections if one.key == "trend")
+    assert trend.note == "1 earlier week is not shown."
 
 
 def test_a_long_daily_history_is_cut_with_a_note() -> None:

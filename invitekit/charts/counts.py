@@ -100,7 +100,9 @@ def _cause(row: Values, look: Look) -> Row:
 def _other_causes(rows: list[Values], look: Look) -> Row:
     """Return one bar for the causes that have no bar of their own, with a part for each party that acts."""
     merged = any(row["failure_code"] == OTHER for row in rows)
-    label = str(look.words["other_causes"] if merged else look.words["others"].format(n=f"{len(rows):,}"))
+    label = str(
+        look.words["other_causes"] if merged else look.words["others"][len(rows) != 1].format(n=f"{len(rows):,}")
+    )
     sizes = {one: sum(row["n"] for row in rows if (row["who_acts"] or UNKNOWN) == one.code) for one in ORDER}
     of = rows[0]["of"]
     parts = tuple(
@@ -164,7 +166,11 @@ def _rates(title: str, rates: Sequence[Values], note: str, look: Look) -> Figure
     if rows and all(row["n"] is not None for row in rates):
         mean = float(sum(row["n"] for row in rates) / sum(row["of"] for row in rates))
     more = len(shown) - MAX_RATES
-    notes = [note, *[words["overall"]] * (mean is not None), *[words["not_shown"].format(n=f"{more:,}")] * (more > 0)]
+    notes = [
+        note,
+        *[words["overall"]] * (mean is not None),
+        *[words["not_shown"][more != 1].format(n=f"{more:,}")] * (more > 0),
+    ]
     return Figure(title, look, " · ".join(notes), rows, mean=mean)
 
 
@@ -203,5 +209,5 @@ def _stacks(title: str, rows: Iterable[tuple[str, Values]], look: Look) -> Figur
         for label, counts in shown.items()
     )  # fmt: skip
     keys = tuple(Mark(value.label(look.language), of_code(value.code), symbol="square", size=11) for value in order)
-    note = look.words["not_shown"].format(n=f"{more:,}") if more > 0 else ""
+    note = look.words["not_shown"][more != 1].format(n=f"{more:,}") if more > 0 else ""
     return Figure(title, look, note, bars, keys=keys)

@@ -55,7 +55,7 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: Perio
         panels.append(Panel(label, tuple(_lines(own, colour)), tuple(_marks(own, colour, look, period, by))))
     most = max(max(row["rate"] or 0, row["upper_limit"] or 0) for row in rows)
     left_out = {"not_shown": len(names) - len(with_panel), "older": len(periods) - len(shown)}
-    notes = [words["of_outcomes"], *(words[name].format(n=f"{n:,}") for name, n in left_out.items() if n)]
+    notes = [words["of_outcomes"], *(words[name][n != 1].format(n=f"{n:,}") for name, n in left_out.items() if n)]
     margin = max((shown[-1] - shown[0]).days * 0.03, 1)
     return Figure(
         title, look, " · ".join(notes), panels=tuple(panels), keys=tuple(_keys(rows, look)),
@@ -172,7 +172,7 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
         at_risk = tuple(next((row["at_risk"] for row in own if row["days"] >= day), None) for day in ticks)
         curves.append(Curve(label, colour, own[-1]["share"], at_risk))
     more = len(sizes) - len(names)
-    note = words["not_shown"].format(n=more) if more else ""
+    note = words["not_shown"][more != 1].format(n=more) if more else ""
     return Figure(
         words["survival"], look, note, panels=(Panel("", tuple(lines), tuple(marks)),),
         top=min(1.0, max(row["high"] or row["share"] for row in rows) * 1.1) or 1, days=(0, last or 1),

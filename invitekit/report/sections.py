@@ -187,7 +187,7 @@ def _trend(trend: Any, key: str, by: str | None, look: Look, period: Period) -> 
     periods = sorted(set(trend["period_start"]))
     shown = periods[-(_MAX_PERIODS if by is None else _MAX_PANEL_PERIODS) :]
     older = len(periods) - len(shown)
-    note = texts["older"].format(n=f"{older:,}", period=texts[period]) if older else ""
+    note = texts["older"][older != 1].format(n=f"{older:,}", period=texts[period]) if older else ""
     trend = trend.filter(trend["period_start"].is_in(shown))
     cells = [
         [

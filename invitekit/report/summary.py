@@ -151,7 +151,8 @@ def _causes(tables: MetricsReport, texts: Mapping[str, Any], look: Look) -> Iter
             sentences += [sentence.format(cause=cause) for sentence in forms]
     yield from sentences[:_NAMED]
     if len(sentences) > _NAMED:
-        yield texts["says"]["more_causes"].format(n=len(sentences) - _NAMED)
+        more = len(sentences) - _NAMED
+        yield texts["says"]["more_causes"][more != 1].format(n=more)
 
 
 def _marked(rows: list[Row], period: str, texts: Mapping[str, Any], forms: tuple[str, str]) -> Iterator[str]:
