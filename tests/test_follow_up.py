@@ -25,7 +25,7 @@ LINK, EMAIL = 0.117, 0.41
 """The true association rates of links and emails."""
 FAILING = {"link": 0.22, "email": 0.14}
 MARKS = 0.0047
-"""The share of periods with a signal by chance: 0.27 % beyond the limits, and long runs."""
+"""The share of periods with a signal by chance: 0.27% beyond the limits, and long runs."""
 Columns = dict[str, Any]
 
 

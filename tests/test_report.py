@@ -437,7 +437,7 @@ def summary_text(metrics: MetricsReport) -> str:
 
 def test_outcomes_are_stated_where_their_counts_are_shown(metrics: MetricsReport, shown: MetricsReport) -> None:
     followed, failed = (metrics.by_method[name].sum() for name in ("followed", "followed_failed"))
-    assert f"{100 * failed / followed:.0f} % failed; the others" in summary_text(shown)
+    assert f"{100 * failed / followed:.0f}% failed; the others" in summary_text(shown)
     hidden_one = shown.by_method.with_columns(
         followed_failed=pl.when(pl.col("value") != "email").then("followed_failed")
     )
@@ -538,7 +538,7 @@ def test_a_group_is_named_only_if_it_differs_significantly() -> None:
                  + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
     sentences = summary_text(for_audience(progress(worse, as_of=AS_OF)))
     assert (
-        "Country or region China: more failed than among all others, about 60 % of 100 against about 20 %; by "
+        "Country or region China: more failed than among all others, about 60% of 100 against about 20%; by "
         "chance in at most 1 of 1,000,000 reports." in sentences
     )
     assert "Country or region Spain: fewer failed" in sentences
@@ -565,7 +565,7 @@ def test_a_sentence_about_few_states_their_number_once() -> None:
                effective_status=["association_failed"] * 18 + ["expired"] * 8
                + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
     sentences = summary_text(for_audience(progress(few, as_of=AS_OF)))
-    assert "China: more failed than among all others, 18 of 26 against about 20 %" in sentences
+    assert "China: more failed than among all others, 18 of 26 against about 20%" in sentences
     alone = rows(12, effective_status=["association_failed"] * 7 + ["associated"] * 5,
                  failure_code=["link_expired"] * 7 + [None] * 5, days_to_associate=[None] * 7 + [3] * 5)  # fmt: skip
     sentences = summary_text(for_audience(progress(alone, as_of=AS_OF)))
@@ -621,7 +621,7 @@ def test_the_time_to_association_is_the_median_or_the_share_so_far() -> None:
         for_audience(progress(quick, as_of=AS_OF))
     )
     slow = rows(100, effective_status=["associated"] * 30 + ["expired"] * 70, days_to_associate=[5] * 30 + [None] * 70)
-    assert "Within 5 days of the invitation, about 30 % of the invited are associated." in summary_text(
+    assert "Within 5 days of the invitation, about 30% of the invited are associated." in summary_text(
         for_audience(progress(slow, as_of=AS_OF))
     )
     assert "associated within" not in summary_text(for_audience(progress(rows(50), as_of=AS_OF)))
@@ -639,7 +639,7 @@ def test_a_single_day_is_in_the_singular(shown: MetricsReport) -> None:
 
 def test_results_of_resends_are_stated_if_all_are_known(shown: MetricsReport) -> None:
     table = shown.repeats.head(1).with_columns(resends=400, associated=pl.lit(120, pl.Int64))
-    assert "Of 400 resent invitations, 30 % led to an association." in summary_text(with_tables(shown, repeats=table))
+    assert "Of 400 resent invitations, 30% led to an association." in summary_text(with_tables(shown, repeats=table))
     assert "resent" not in summary_text(
         with_tables(shown, repeats=table.with_columns(associated=pl.lit(None, pl.Int64)))
     )

@@ -942,7 +942,7 @@ def test_a_click_on_a_bar_or_a_point_shows_as_many_records_as_it_counts(history:
     for figure in figures:
         bars = behind(figure, explorer)
         assert len(bars) > 5, figure
-        # The number is at the start of a line, as in "51 of 226 = 23 %" or "226".
+        # The number is at the start of a line, as in "51 of 226 = 23%" or "226".
         counted = [int(re.findall(r"(?m)^([\d,]+)(?: of|$| ·)", hover)[0].replace(",", "")) for hover, _ in bars]
         assert [n for _, n in bars] == counted, figure
         assert explorer.filter == figure.look.choice, "a second click shows all again"

@@ -114,7 +114,7 @@ def _other_causes(rows: list[Values], look: Look) -> Row:
 
 
 def groups(table: Any, by: str, look: Look = LOOK) -> Figure:
-    """Draw the failure rate of each group with its 95 % interval, the largest groups first.
+    """Draw the failure rate of each group with its 95% interval, the largest groups first.
 
     Args:
         table: ``MetricsReport.by_manager`` and the like.

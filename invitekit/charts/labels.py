@@ -54,15 +54,15 @@ def percent(rate: float | None) -> str:
     if rate is None:
         return "–"
     if 0 < rate < 0.005:
-        return "<1\u00a0%"
+        return "<1%"
     if 0.995 < rate < 1:
-        return ">99\u00a0%"
-    return f"{100 * rate:.0f}\u00a0%"
+        return ">99%"
+    return f"{100 * rate:.0f}%"
 
 
 def interval(low: float | None, high: float | None) -> str:
     """Return an interval in whole percent, empty where there is none."""
-    return "" if low is None or high is None else f"{100 * low:.0f}–{100 * high:.0f}\u00a0%"
+    return "" if low is None or high is None else f"{100 * low:.0f}–{100 * high:.0f}%"
 
 
 def share(n: int, of: int, few: str, many: str = "{rate}") -> str:

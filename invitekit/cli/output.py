@@ -45,7 +45,7 @@ _READERS = "only you can" if POSIX_MODES else "everyone who can open the folder 
 _COUNTED = ("Records", "Invitations", "Customers", "Share")
 _NUMBERS = (
     *_COUNTED, "Rows", "Rejects", "No offset", "Unreadable", "Sent", "Associated", "Open", "Not seen", "Not used",
-    "Not resent", "Associated all the same", "Failed", "Of", "Rate", "95 % interval", "By chance",
+    "Not resent", "Associated all the same", "Failed", "Of", "Rate", "95% interval", "By chance",
 )  # fmt: skip
 """Headers of number columns: aligned to the right."""
 _NAMES = (
@@ -439,7 +439,7 @@ def outcomes(batches: Sequence[BatchOutcome], causes: Rows, known: Catalogue) ->
     return line(
         "Not resent: customers in the same state when the batch was sent who were not invited again within 30 days; "
         "for a batch, their rate as if they had its causes. They were not chosen at random: the difference, with its "
-        "95 % interval, is a hint, not proof."
+        "95% interval, is a hint, not proof."
     )
 
 

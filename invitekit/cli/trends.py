@@ -106,7 +106,7 @@ def _print(
     if not rows:
         return out.line("No invitation with a date has a known outcome yet: there is no trend to show.")
     headers = [f"{period.capitalize()} from", *([label(by, language)] if by else []), "Failed", "Of", "Rate",
-               "95 % interval", "By chance", ""]  # fmt: skip
+               "95% interval", "By chance", ""]  # fmt: skip
     table, (shown, older) = out.new_table(*headers), _newest(rows)
     for row in shown:
         group = [_named(row["group"], by, known, language)] if by else []
@@ -121,7 +121,7 @@ def _print(
                  "With -o every one is written.")  # fmt: skip
     out.line(f"Of: invitations of that period with an outcome: associated, failed, expired, or a link not used within "
              f"{days} days. Small: fewer than 10 failed, or fewer than 10 in all. By chance: where a rate of this "
-             "level lies in all but 0.27 % of periods; above and below it, a period really differs.")  # fmt: skip
+             "level lies in all but 0.27% of periods; above and below it, a period really differs.")  # fmt: skip
     return out.line(f"Open: emails (7 days) or links ({days} days) of that period may still be used, so it is not "
                     "compared.")  # fmt: skip
 

@@ -37,7 +37,7 @@ class Limits:
 
 
 def wilson(n: float, of: float) -> tuple[float, float] | tuple[None, None]:
-    """Return the 95 % Wilson interval of a rate, or nulls if the denominator is 0."""
+    """Return the 95% Wilson interval of a rate, or nulls if the denominator is 0."""
     return (None, None) if of == 0 else _wilson(n, of)
 
 
@@ -50,7 +50,7 @@ def _wilson(n: float, of: float) -> tuple[float, float]:
 
 
 def newcombe(n: float, of: float, other_n: float, other_of: float) -> tuple[float, float]:
-    """Return Newcombe's 95 % interval of the difference of two rates, from their Wilson intervals.
+    """Return Newcombe's 95% interval of the difference of two rates, from their Wilson intervals.
 
     >>> [round(end, 3) for end in newcombe(56, 70, 48, 80)]  # Newcombe (1998), method 10
     [0.052, 0.334]

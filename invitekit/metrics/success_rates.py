@@ -38,7 +38,7 @@ class SuccessRate:
 
     Attributes:
         rate: The estimate with shrinkage, 0 to 1.
-        low, high: Its 90 % interval.
+        low, high: Its 90% interval.
         basis: What the resends of the group have in common: ``cause_method_delay``, ``cause``, or nothing (``all``).
         resends, associated: The counts of that group.
     """

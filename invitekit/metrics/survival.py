@@ -40,7 +40,7 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
 
     A Kaplan-Meier estimate: an invitation without association is censored when it was last seen (at the annotation or
     the newest snapshot of the record, whichever is earlier). This includes failed and expired invitations; without
-    them, the curve of every group would end near 100 %. It needs no follow-up: choose one at which the curve is flat.
+    them, the curve of every group would end near 100%. It needs no follow-up: choose one at which the curve is flat.
 
     Args:
         records: The result of ``annotate``, of any engine.
@@ -48,7 +48,7 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
 
     Returns:
         A Polars frame, one row per group (null for all) and day with an association in any group, and day 0:
-        ``group, days, at_risk, associated, share, low, high`` (95 %, log-log; null if undefined), ``median_days`` of
+        ``group, days, at_risk, associated, share, low, high`` (95%, log-log; null if undefined), ``median_days`` of
         the group (null if fewer than half are associated), its ``size`` and ``small`` (fewer than 10 associated).
         Associations without both times, or before the invitation, are left out.
 

@@ -49,7 +49,7 @@ def failure_trend(
     of the same period and group; by cause or who acts, ``of`` counts all groups of the period. An invitation counts in
     the period in which it was sent, by its newest state.
 
-    A period has a ``signal`` if it differs by more than chance: ``high`` or ``low`` beyond the control limits (0.27 %
+    A period has a ``signal`` if it differs by more than chance: ``high`` or ``low`` beyond the control limits (0.27%
     of periods by chance alone), ``run`` as the last of ten in a row on one side of the centre. A period is
     ``incomplete`` until the follow-up of all its invitations is over: 7 days for an email, ``follow_up_days`` for a
     link. Until then only the used ones have an outcome, so it has no signal and is not part of the centre.
@@ -63,7 +63,7 @@ def failure_trend(
 
     Returns:
         A Polars frame, one row per group and period: ``period_start, group`` (null for all), ``n, of,
-        rate, low, high`` (Wilson, 95 %), ``centre, lower_limit, upper_limit, signal, small`` (``n``
+        rate, low, high`` (Wilson, 95%), ``centre, lower_limit, upper_limit, signal, small`` (``n``
         or ``of`` below 10) and ``incomplete``. Groups beyond the twelve largest are one, ``(other)``.
 
     Raises:

@@ -104,7 +104,7 @@ def plan_resends(
         ``schema.PLAN``: ``customer_id`` as in ``resolve``; ``decision`` (one of ``schema.DECISIONS``),
         ``reason_code, reason, next_step``; ``retry_at`` (UTC: when a resend is allowed, null if that does not depend on
         a date); ``attempts`` (invitations so far, logged ones included). Customers to invite again have ``rank`` and
-        ``batch`` (from 1), ``chance, chance_low, chance_high`` (0 to 1, 90 % interval) and ``chance_from`` (the group
+        ``batch`` (from 1), ``chance, chance_low, chance_high`` (0 to 1, 90% interval) and ``chance_from`` (the group
         of resends that they are counted in; ``none`` without enough history). Every row has ``planned_at`` (``as_of``,
         to the second) and ``plan_rules`` (the rules as JSON), also when the plan is filtered or stored.
 

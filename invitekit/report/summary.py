@@ -91,7 +91,7 @@ def share_in_words(n: int, of: int, texts: Mapping[str, Any]) -> str:
     r"""Return a share as precisely as its counts allow: as both counts, rounded to five percent, or in whole percent.
 
     >>> share_in_words(7, 12, words("en")), share_in_words(31, 100, words("en")), share_in_words(310, 1000, words("en"))
-    ('7 of 12', 'about 30\xa0%', '31\xa0%')
+    ('7 of 12', 'about 30%', '31%')
     """
     if of < FEW:
         return str(texts["of"].format(n=f"{n:,}", of=f"{of:,}"))

@@ -172,11 +172,11 @@ class BatchOutcome:
         sent: Customers it was sent to; the sum of the next five counts.
         associated, open, failed, not_used: Associated since; still open; failed again; expired again.
         not_seen: No snapshot shows anything new, or the customer was associated before.
-        rate, low, high: Share of the associated among all of them (Wilson, 95 %).
+        rate, low, high: Share of the associated among all of them (Wilson, 95%).
         compared: Customers of the batch whose cause at least ``MIN_COMPARABLE`` comparable customers have.
         others: The comparable customers.
         compared_rate, others_rate: The association rates of both; that of the others is weighted by the batch's causes.
-        difference_low, difference_high: The interval of the difference (Newcombe, 95 %); None without comparable ones.
+        difference_low, difference_high: The interval of the difference (Newcombe, 95%); None without comparable ones.
     """
 
     batch_id: str

@@ -131,7 +131,7 @@ def test_a_filter_and_a_selection_survive_reload_close_and_a_second_tab(browser:
 def test_axe_finds_no_problem_and_everything_is_reachable(
     browser: Browser, address: str, width: int, *, dark: bool
 ) -> None:
-    """Look at each state in light and dark, at 150 % of a window of 1400 pixels, and as wide as a telephone."""
+    """Look at each state in light and dark, at 150% of a window of 1400 pixels, and as wide as a telephone."""
 
     def check() -> None:
         expect(page.locator(".ik-busy:visible")).to_have_count(0)  # rows that are about to be replaced are faded
