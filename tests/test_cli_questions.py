@@ -139,7 +139,7 @@ def test_a_filtered_report_keeps_what_changed_and_the_invitation_before_a_resend
     assert "| Email " in page[page.index("## Results of resent invitations") :]
 
 
-def test_a_report_passes_over_a_partial_export(run: Run, tmp_path: Path) -> None:
+def test_a_comparison_and_a_report_pass_over_a_partial_export(run: Run, tmp_path: Path) -> None:
     customers = [f"c{number},{'anna' if number < 5 else 'ben'},Expired,2026-02-20" for number in range(20)]
     returned = [line.replace("Expired", "Associated") if number == 9 else line for number, line in enumerate(customers)]
     weeks = {"03-02": customers, "03-09": customers[:5], "03-16": [*returned, "new,ben,Expired,2026-03-01"]}
@@ -154,6 +154,13 @@ def test_a_report_passes_over_a_partial_export(run: Run, tmp_path: Path) -> None
         for chosen in ((), ("--manager", "ben")):
             told = run_json(run, "report", *source, *DAY, *chosen, "-o", page, "--overwrite")["summary"]
             assert news in told
+        compared = run_json(run, "compare", *source)
+        counts = {name: n for name, n in compared["counts"].items() if n}
+        assert counts == {"became_associated": 1, "appeared": 1, "same": 19}
+        assert compared["passed_over"] == ["2026-03-09"]
+        assert "missing there: 2026-03-09. To compare with it: --before DATE." in run("compare", *source).stdout
+        named = run_json(run, "compare", *source, "--before", "2026-03-09")
+        assert (named["counts"]["appeared"], named["passed_over"]) == (16, [])
 
 
 def test_a_report_compares_snapshots_by_the_causes_of_a_custom_catalogue(run: Run, tmp_path: Path) -> None:

@@ -473,6 +473,9 @@ def comparison(result: Comparison) -> None:
     """Print the counts of a comparison."""
     if result.before_at and result.after_at:
         line(f"From {result.before_at:%Y-%m-%d} to {result.after_at:%Y-%m-%d}:")
+    if result.passed_over:
+        days = ", ".join(f"{day:%Y-%m-%d}" for day in result.passed_over)
+        line(f"Passed over, because many customers are missing there: {days}. To compare with it: --before DATE.")
     table = new_table("Change", "Customers")
     for name, words in _CHANGES.items():
         table.add_row(words, f"{result.counts[name]:,}")
@@ -501,4 +504,6 @@ def comparison_json(result: Comparison) -> dict[str, Any]:
         for name, side in (("before", result.before), ("after", result.after))
     }
     times = {"before_at": result.before_at, "after_at": result.after_at}
-    return {"counts": result.counts, **sides, **times, "may_be_partial": result.may_be_partial}
+    passed_over = [f"{day:%Y-%m-%d}" for day in result.passed_over]
+    return {"counts": result.counts, **sides, **times, "passed_over": passed_over,
+            "may_be_partial": result.may_be_partial}  # fmt: skip

@@ -146,16 +146,14 @@ def _change(
         failures: The known failure messages.
         chosen: The records of the customers to compare; None compares all.
     """
-    days = sorted({at.date() for at in moments})
-    if len(days) < 2:
+    if len({at.date() for at in moments}) < 2:
         return None
+    if inputs.workspace is not None and chosen is None:
+        return inputs.workspace.compare(catalogue=failures)
     import narwhals.stable.v2 as nw
 
-    from invitekit.workspace import compare_newest, compare_snapshots
+    from invitekit.workspace import compare_snapshots
 
-    workspace = inputs.workspace
-    if workspace is not None and chosen is None:
-        return compare_newest(lambda day: workspace.compare(day, catalogue=failures), days)
     records = nw.from_native(inputs.records if chosen is None else chosen)
     dated = records.filter(~nw.col("snapshot_at").is_null()).to_native()
-    return compare_newest(lambda day: compare_snapshots(dated, day, moments=moments, catalogue=failures), days)
+    return compare_snapshots(dated, moments=moments, catalogue=failures)

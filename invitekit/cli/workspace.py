@@ -342,7 +342,9 @@ def compare(
     source: SourcesOrWorkspace,
     before: Annotated[
         str | None,
-        typer.Option("--before", metavar="DATE", help="The earlier snapshot. Default: the one before --after."),
+        typer.Option(
+            "--before", metavar="DATE", help="The earlier snapshot. Default: the last whole one before --after."
+        ),
     ] = None,
     after: Annotated[
         str | None, typer.Option("--after", metavar="DATE", help="The later snapshot. Default: the newest.")
@@ -355,8 +357,8 @@ def compare(
     """Compare two snapshots, customer by customer.
 
     Counts customers who associated, newly failed, failed for another cause, vanished or appeared.
-    Compares the newest snapshot with the one before it, unless others are named. With -o, writes one
-    row a change; these rows name customers.
+    Compares the newest snapshot with the one before it, unless others are named; one that seems to hold only a part
+    of the customers is passed over. With -o, writes one row a change; these rows name customers.
     """
     import narwhals.stable.v2 as nw
 

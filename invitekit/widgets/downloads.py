@@ -21,7 +21,7 @@ from invitekit.model import display
 from invitekit.model.catalogue import Catalogue
 from invitekit.widgets import payloads
 from invitekit.widgets.grid import Grid
-from invitekit.workspace import CHANGES, Workspace, compare_newest
+from invitekit.workspace import CHANGES, Workspace
 
 LISTED = 500
 """Rows of a list that the page shows; its download has all."""
@@ -48,10 +48,9 @@ class Changes:
 
 def changes(workspace: Workspace, catalogue: Catalogue | None) -> Changes | None:
     """Compare the newest snapshot of a workspace with the one before it; None if it has no two."""
-    days = sorted({at.date() for (at,) in workspace.files().select("snapshot_at").fetchall()})
-    if not days[1:]:
+    if len({at.date() for (at,) in workspace.files().select("snapshot_at").fetchall()}) < 2:
         return None
-    comparison = compare_newest(lambda day: workspace.compare(day, catalogue=catalogue), days)
+    comparison = workspace.compare(catalogue=catalogue)
     rows = _frame(comparison.changes).select("change", record_id=pl.coalesce("record_id_after", "record_id_before"))
     span = {"before": f"{comparison.before_at:%Y-%m-%d}", "after": f"{comparison.after_at:%Y-%m-%d}"}
     unmatched = comparison.before.unmatched + comparison.after.unmatched

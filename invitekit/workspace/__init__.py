@@ -36,7 +36,7 @@ from invitekit.workspace import (
     resolutions,
     stored_words,
 )
-from invitekit.workspace.compare import CHANGES, Comparison, Side, compare, compare_newest, compare_snapshots
+from invitekit.workspace.compare import CHANGES, Comparison, Side, compare, compare_snapshots
 from invitekit.workspace.customer_lists import FINDINGS, Reconciliation
 from invitekit.workspace.database import Shared, close_connection, private_files, share, transaction
 from invitekit.workspace.import_files import Added, Removed
@@ -44,7 +44,7 @@ from invitekit.workspace.migrations import SCHEMA_VERSION
 
 __all__ = [
     "CHANGES", "FINDINGS", "SCHEMA_VERSION", "Added", "Comparison", "Reconciliation", "Removed", "Side", "Workspace",
-    "compare", "compare_newest", "compare_snapshots",
+    "compare", "compare_snapshots",
 ]  # fmt: skip
 
 
@@ -269,7 +269,7 @@ class Workspace:
 
         Args:
             before: The date (all snapshots of that day together) or exact time of the earlier snapshot; default: the
-                last one before ``after``.
+                last one before ``after`` that does not seem to be partial.
             after: The date or time of the later snapshot; default: the newest.
             catalogue: The known failure messages; default: the built-in ones.
             language: Of the causes: ``en`` or ``zh``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -76,6 +76,7 @@ class Comparison:
             and for both sides ``record_id, status, failure_code, cause, invited_at`` with
             ``_before`` or ``_after``. It contains personal data.
         before_at, after_at: The times of the snapshots, if they are known.
+        passed_over: The days of the snapshots between them, which seem to be partial.
     """
 
     counts: dict[str, int]
@@ -84,6 +85,7 @@ class Comparison:
     changes: Any
     before_at: dt.datetime | None = None
     after_at: dt.datetime | None = None
+    passed_over: tuple[dt.date, ...] = ()
 
     @property
     def may_be_partial(self) -> bool:
@@ -91,8 +93,7 @@ class Comparison:
 
         The limit is that of a plan, which does not take them for vanished either; see ``planning.vanished``.
         """
-        few = max(FEW, self.before.customers * ResendRules().vanished_percent / 100)
-        return self.counts["vanished"] > few
+        return self.counts["vanished"] > _few(self.before.customers)
 
     @property
     def became_associated(self) -> Any:
@@ -281,10 +282,13 @@ def compare_snapshots(
 ) -> Comparison:
     """Compare two snapshots of one history, each annotated as of its own moment; see ``compare``.
 
+    Without ``before``, a snapshot that seems to be partial is passed over: a customer whom it lacks is not new later,
+    and may have failed or associated since.
+
     Args:
         history: Records of several snapshots, as ``load`` returns them.
         before: The date (all snapshots of that day together) or exact time of the earlier snapshot; default: the
-            last one before ``after``.
+            last one before ``after`` that does not seem to be partial.
         after: The date or time of the later snapshot; default: the newest.
         moments: The times of all snapshots, in order; default: those in the history.
         catalogue: The known failure messages; default: the built-in ones.
@@ -305,36 +309,40 @@ def compare_snapshots(
             ),
             hint=_("put the date into their file's name (history_2026-03-30.csv), or leave that file out."),
         )
-    spans = _find_two(sorted(records_of) if moments is None else moments, before, after)
+    moments = sorted(records_of) if moments is None else moments
+    earlier, later = _find_two(moments, before, after)
     # Few columns: filtering an eager frame copies them all.
     used = {*ANNOTATING, *_NEEDED, *OPTIONAL}
     frame = frame.select(*(name for name in frame.collect_schema().names() if name in used))
-    sides = []
-    for first, last in spans:
+
+    def snapshot(span: Span) -> Any:
+        first, last = span
         until = literal(last + dt.timedelta(seconds=1))
         records = frame.filter((nw.col("snapshot_at") >= literal(first)) & (nw.col("snapshot_at") < until)).to_native()
-        sides.append(annotate(records, as_of=last, catalogue=catalogue, language=language))
-    return replace(compare(*sides), before_at=spans[0][1], after_at=spans[1][1])
+        return annotate(records, as_of=last, catalogue=catalogue, language=language)
 
+    newest = snapshot(later)
 
-def compare_newest(compare_with: Callable[[dt.date | None], Comparison], days: Sequence[dt.date]) -> Comparison:
-    """Compare the newest snapshot with the one before it, or with an older one if that one seems to be partial.
+    def compared(span: Span) -> Comparison:
+        return replace(compare(snapshot(span), newest), before_at=span[1], after_at=later[1])
 
-    A customer whom a partial snapshot lacked is not new, and may have failed or associated since.
-
-    Args:
-        compare_with: Compares the newest snapshot with that of a day; None means the one before.
-        days: The days of all snapshots, in order.
-    """
-    comparison = compare_with(None)
-    few = max(FEW, comparison.after.customers * ResendRules().vanished_percent / 100)
-    for day in reversed(days[-2 - _LOOK_BACK : -2]):
+    comparison = compared(earlier)
+    if before is not None:
+        return comparison
+    days = sorted({at.date() for at in moments if at.date() <= earlier[1].date()})
+    few = _few(comparison.after.customers)
+    for day in reversed(days[-1 - _LOOK_BACK : -1]):
         if comparison.counts["appeared"] <= few:
             break
-        earlier = compare_with(day)
-        if earlier.counts["appeared"] < comparison.counts["appeared"] - few:
-            comparison = earlier
+        further = compared(_find(moments, day))
+        if further.counts["appeared"] < comparison.counts["appeared"] - few:
+            comparison = replace(further, passed_over=tuple(other for other in days if other > day))
     return comparison
+
+
+def _few(customers: int) -> float:
+    """Return how many customers a whole snapshot may lack, of those of another one."""
+    return max(FEW, customers * ResendRules().vanished_percent / 100)
 
 
 def _find_two(moments: Sequence[dt.datetime], before: When, after: When) -> tuple[Span, Span]:
