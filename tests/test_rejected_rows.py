@@ -128,6 +128,14 @@ def test_a_customer_is_identified_by_the_portals_id(tmp_path: Path, row: str) ->
     assert (found["acme"][0], found["beta"][0]) == ("review", "resend_now")
 
 
+def test_a_customer_is_identified_by_any_portal_id_of_its_account(tmp_path: Path) -> None:
+    header = "Customer ID,Account Name,Invitation Method,Status,Invited At"
+    write(tmp_path, "2026-03-23", "9012345678901000,acme,Email,Expired,2026-02-20", header=header)
+    older, bad = "9012345678901234,acme,Email,Expired,2026-02-20", "9012345678901234,a***e,Email,Associated,lately"
+    write(tmp_path, "2026-03-30", older, bad, header=header)
+    assert decisions(tmp_path)["acme"][0] == "review"
+
+
 @pytest.mark.parametrize(
     ("mobile", "account", "decision"),
     [("1.38E+10", "", "review"), ("1.38E+10", "other", "resend_now"), ("-", "", "resend_now")],

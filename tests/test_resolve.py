@@ -155,6 +155,24 @@ def test_a_masked_record_is_followed_by_its_record_id(engine: Engine) -> None:
     assert answers(engine, records, "is_latest_of_invitation") == [False, True]
 
 
+def test_portal_ids_of_an_account_that_no_file_has_together_are_one_customer(engine: Engine) -> None:
+    # A spreadsheet rounded the IDs of the second file: each customer was invited twice by one plan.
+    rows = [
+        record(week, "expired", at(1), account_name=account, portal_customer_id=f"90123456789012{end}")
+        for account, ends in {"acme": ("3456", "3000"), "beta": ("4567", "4000")}.items()
+        for week, end in enumerate((*ends, ends[0]))
+    ]
+    assert answers(engine, frame(*rows), "customer_id", "is_latest_of_customer") == [
+        (f"customer:90123456789012{end}", week == 2) for end in ("3000", "4000") for week in range(3)
+    ]
+
+
+def test_an_id_of_two_accounts_of_a_file_merges_no_other_ids(engine: Engine) -> None:
+    rows = [record(0, "expired", at(1), account_name=f"a{n}", portal_customer_id=f"c{n}f") for n in range(2)]
+    rows += [record(1, "expired", at(1), account_name=f"a{n}", portal_customer_id="c00") for n in range(2)]
+    assert answers(engine, frame(*rows), "customer_id") == [f"customer:{end}" for end in ("c0f", "c1f", "c00", "c00")]
+
+
 def test_presence_in_the_newest_snapshot_is_per_invitation(engine: Engine) -> None:
     records = frame(
         record(0, "invited", at(1)), record(1, "invited", at(1)), record(0, "invited", at(1), account_name="beta")

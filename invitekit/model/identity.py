@@ -18,6 +18,7 @@ ALONE = "row:"
 """The prefix of the ID of a record whose keys do not identify its customer."""
 PORTAL = "customer:"
 """The prefix of the ID of a customer whom the portal's own ID identifies."""
+_OF_ACCOUNT = "account:"
 NEEDED = ("record_id", *schema.NATURAL_KEY, "source_file", "source_row")
 OPTIONAL = ("portal_customer_id",)
 """Optional key columns."""
@@ -48,10 +49,11 @@ def identify(records: Frame) -> Frame:
     begins with ``row:``). Case, white space and invisible characters are ignored, and only the last ten digits of a
     mobile number are compared. Masked values are not used, because many customers share them.
 
-    A record without a portal ID gets the one that its other keys have on other records, if there is exactly one. A
-    record without an account name gets the account of its email address, or of its full name and mobile, in the same
-    way. If an address without an account has several full names, each of them is a customer. Without an account,
-    addresses with the same full name and mobile belong to one customer, transitively.
+    Portal IDs of one account are one ID if no file has two of them: a spreadsheet may have rounded it in one file. A
+    record without a portal ID gets the one that its other keys have on other records, if there is exactly one. A record
+    without an account name gets the account of its email address, or of its full name and mobile, in the same way. If
+    an address without an account has several full names, each of them is a customer. Without an account, addresses with
+    the same full name and mobile belong to one customer, transitively.
 
     Args:
         records: A frame of any engine with the columns of ``schema.RECORD``; ``portal_customer_id`` may be absent.
@@ -78,22 +80,52 @@ def identify(records: Frame) -> Frame:
     lacks_account, has_portal_id = collect(presence).rows()[0]
     identified = _by_other_keys(frame, lacks_account=bool(lacks_account))
     if has_portal_id:
-        identified = _by_portal_id(materialize(identified))
+        files = [name for name in ("source_file", "snapshot_at") if name in names]
+        identified = _by_portal_id(materialize(identified), files)
     return cast("Frame", identified.drop(_PORTAL).to_native())
 
 
-def _by_portal_id(frame: Any) -> Any:
-    """Set ``customer_id`` to the portal's ID: that of the record, else the only one among the customer's records."""
-    known = frame.filter(~nw.col(_PORTAL).is_null()).group_by("customer_id")
-    known = known.agg(nw.col(_PORTAL).min().alias(_LEAST), nw.col(_PORTAL).max().alias(_MOST))
+def _by_portal_id(frame: Any, files: list[str]) -> Any:
+    """Set ``customer_id`` to the portal's ID: that of the record, else the only one among the customer's records.
+
+    Args:
+        frame: The records, with the ``customer_id`` of their other keys.
+        files: The columns that name the file of a record.
+    """
+    known = _portal_ids(frame)
+    several = known.filter((nw.col(_LEAST) != nw.col(_MOST)) & nw.col("customer_id").str.starts_with(_OF_ACCOUNT))
+    if count_rows(several):
+        frame = _merge_portal_ids(frame, several, files)
+        known = _portal_ids(frame)
     one = materialize(known.filter(nw.col(_LEAST) == nw.col(_MOST)).select("customer_id", _LEAST))
     frame = frame.join(one, on="customer_id", how="left")
     portal = nw.concat_str([nw.lit(PORTAL), nw.coalesce(_PORTAL, _LEAST)])
     return materialize(frame.with_columns(customer_id=nw.coalesce(portal, "customer_id")).drop(_LEAST))
 
 
+def _portal_ids(frame: Any) -> Any:
+    """Return the lowest and the highest portal ID of each customer that has one."""
+    known = frame.filter(~nw.col(_PORTAL).is_null()).group_by("customer_id")
+    return materialize(known.agg(nw.col(_PORTAL).min().alias(_LEAST), nw.col(_PORTAL).max().alias(_MOST)))
+
+
+def _merge_portal_ids(frame: Any, accounts: Any, files: list[str]) -> Any:
+    """Replace the portal IDs of each of these accounts by the lowest one (connected components).
+
+    An account with two IDs in one file, or an ID on two accounts of one file, links nothing.
+    """
+    pairs = frame.filter(~nw.col(_PORTAL).is_null() & nw.col("customer_id").str.starts_with(_OF_ACCOUNT))
+    pairs = materialize(pairs.select("customer_id", _PORTAL, *files).unique())
+    links = pairs.join(accounts.select("customer_id"), on="customer_id", how="semi")
+    for name in ("customer_id", _PORTAL):
+        counted = pairs.group_by(name, *files).agg(_ik_pairs=nw.len())
+        links = links.join(counted.filter(nw.col("_ik_pairs") > 1).select(name).unique(), on=name, how="anti")
+    lowest = _lowest_linked(materialize(links.select("customer_id", _PORTAL).unique()), _PORTAL, "customer_id")
+    return materialize(_replace_by_lowest(frame, lowest, _PORTAL))
+
+
 def _by_other_keys(frame: Any, *, lacks_account: bool) -> Any:
-    ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
+    ids = [nw.concat_str([nw.lit(_OF_ACCOUNT), nw.col(_ACCOUNT)])]
     # Most exports have an account in every record, and then no other key is needed.
     if lacks_account:
         keys = {_EMAIL: address(), _PERSON: person(), _NAME: key("customer_full_name")}
@@ -171,27 +203,46 @@ def _split_shared_addresses(links: Any) -> Any:
 def _merge_addresses(links: Any) -> Any:
     """Replace linked addresses of customers without an account by the lowest one (connected components).
 
-    Addresses of the same person (full name and mobile) are neighbours. Each round takes the lowest address of the
-    neighbours, until none changes.
+    Addresses of the same person (full name and mobile) are linked.
     """
     no_account = nw.col(_ACCOUNT).is_null()
     neighbours = links.filter(no_account & ~nw.col(_EMAIL).is_null() & ~nw.col(_PERSON).is_null())
     ends = neighbours.group_by(_PERSON).agg(_ik_low=nw.col(_EMAIL).min(), _ik_high=nw.col(_EMAIL).max())
     several = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_PERSON)
     neighbours = materialize(neighbours.select(_EMAIL, _PERSON).unique().join(several, on=_PERSON))
-    lowest, changed = neighbours.select(_EMAIL, _ik_low=_EMAIL).unique(), count_rows(neighbours)
-    while changed:
-        joined = neighbours.join(lowest, on=_EMAIL).with_columns(nw.col("_ik_low").min().over(_PERSON))
-        lower = joined.group_by(_EMAIL).agg(nw.col("_ik_low").min())
-        # Jump to the lowest address of the lowest address: this halves the rounds for a long chain.
-        jump = lowest.select(_ik_low=_EMAIL, _ik_end="_ik_low")
-        lower = lower.join(jump, on="_ik_low").select(_EMAIL, _ik_low=nw.min_horizontal("_ik_low", "_ik_end"))
-        lower = materialize(lower.join(lowest.select(_EMAIL, _ik_before="_ik_low"), on=_EMAIL))
-        changed = count_rows(lower.filter(nw.col("_ik_low") != nw.col("_ik_before")))
-        lowest = lower.select(_EMAIL, "_ik_low")
-    merged = links.join(lowest, on=_EMAIL, how="left").with_columns(nw.coalesce("_ik_low", _EMAIL).alias(_EMAIL))
+    merged = _replace_by_lowest(links, _lowest_linked(neighbours, _EMAIL, _PERSON), _EMAIL)
     # Records of a person without an address get the address of the person's other records.
-    return materialize(_propagate(merged.drop("_ik_low"), _PERSON, _EMAIL, among=no_account))
+    return materialize(_propagate(merged, _PERSON, _EMAIL, among=no_account))
+
+
+def _lowest_linked(pairs: Any, name: str, by: str) -> Any:
+    """Return each key with the lowest key that it is linked with: ``name, _ik_low`` (connected components).
+
+    Keys with the same value of another key are neighbours. Each round takes the lowest key of the neighbours, until
+    none changes.
+
+    Args:
+        pairs: The distinct pairs of both keys.
+        name: The key to link.
+        by: The key that neighbours share.
+    """
+    lowest, changed = pairs.select(name, _ik_low=name).unique(), count_rows(pairs)
+    while changed:
+        joined = pairs.join(lowest, on=name).with_columns(nw.col("_ik_low").min().over(by))
+        lower = joined.group_by(name).agg(nw.col("_ik_low").min())
+        # Jump to the lowest key of the lowest key: this halves the rounds for a long chain.
+        jump = lowest.select(_ik_low=name, _ik_end="_ik_low")
+        lower = lower.join(jump, on="_ik_low").select(name, _ik_low=nw.min_horizontal("_ik_low", "_ik_end"))
+        lower = materialize(lower.join(lowest.select(name, _ik_before="_ik_low"), on=name))
+        changed = count_rows(lower.filter(nw.col("_ik_low") != nw.col("_ik_before")))
+        lowest = lower.select(name, "_ik_low")
+    return lowest
+
+
+def _replace_by_lowest(frame: Any, lowest: Any, name: str) -> Any:
+    """Replace each key by the lowest key that it is linked with."""
+    joined = frame.join(lowest, on=name, how="left")
+    return joined.with_columns(nw.coalesce("_ik_low", name).alias(name)).drop("_ik_low")
 
 
 def _propagate(frame: Any, by: str, to: str, *, among: Any | None = None) -> Any:

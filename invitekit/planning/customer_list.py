@@ -35,7 +35,7 @@ def match_customers(records: Any, customer_list: Any) -> Any:
     times = {LISTED_AT: "snapshot_at", SINCE: "associated_at"}
     nulls = {name: nw.lit(None, _TIME) for name in times}
     sides = [known.with_columns(**nulls), listed.with_columns(**{name: nw.col(c) for name, c in times.items()})]
-    both = materialize(nw.concat([side.select(*_keys(side), _OWN, *times) for side in sides]))
+    both = materialize(nw.concat([side.select(*_keys(side), "snapshot_at", _OWN, *times) for side in sides]))
     ids = nw.from_native(identify(both.to_native()))
     own = ids.filter(~nw.col(_OWN).is_null()).group_by("customer_id", _OWN).agg().select("customer_id", _OWN)
     rows = ids.filter(nw.col(_OWN).is_null()).select("customer_id", "source_file", "source_row", *times)

@@ -81,6 +81,10 @@ def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[t
         accounts = frame.select("_ik_customer", "account_name").filter(customer.str.starts_with(_PORTAL))
         account = nw.concat_str([nw.lit(_ACCOUNT), key("account_name")])
         sources.append(accounts.select("_ik_customer", account.alias(_KEY)))
+    if any(one.startswith(_PORTAL) for one in keys) and "portal_customer_id" in frame.collect_schema().names():
+        # Several IDs of one account are one ID.
+        portal = nw.concat_str([nw.lit(_PORTAL), key("portal_customer_id")])
+        sources.append(frame.select("_ik_customer", portal.alias(_KEY)))
     if any(one.startswith(_PERSON) for one in keys):
         sources.append(newest.select("_ik_customer", nw.concat_str([nw.lit(_PERSON), person()]).alias(_KEY)))
     if any(one.startswith(_NAME) for one in keys):
