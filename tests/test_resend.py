@@ -585,6 +585,17 @@ def test_a_mark_counts_for_its_own_failure_only(engine: Engine) -> None:
     assert found == {"a": "resend_now", "b": "wait_for_customer", "c": "resend_now"}
 
 
+def test_an_event_of_a_customer_without_an_id_follows_its_key_when_the_customer_has_one(engine: Engine) -> None:
+    known = [record(name, "expired", days(30), portal_customer_id=f"{name}1") for name in ("acme", "beta")]
+    address = record(None, "expired", days(30), email="Anna@x.example", portal_customer_id="anna1")
+    names = ["account:acme", "email:anna@x.example", "account:nobody", None]
+    told = pl.DataFrame({"record_id": "gone", "sent_at": days(1), "customer_id": names})
+    made = plan_resends(engine(ik.annotate(frame(*known, address), as_of=TODAY)), as_of=TODAY, sent=engine(told))
+    assert dict(engine.to_polars(made).select("customer_id", "reason_code").rows()) == {
+        "customer:acme1": "cooling_down", "customer:beta1": "expired", "customer:anna1": "cooling_down",
+    }  # fmt: skip
+
+
 def test_an_event_stays_with_its_customer_if_a_later_file_reuses_the_record_id(engine: Engine) -> None:
     old = [record(a, "expired", days(40), record_id=i, snapshot_at=days(7)) for a, i in (("acme", "1"), ("beta", "2"))]
     new = [row | {"record_id": i, "snapshot_at": TODAY} for row, i in zip(old, "21", strict=True)]

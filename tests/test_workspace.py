@@ -1509,6 +1509,25 @@ def test_a_customer_marked_not_to_be_invited_stays_out_of_the_plans_of_later_fil
     assert decisions() == {"acme": "expired", "beta": "expired"}
 
 
+def test_what_was_marked_follows_the_account_into_a_corrected_file_with_the_portals_id(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    rows = [row(name, "Expired", invited="2026-03-01 10:00") for name in ("acme", "beta", "gamma")]
+    workspace.add(snapshot(tmp_path, MONDAY, *rows))
+    workspace.mark_do_not_invite(customers="acme", on=MONDAY, by="anna")
+    plan = workspace.plan(as_of=NEXT).filter("account_name = 'beta'")
+    workspace.mark_sent(plan, by="anna", at=MONDAY + dt.timedelta(days=6))
+
+    ids = [{"Customer ID": f"c{number}f", "Invitation Time": "2026-03-01 10:05"} for number in range(3)]
+    corrected = snapshot(tmp_path, MONDAY, *(one | more for one, more in zip(rows, ids, strict=True)))
+    (added,) = workspace.add(corrected, supersede=True)
+    assert added.orphaned_events == 0
+    decided = workspace.plan(as_of=NEXT).select("customer_id, reason_code").fetchall()
+    assert sorted(decided) == [
+        ("customer:c0f", "do_not_invite"), ("customer:c1f", "cooling_down"), ("customer:c2f", "expired"),
+    ]  # fmt: skip
+
+
 def test_a_mark_belongs_to_the_named_customer_even_if_its_id_is_reused(workspace: Workspace, tmp_path: Path) -> None:
     failed = {"failure": "link_used"}
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="N1", **failed), row("beta", ID="N2", **failed)))

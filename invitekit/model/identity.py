@@ -18,7 +18,7 @@ ALONE = "row:"
 """The prefix of the ID of a record whose keys do not identify its customer."""
 PORTAL = "customer:"
 """The prefix of the ID of a customer whom the portal's own ID identifies."""
-_OF_ACCOUNT = "account:"
+_OF_ACCOUNT, _OF_EMAIL, _OF_PERSON = "account:", "email:", "person:"
 NEEDED = ("record_id", *schema.NATURAL_KEY, "source_file", "source_row")
 OPTIONAL = ("portal_customer_id",)
 """Optional key columns."""
@@ -138,10 +138,21 @@ def _by_other_keys(frame: Any, *, lacks_account: bool) -> Any:
 def _other_ids() -> list[Any]:
     own_id = nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id"))
     row = nw.concat_str([nw.col("source_file"), nw.lit("|"), nw.col("source_row").cast(nw.String)])
-    keys = [("email:", _EMAIL), ("person:", _PERSON)]
+    keys = [(_OF_EMAIL, _EMAIL), (_OF_PERSON, _PERSON)]
     ids = [nw.concat_str([nw.lit(prefix), nw.col(name)]) for prefix, name in keys]
     ids += [nw.concat_str([nw.lit("id:"), own_id])]
     return ids + [nw.concat_str([nw.lit(ALONE), value]) for value in (nw.col("record_id"), row)]
+
+
+def key_ids(names: Collection[str]) -> list[Any]:
+    """Build the ``customer_id`` that each key of a record stands for, from the key columns that the records have."""
+    keys = {
+        PORTAL: (("portal_customer_id",), key("portal_customer_id")),
+        _OF_ACCOUNT: (("account_name",), key("account_name")),
+        _OF_EMAIL: (("email",), address()),
+        _OF_PERSON: (("customer_full_name", "mobile"), person()),
+    }
+    return [nw.concat_str([nw.lit(prefix), value]) for prefix, (used, value) in keys.items() if set(used) <= set(names)]
 
 
 def used_keys(needed: Iterable[str], names: Collection[str]) -> list[str]:

@@ -8,8 +8,9 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import end_of_day, literal
-from invitekit.engine.materialize import materialize
+from invitekit.engine.materialize import count_rows, materialize
 from invitekit.model.catalogue import DO_NOT_INVITE
+from invitekit.model.identity import key_ids
 
 OWN_ACCOUNT = "prepaid_partner"
 """The failure that the partner's own account causes: a change of the account resolves all of them."""
@@ -24,11 +25,12 @@ BARRED_AT = "_ik_barred_at"
 def assign_customer(records: Any, events: Any) -> Any:
     """Set ``customer_id`` of each event to the customer that it belongs to; null if there is none.
 
-    The ``customer_id`` of an event takes precedence, because a later file may reuse a record ID. Without one, or if
-    that customer has no records any more, the event belongs to the only customer with its record ID.
+    The ``customer_id`` of an event takes precedence, because a later file may reuse a record ID. If no customer has
+    that ID any more, the event belongs to the only customer with the key in it: an account may have a portal ID now.
+    Otherwise, it belongs to the only customer with its record ID.
 
     Args:
-        records: The result of ``resolve``, as a Narwhals frame.
+        records: The result of ``resolve``, as a Narwhals frame: ``record_id, customer_id``, and the keys if known.
         events: A Narwhals frame of the same engine with ``record_id``, and ``customer_id`` if known.
     """
     names = events.collect_schema().names()
@@ -36,13 +38,35 @@ def assign_customer(records: Any, events: Any) -> Any:
         events = events.with_columns(customer_id=nw.lit(None, nw.String))
     identified = records.select("record_id", "customer_id").filter(~nw.col("customer_id").is_null())
     customers = identified.group_by("customer_id").agg().select("customer_id", _ik_known="customer_id")
-    owners = identified.group_by("record_id").agg(
-        _ik_owner=nw.col("customer_id").min(), _ik_other=nw.col("customer_id").max()
-    )
-    owners = owners.filter(nw.col("_ik_owner") == nw.col("_ik_other")).select("record_id", "_ik_owner")
+    owners = _only_customers(identified, "record_id", "_ik_owner")
     joined = events.join(customers, on="customer_id", how="left").join(owners, on="record_id", how="left")
-    joined = joined.with_columns(customer_id=nw.coalesce("_ik_known", "_ik_owner"))
+    joined = joined.join(_customers_by_key(records, events, customers), on="customer_id", how="left")
+    joined = joined.with_columns(customer_id=nw.coalesce("_ik_known", "_ik_named", "_ik_owner"))
     return joined.select(*dict.fromkeys([*names, "customer_id"]))
+
+
+def _only_customers(pairs: Any, name: str, only: str) -> Any:
+    """Return each value of a column that exactly one customer has, with that customer in the column ``only``."""
+    ends = pairs.group_by(name).agg(nw.col("customer_id").min().alias(only), _ik_other=nw.col("customer_id").max())
+    return ends.filter(nw.col(only) == nw.col("_ik_other")).select(name, only)
+
+
+def _customers_by_key(records: Any, events: Any, customers: Any) -> Any:
+    """Return the only customer with the key in an event's customer ID: ``customer_id`` (of the event), ``_ik_named``.
+
+    Args:
+        records: As for ``assign_customer``.
+        events: As for ``assign_customer``, with ``customer_id``.
+        customers: The customers of the records, for whom no key is needed: ``customer_id``.
+    """
+    gone = events.filter(~nw.col("customer_id").is_null()).join(customers, on="customer_id", how="anti")
+    gone = materialize(gone.select(_ik_key="customer_id").unique())
+    ids = key_ids(records.collect_schema().names()) if count_rows(gone) else []
+    if not ids:
+        return gone.select(customer_id="_ik_key", _ik_named="_ik_key").head(0)
+    keys = nw.concat([records.select("customer_id", _ik_key=one).join(gone, on="_ik_key", how="semi") for one in ids])
+    named = _only_customers(keys.filter(~nw.col("customer_id").is_null()), "_ik_key", "_ik_named")
+    return named.select("_ik_named", customer_id="_ik_key")
 
 
 def resolve_logged(records: Any, events: Any, *columns: str) -> Any:

@@ -231,7 +231,7 @@ def count_in_unsent_batches(con: duckdb.DuckDBPyConnection, frozen: Frozen, unse
         return 0
     con.register("ik_confirmed", frozen.customers)
     con.register("ik_unsent", unsent)
-    records = nw.from_native(con.sql("select record_id, customer_id from records"))
+    records = nw.from_native(con.table("records"))
     waiting = assign_customer(records, nw.from_native(con.table("ik_unsent"))).to_native()
     return len(waiting.project("customer_id").intersect(con.table("ik_confirmed")))
 
