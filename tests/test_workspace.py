@@ -1358,6 +1358,15 @@ def test_a_reused_record_id_excludes_its_current_customer(workspace: Workspace, 
     assert workspace.resends().pl()["account_name"].to_list() == ["acme"]
 
 
+def test_only_the_excluded_customer_of_a_reused_record_id_is_left_out(workspace: Workspace, tmp_path: Path) -> None:
+    old = {"Account Manager": "anna", "ID": "N1", "invited": "2026-03-01"}
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", "Expired", **old)))
+    workspace.add(snapshot(tmp_path, NEXT, row("beta", "Expired", **old | {"Account Manager": "ben"})))
+    (batch_id,) = workspace.record_batches(workspace.plan(as_of=NEXT)).values()
+    assert workspace.mark_batch_sent(batch_id, by="anna", at=NEXT, exclude="acme") == 1
+    assert workspace.resends().select("customer_id").fetchall() == [("account:beta",)]
+
+
 def test_an_unknown_name_to_exclude_is_an_error(filled: Workspace) -> None:
     noted = filled.record_batches(batch(filled, "acme", "beta"))
     for names in ([SECRET], ["acme", SECRET], ["acme", "beta", ""], ["acme", "gamma"]):

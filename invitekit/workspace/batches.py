@@ -346,10 +346,10 @@ def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> An
     with registered(con, "ik_batch", batch), temp_tables():
         history = resolved_history(con)
         named = {match.customer_id: number for number, match in enumerate(find_in(con, history, names), start=1)}
-        events = con.sql("select record_id, customer_id, record_id as batch_row from ik_batch")
+        events = con.sql("select record_id, customer_id, customer_id as batch_customer from ik_batch")
         owners = events_of_customers(history, events)
-        rows_of = dict(rows(con, f"select customer_id, batch_row from {owners} where customer_id is not null"))
-        if absent := [str(number) for customer, number in named.items() if customer not in rows_of]:
+        in_batch = dict(rows(con, f"select customer_id, batch_customer from {owners} where customer_id is not null"))
+        if absent := [str(number) for customer, number in named.items() if customer not in in_batch]:
             raise ArgumentError(
                 _("The customer to exclude is not in the batch.")
                 if len(names) == 1
@@ -362,9 +362,9 @@ def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> An
                 ),
                 hint=_("nothing was marked; name customers of the batch."),
             )
-        excluded = [rows_of[customer] for customer in named]
+        excluded = [in_batch[customer] for customer in named]
         rest: Any = con.sql(
-            "select * from ik_batch where record_id not in (select unnest(?::varchar[]))", params=[excluded]
+            "select * from ik_batch where customer_id not in (select unnest(?::varchar[]))", params=[excluded]
         ).to_arrow_table()
     if not len(rest):
         raise ArgumentError(
