@@ -77,6 +77,19 @@ def test_a_customer_list_shows_who_is_associated_and_who_left(workspace: ik.Work
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("listed", ["renamed,ANNA@x.example", ",anna@x.example"])
+def test_no_customer_with_the_address_of_an_associated_one_is_invited(tmp_path: Path, listed: str) -> None:
+    # The list has the address with an account that no record has, or without an account, while two records have it.
+    rows = ["acme,anna@x.example,Expired,2026-02-01", "beta,Anna@x.example,Expired,2026-02-01"]
+    rows += ["gamma,g@x.example,Expired,2026-02-01"]
+    text = "\n".join(["Account,Email,Status,Invitation Time", *rows])
+    (tmp_path / "history_2026-03-30.csv").write_text(text, encoding="utf-8")
+    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
+        workspace.add(tmp_path / "history_2026-03-30.csv")
+        workspace.reconcile(write_list(tmp_path, f"Account,Email,Association Time\n{listed},2026-02-11\n"), as_of=DAY)
+        assert reasons(workspace) == {"acme": "same_email", "beta": "same_email", "gamma": "expired"}
+
+
 def test_the_page_invites_nobody_of_the_list(workspace: ik.Workspace, tmp_path: Path) -> None:
     workspace.reconcile(write_list(tmp_path), as_of=DAY)
     picker = ik.ResendPicker(workspace=workspace, as_of=DAY)

@@ -22,7 +22,7 @@ from invitekit.model.resolve import used_columns, with_contradictions
 from invitekit.model.schema import require
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ranking, reason_texts, reasons
-from invitekit.planning.customer_list import with_customer_list
+from invitekit.planning.customer_list import with_customer_list, with_listed_addresses
 from invitekit.planning.logged_events import BARRED_AT, resolve_logged, with_barred, with_resolutions, with_sent
 from invitekit.planning.reasons import first_of
 from invitekit.planning.rejected_rows import REJECTED, with_rejected
@@ -162,6 +162,7 @@ def _decided(
     newest = _with_shared_addresses(newest, addresses, histories, reasons.is_resting(rules, moment))
     newest = with_vanished(materialize(_with_differing_times(newest, frame)), rules)
     newest = _with_associations(with_words(newest), frame)
+    newest = with_listed_addresses(newest, customer_list)
     if rejected is None:
         newest = newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
     else:
