@@ -90,6 +90,19 @@ def test_no_customer_with_the_address_of_an_associated_one_is_invited(tmp_path: 
         assert reasons(workspace) == {"acme": "same_email", "beta": "same_email", "gamma": "expired"}
 
 
+def test_a_listed_account_is_associated_whatever_portal_id_the_list_has(tmp_path: Path) -> None:
+    for day, ids in (("2026-03-23", "123 124"), ("2026-03-30", "100 100")):
+        rows = [f"a{n},9{one},Expired,2026-02-01" for n, one in enumerate(ids.split())]
+        text = "\n".join(["Account,Customer ID,Status,Invitation Time", *rows])
+        (tmp_path / f"history_{day}.csv").write_text(text, encoding="utf-8")
+    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
+        workspace.add(tmp_path / "history_*.csv")
+        assert reasons(workspace) == {"a0": "expired", "a1": "expired"}
+        listed = write_list(tmp_path, "Account,Customer ID,Association Time\na0,9777,2026-02-11\n")
+        workspace.reconcile(listed, as_of=DAY)
+        assert reasons(workspace) == {"a0": "ours_already", "a1": "expired"}
+
+
 def test_the_page_invites_nobody_of_the_list(workspace: ik.Workspace, tmp_path: Path) -> None:
     workspace.reconcile(write_list(tmp_path), as_of=DAY)
     picker = ik.ResendPicker(workspace=workspace, as_of=DAY)

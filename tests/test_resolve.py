@@ -167,10 +167,25 @@ def test_portal_ids_of_an_account_that_no_file_has_together_are_one_customer(eng
     ]
 
 
-def test_an_id_of_two_accounts_of_a_file_merges_no_other_ids(engine: Engine) -> None:
+def test_an_account_with_an_id_of_its_own_is_not_the_customer_of_an_id_that_a_file_has_on_several_accounts(
+    engine: Engine,
+) -> None:
+    # A spreadsheet rounded all IDs of the second file to one: a customer that it shows as associated was invited.
     rows = [record(0, "expired", at(1), account_name=f"a{n}", portal_customer_id=f"c{n}f") for n in range(2)]
-    rows += [record(1, "expired", at(1), account_name=f"a{n}", portal_customer_id="c00") for n in range(2)]
-    assert answers(engine, frame(*rows), "customer_id") == [f"customer:{end}" for end in ("c0f", "c1f", "c00", "c00")]
+    rows += [
+        record(1, status, at(1), account_name=account, portal_customer_id="c00")
+        for account, status in (("a0", "expired"), ("a1", "associated"), ("new", "expired"))
+    ]
+    assert answers(engine, frame(*rows), "customer_id", "is_latest_of_customer") == [
+        ("customer:c0f", False), ("customer:c1f", False),
+        ("customer:c0f", True), ("customer:c1f", True), ("customer:c00", True),
+    ]  # fmt: skip
+
+
+def test_a_record_with_another_id_and_the_address_of_an_account_is_another_customer(engine: Engine) -> None:
+    ids = [record(1, "expired", at(2), account_name=None, portal_customer_id="c2f", email="a@x.example")]
+    ids += [record(2, "expired", at(1), portal_customer_id="c3f", email="a@x.example")]
+    assert answers(engine, frame(*ids), "customer_id") == ["customer:c2f", "customer:c3f"]
 
 
 def test_presence_in_the_newest_snapshot_is_per_invitation(engine: Engine) -> None:

@@ -112,16 +112,20 @@ def _portal_ids(frame: Any) -> Any:
 def _merge_portal_ids(frame: Any, accounts: Any, files: list[str]) -> Any:
     """Replace the portal IDs of each of these accounts by the lowest one (connected components).
 
-    An account with two IDs in one file, or an ID on two accounts of one file, links nothing.
+    An account with two IDs in one file keeps them. An ID on two accounts of one file is used for an account without
+    another ID only. A record without an account name keeps its ID.
     """
-    pairs = frame.filter(~nw.col(_PORTAL).is_null() & nw.col("customer_id").str.starts_with(_OF_ACCOUNT))
-    pairs = materialize(pairs.select("customer_id", _PORTAL, *files).unique())
+    has_both = ~nw.col(_PORTAL).is_null() & ~key("account_name").is_null()
+    pairs = materialize(frame.filter(has_both).select("customer_id", _PORTAL, *files).unique())
     links = pairs.join(accounts.select("customer_id"), on="customer_id", how="semi")
     for name in ("customer_id", _PORTAL):
         counted = pairs.group_by(name, *files).agg(_ik_pairs=nw.len())
         links = links.join(counted.filter(nw.col("_ik_pairs") > 1).select(name).unique(), on=name, how="anti")
     lowest = _lowest_linked(materialize(links.select("customer_id", _PORTAL).unique()), _PORTAL, "customer_id")
-    return materialize(_replace_by_lowest(frame, lowest, _PORTAL))
+    of_accounts = links.join(lowest, on=_PORTAL).group_by("customer_id").agg(_ik_lowest=nw.col("_ik_low").min())
+    frame = _replace_by_lowest(frame, lowest, _PORTAL).join(of_accounts, on="customer_id", how="left")
+    of_account = nw.when(has_both).then(nw.coalesce("_ik_lowest", _PORTAL)).otherwise(nw.col(_PORTAL))
+    return materialize(frame.with_columns(of_account.alias(_PORTAL)).drop("_ik_lowest"))
 
 
 def _by_other_keys(frame: Any, *, lacks_account: bool) -> Any:
