@@ -15,15 +15,25 @@ export class DetailsPanel {
   /** The record whose details were requested, unless the panel was closed since. */
   private wanted: number | null = null;
 
+  /** The row of a view whose details are requested as soon as the row arrives. */
+  private waiting: { row: number; version: number } | null = null;
+
   constructor(private readonly view: View) {}
 
-  /** Request the details of a row. */
-  open(row: number | null): void {
-    const position = row === null ? null : rowAt(this.view.state, row);
+  /** Request the details of a row, at once or when it has arrived. */
+  open(row: number): void {
+    const { state } = this.view;
+    const position = rowAt(state, row);
     const key = position?.block.keys[position.index];
+    this.waiting = typeof key === "number" ? null : { row, version: state.version };
     if (typeof key !== "number") return;
     this.wanted = key;
     this.view.send({ type: "get_details", key });
+  }
+
+  /** Request the details of the row that was waited for, if it is among the rows that arrived. */
+  openWaiting(): void {
+    if (this.waiting && this.waiting.version === this.view.state.version) this.open(this.waiting.row);
   }
 
   /** Whether an answer is still wanted; a late one would open a closed panel again. */
@@ -32,7 +42,7 @@ export class DetailsPanel {
   }
 
   close(): void {
-    this.wanted = null;
+    this.wanted = this.waiting = null;
     this.view.update((state) => ({ ...state, details: null }));
     this.view.grid.focus();
     this.view.grid.draw();

@@ -117,6 +117,18 @@ test("a closed panel stays closed when a late answer arrives", () => {
   expect(panel().hidden).toBe(true);
 });
 
+test.each([
+  ["once it has arrived", page(), [{ type: "get_details", key: 7 }]],
+  ["not if another view is shown by then", page(["beta"], { version: 1, state: VIEW }), []],
+])("a row that is opened before it has arrived opens %s", (_, message, expected) => {
+  mount();
+  one(".ik-scroller").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+  expect(model.asked("get_details")).toEqual([]);
+  model.say(message);
+  model.say(message);
+  expect(model.asked("get_details")).toEqual(expected);
+});
+
 test("a tick of a value stays when the answer to the previous one arrives", () => {
   mount();
   model.say(counts({ facets: [facet("status", { expired: 3, failed: 2, invited: 1 })] }));

@@ -224,6 +224,7 @@ export class View {
         if (message.state) this.drawView(before);
         else grid.draw();
         if (this.state.version !== message.version) return;
+        this.details.openWaiting();
         toolbar.drawCount();
         root.dataset.page = String(message.version);
         break;
