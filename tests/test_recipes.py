@@ -320,7 +320,7 @@ def test_a_date_of_the_recorded_files_does_not_apply_to_others(run: Run) -> None
 
 def test_a_recipe_is_written_back_unchanged(tmp_path: Path) -> None:
     files = [File("a", 1, ""), File("a"), File("b", 0, "00")]
-    recipe = Recipe("0.1.0", [Step("plan", ["a"], {"as-of": "2026-03-30"}, files)])
+    recipe = Recipe("0.1.0", [Step("plan", ["a"], {"as-of": "2026-03-30", '"=1+1"\n': True}, files)])
     path = tmp_path / "recipe.toml"
     path.write_text(as_toml(recipe), "utf-8")
     assert read_recipe(path) == recipe

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path, PurePath
@@ -46,6 +47,7 @@ _HEAD = """\
 # The same on this week's files: invitekit run THIS_FILE FILES -o FOLDER
 # It contains names of files, but no key and nothing of a record.
 """
+_BARE_KEY = re.compile("[A-Za-z0-9_-]+")
 Options = dict[str, Any]
 
 
@@ -111,12 +113,17 @@ def as_toml(recipe: Recipe) -> str:
         lines += ["", "[[step]]", f"command = {_value(step.command)}", f"sources = {_value(step.sources)}"]
         for kind, files in (("input", step.input), ("output", step.output)):
             lines += [f"{kind} = [", *(f"  {{{_fields(file)}}}," for file in files), "]"]
-        lines += ["[step.options]", *(f"{name} = {_value(value)}" for name, value in step.options.items())]
+        lines += ["[step.options]", *(f"{_key(name)} = {_value(value)}" for name, value in step.options.items())]
     return "\n".join([*lines, ""])
 
 
 def _fields(file: File) -> str:
     return ", ".join(f"{name} = {_value(value)}" for name, value in msgspec.to_builtins(file).items())
+
+
+def _key(name: str) -> str:
+    """Return the name of an option as TOML; a recipe that a person changed may have any name."""
+    return name if _BARE_KEY.fullmatch(name) else _value(name)
 
 
 def _value(value: Any) -> str:
