@@ -167,6 +167,14 @@ def test_portal_ids_of_an_account_that_no_file_has_together_are_one_customer(eng
     ]
 
 
+def test_two_portal_ids_of_an_account_in_one_file_stay_two_customers(engine: Engine) -> None:
+    rows = [
+        record(week, "expired", at(1), portal_customer_id=portal_id)
+        for week, portal_id in ((0, "c1"), (0, "c2"), (1, "c2"))
+    ]
+    assert answers(engine, frame(*rows), "customer_id") == ["customer:c1", "customer:c2", "customer:c2"]
+
+
 def test_an_account_with_an_id_of_its_own_is_not_the_customer_of_an_id_that_a_file_has_on_several_accounts(
     engine: Engine,
 ) -> None:
