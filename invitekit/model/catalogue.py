@@ -31,7 +31,7 @@ _Row = dict[str, Any]
 CLOSE_ENOUGH = 0.9
 """The smallest similarity of a suggestion, 0 to 1; known messages of different failures have up to 0.8997."""
 DO_NOT_INVITE = "do_not_invite"
-"""Stands in a mark instead of a failure: the customer must not be invited any more."""
+"""The code of a mark that the customer must not be invited any more; other marks have the code of a failure."""
 RESERVED_CODES = (UNKNOWN, "not_given", "other", DO_NOT_INVITE)
 """Codes that no failure of a catalogue can have."""
 

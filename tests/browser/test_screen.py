@@ -264,7 +264,7 @@ def test_nothing_personal_is_in_a_saved_notebook(lab: Lab, memory: Path) -> None
             for text in frame[name].drop_nulls() if len(text) > 5}  # fmt: skip
     assert len(held) > 500
     typed = next(text for text in sorted(held) if "@" in text)
-    # In a tab of its own: what Lab says of the models that are gone may come after the end of this test.
+    # Not in the shared tab: JupyterLab may report the missing models only after this test has ended.
     with shown(lab, EXPLORE, pick(memory), alone=True) as (tab, page):
         page.get_by_role("searchbox").first.fill(typed)
         tab.until("x.filter.text", repr(typed))
