@@ -321,7 +321,7 @@ def test_figures_show_only_numbers_of_the_tables() -> None:
         bars = re.findall(r"<text[^>]*>([\d,]+)(?: · [^<]*)?</text>", attacker.figures[key])
         assert bars
         assert all(int(n.replace(",", "")) % STEP == 0 for n in bars)
-    at_risk = attacker.figures["survival"].split("at the start of that day")[1]
+    at_risk = attacker.figures["survival"].split(charts.Look().words["at_risk"])[1]
     waiting = re.findall(r">([\d,]+)</text>", at_risk)
     assert len(waiting) > 5
     assert all(int(n.replace(",", "")) % STEP == 0 for n in waiting)
