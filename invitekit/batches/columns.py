@@ -9,6 +9,7 @@ import polars as pl
 
 from invitekit.i18n import Language, _, translate
 from invitekit.model import schema
+from invitekit.model.display import labels
 from invitekit.model.vocabularies import BATCH_KINDS
 from invitekit.planning.ranking import NO_HISTORY
 
@@ -54,15 +55,11 @@ def header(name: str, language: Language) -> str:
 
 
 def labelled(rows: pl.DataFrame, language: Language) -> pl.DataFrame:
-    """Replace the codes of closed vocabularies by their labels; any other value stays as it is."""
-    labels = {
-        column.name: {value.code: value.label(language) for value in column.values}
-        for column in schema.COLUMNS
-        if column.values and column.name in rows.columns
-    }
-    if "decision" in labels:
-        labels["decision"] |= {kind.code: kind.label(language) for kind in BATCH_KINDS}
-    return rows.with_columns(pl.col(name).replace(known) for name, known in labels.items())
+    """Replace codes and countries by their labels; any other value stays as it is."""
+    known = {name: labels(name, language) for name in rows.columns}
+    if "decision" in known:
+        known["decision"] = known["decision"] | {kind.code: kind.label(language) for kind in BATCH_KINDS}
+    return rows.with_columns(pl.col(name).replace(texts) for name, texts in known.items() if texts)
 
 
 def chance(language: Language) -> pl.Expr:
