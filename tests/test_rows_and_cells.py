@@ -203,6 +203,16 @@ def test_quotes_around_a_message_come_off_and_those_inside_a_remark_stay() -> No
     assert records.select("failure_message", "remarks").rows() == [(message, remark)]
 
 
+def test_a_failure_message_of_no_failure_is_reported() -> None:
+    status = ["Failed", "Expired", "Invited", "Failed", "Strange"]
+    rows = {"Account": [*"abcde"], "Status": status, "Failure Cause": [*["No."] * 3, None, "No."]}
+    loaded = ik.load(pl.DataFrame(rows))
+    assert loaded.summary.failed_without_message == 1
+    assert [str(note) for note in loaded.summary.notes] == [
+        "2 records have a failure message, but not the status of a failure: their messages do not count."
+    ]
+
+
 def test_a_shortened_number_is_not_a_key_and_is_reported() -> None:
     frame = pl.DataFrame(
         {"account_name": ["a1", "1.38E+10"], "mobile": ["1.38E+10", "13800001111"], "status": "Invited"}

@@ -45,6 +45,11 @@ _ACCOUNTS = ("account_name", "account_manager")
 """Columns of account names, which have no space, line break or slash: this is how a column of two is split."""
 _NOT_TEXT = "holds bytes that are not text"
 _LOST_KEY = "is a number that a spreadsheet shortened, and only a name is left: export again with the column as text"
+_OF_NO_FAILURE = ngettext(
+    "{n:,} record has a failure message, but not the status of a failure: the message does not count.",
+    "{n:,} records have a failure message, but not the status of a failure: their messages do not count.",
+    0,
+)
 _UNIDENTIFIED = "has no name, account, email, mobile or ID: it identifies no customer"
 
 
@@ -297,8 +302,11 @@ class Cleaner:
         if names:
             self.counts.masked.update(dict(zip(names, masked.sum().row(0), strict=True)))
             self.counts.filled.update(dict(zip(names, frame.select(names).count().row(0), strict=True)))
-        failed = frame.filter(pl.col("failure_message").is_null() & (pl.col("status") == "association_failed"))
-        self.counts.failed_without_message += failed.height
+        has_message, has_failed = pl.col("failure_message").is_not_null(), pl.col("status") == "association_failed"
+        unclear = has_message & ~has_failed & (pl.col("status") != UNKNOWN)
+        without, of_no_failure = frame.select((has_failed & ~has_message).sum(), unclear=unclear.sum()).row(0)
+        self.counts.failed_without_message += without
+        self.counts.notes[None, _OF_NO_FAILURE] += of_no_failure
         messages = frame["failure_message"].drop_nulls()
         self.counts.messages.update(dict(messages.value_counts().rows()))
         ids = _record_ids(frame, masked)
