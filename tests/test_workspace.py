@@ -936,6 +936,23 @@ def test_only_deciding_records_make_a_change() -> None:
     assert [change[f"invited_at_{side}"] for side in ("before", "after")] == [NEW, NEW]
 
 
+def test_a_customer_whose_row_was_rejected_neither_vanished_nor_appeared(tmp_path: Path) -> None:
+    head = "Account Name,Email,Status,Invitation Time\n"
+    lines = {"2026-03-16": ("acme,a@example.com,Invited,2026-03-01", "beta,b@example.com,Invited,2026-03-02"),
+             "2026-03-23": ("acme,a@example.com,Invited,soon", "gone,g@example.com,Invited,2026-03-02"),
+             "2026-03-30": ("acme,a@example.com,Invited,2026-03-01",)}  # fmt: skip
+    for day, rows in lines.items():
+        (tmp_path / f"history_{day}.csv").write_text(head + "\n".join(rows) + "\n")
+    expected = {(16, 23): {"beta": "vanished", "gone": "appeared", "acme": "row_rejected"},
+                (23, 30): {"gone": "vanished", "acme": "row_rejected"}}  # fmt: skip
+    with Workspace(tmp_path / "w.duckdb") as workspace:
+        workspace.add(tmp_path / "*.csv")
+        for days, changes in expected.items():
+            found = workspace.compare(*(dt.date(2026, 3, day) for day in days))
+            assert dict(found.changes.select("account_name", "change").fetchall()) == changes
+            assert found.row_rejected.select("account_name").fetchall() == [("acme",)]
+
+
 UNMATCHED: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], tuple[int, int], tuple[int, int]]] = {
     "masked rows belong to nobody": ([MASKED, MASKED], [MASKED | {"status": "associated"}], (2, 0), (1, 0)),
     "masked rows beside a known customer": ([ACME, MASKED], [ACME], (1, 0), (0, 0)),

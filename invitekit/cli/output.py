@@ -58,6 +58,7 @@ _CHANGES = {
     "cause_changed": "Failed for another cause",
     "vanished": "Vanished",
     "appeared": "Appeared",
+    "row_rejected": "Row rejected in one of the two",
     "same": "None of these",
 }
 _FINDINGS = {

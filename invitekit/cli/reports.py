@@ -156,4 +156,5 @@ def _change(
 
     records = nw.from_native(inputs.records if chosen is None else chosen)
     dated = records.filter(~nw.col("snapshot_at").is_null()).to_native()
-    return compare_snapshots(dated, moments=moments, catalogue=failures)
+    rejected = inputs.rejected if inputs.workspace is None else inputs.workspace.rejects()
+    return compare_snapshots(dated, moments=moments, rejected=rejected, catalogue=failures)

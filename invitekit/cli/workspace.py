@@ -356,7 +356,8 @@ def compare(
 ) -> None:
     """Compare two snapshots, customer by customer.
 
-    Counts customers who associated, newly failed, failed for another cause, vanished or appeared.
+    Counts customers who associated, newly failed, failed for another cause, vanished or appeared. A customer whose
+    row was rejected in one snapshot is counted apart, because nothing is known of its state there.
     Compares the newest snapshot with the one before it, unless others are named; one that seems to hold only a part
     of the customers is passed over. With -o, writes one row a change; these rows name customers.
     """
@@ -371,7 +372,10 @@ def compare(
     how: dict[str, Any] = {"catalogue": source.failures, "language": language}
     with source.opened(language) as inputs:
         opened = inputs.workspace
-        comparison = opened.compare(*days, **how) if opened else compare_snapshots(inputs.records, *days, **how)
+        if opened is None:
+            comparison = compare_snapshots(inputs.records, *days, rejected=inputs.rejected, **how)
+        else:
+            comparison = opened.compare(*days, **how)
         if output is not None:
             changes = nw.from_native(comparison.changes).sort("change", "customer_id")
             write_table(changes.to_native(), output, overwrite=overwrite)

@@ -280,7 +280,10 @@ class Workspace:
         con = self._con
         moments = [row[0] for row in rows(con, f"select distinct snapshot_at from ({queries.SNAPSHOTS}) order by 1")]
         history = queries.on_faster_engine(con, con.sql(queries.BY_AGE))
-        result = compare_snapshots(history, before, after, moments=moments, catalogue=catalogue, language=language)
+        result = compare_snapshots(
+            history, before, after,
+            moments=moments, rejected=con.sql(queries.REJECTS), catalogue=catalogue, language=language,
+        )  # fmt: skip
         return replace(result, changes=queries.as_relation(con, result.changes))
 
     # Plan and batches.

@@ -17,11 +17,12 @@ from invitekit.i18n import Language, Message, _
 from invitekit.model.annotate import NEEDED as ANNOTATING
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
-from invitekit.model.identity import ALONE, OPTIONAL, used_keys
+from invitekit.model.identity import ALONE, OPTIONAL, address, used_keys
 from invitekit.model.resolve import NEEDED as RESOLVING
 from invitekit.model.resolve import outcome, resolve_parts, with_contradictions
 from invitekit.model.schema import require
 from invitekit.planning.reasons import first_of
+from invitekit.planning.rejected_rows import REJECTED, with_rejected
 from invitekit.planning.rules import ResendRules
 from invitekit.planning.vanished import FEW
 
@@ -32,8 +33,11 @@ _LISTED = 20
 _LOOK_BACK = 4
 """How many earlier snapshots are compared to pass over partial ones."""
 _DAY = dt.timedelta(days=1, microseconds=-1)
-CHANGES = ("became_associated", "newly_failed", "cause_changed", "vanished", "appeared")
-"""The changes of a customer that are reported; at most one each."""
+CHANGES = ("became_associated", "newly_failed", "cause_changed", "vanished", "appeared", "row_rejected")
+"""The changes of a customer that are reported; at most one each.
+
+``row_rejected``: one snapshot has no record of the customer, but a rejected row that may be the customer's.
+"""
 PARTIAL = (
     "Many customers vanished at once: the later snapshot seems to hold only a part, such as one account manager's "
     "customers. A plan uses the older state of these customers."
@@ -120,6 +124,11 @@ class Comparison:
         """Customers of the later snapshot that the earlier one does not have."""
         return self._of("appeared")
 
+    @property
+    def row_rejected(self) -> Any:
+        """Customers of one snapshot whose row in the other one may have been rejected."""
+        return self._of("row_rejected")
+
     def _of(self, change: str) -> Any:
         return nw.from_native(self.changes).filter(nw.col("change") == change).to_native()
 
@@ -146,7 +155,7 @@ _NEEDED = tuple(dict.fromkeys((*_STATES.values(), *_NAMES, *RESOLVING)))
 _SIDE, _HERE = "_ik_side", {side: f"_ik_in_{side}" for side in _SIDES}
 
 
-def compare(before: Frame, after: Frame) -> Comparison:
+def compare(before: Frame, after: Frame, *, rejected: Sequence[Any] = (None, None)) -> Comparison:
     """Compare two snapshots of annotated records, customer by customer.
 
     Customers are identified in both snapshots together, and in each snapshot the newest record of a customer
@@ -156,6 +165,8 @@ def compare(before: Frame, after: Frame) -> Comparison:
     Args:
         before: The earlier snapshot: what ``annotate`` returns as of its own date.
         after: The later snapshot, on the same engine; for DuckDB on the same connection.
+        rejected: The rejected rows of the earlier and of the later snapshot, as ``plan_resends`` takes them. A customer
+            whom a snapshot has in such a row only did neither vanish nor appear.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -173,7 +184,7 @@ def compare(before: Frame, after: Frame) -> Comparison:
         resolved = records.group_by(_SIDE).agg(rows=nw.len(), unidentified=unidentified.sum())
         counts = {row[_SIDE]: row for row in collect(resolved).rows(named=True)}
         rows = {side: int(n) for side, n in collect(both.group_by(_SIDE).agg(n=nw.len())).rows()}
-        customers = materialize(_with_changes(records))
+        customers = materialize(_with_rejected(_with_changes(records), records, rejected))
         totals = {f"in_{side}": nw.col(here).sum() for side, here in _HERE.items()}
         by_change = collect(customers.group_by("change").agg(customers=nw.len(), **totals))
         changed = customers.filter(nw.col("change").is_in(list(CHANGES))).select(*COLUMNS)
@@ -271,12 +282,33 @@ def _change() -> Any:
     return first_of([(condition, nw.lit(name)) for condition, name in rows], nw.lit(SAME))
 
 
+def _with_rejected(customers: Any, records: Any, rejected: Sequence[Any]) -> Any:
+    """Change ``appeared`` and ``vanished`` to ``row_rejected`` where a rejected row names the customer."""
+    for change, rows in zip(("appeared", "vanished"), rejected, strict=True):
+        if rows is None or not count_rows(rows):
+            continue
+        customers = materialize(customers)
+        concerned = customers.filter(nw.col("change") == change).select("customer_id")
+        own = records.join(concerned, on="customer_id", how="semi").with_columns(_ik_customer=nw.col("customer_id"))
+        own = materialize(own)
+        addresses = own.select("_ik_customer", _ik_address=address()).unique()
+        # The rows are of the other snapshot, whether it is older or newer.
+        newest = own.filter(nw.col("is_latest_of_customer")).with_columns(snapshot_at=nw.lit(None, nw.Datetime("us")))
+        named = with_rejected(newest, own, addresses, rows, "en").filter(~nw.col(REJECTED).is_null())
+        customers = customers.join(named.select("customer_id", REJECTED), on="customer_id", how="left")
+        is_rejected = ~nw.col(REJECTED).is_null()
+        customers = customers.with_columns(change=first_of([(is_rejected, nw.lit("row_rejected"))], nw.col("change")))
+        customers = customers.drop(REJECTED)
+    return customers
+
+
 def compare_snapshots(
     history: Any,
     before: When = None,
     after: When = None,
     *,
     moments: Sequence[dt.datetime] | None = None,
+    rejected: Any = None,
     catalogue: Catalogue | None = None,
     language: Language = "en",
 ) -> Comparison:
@@ -291,6 +323,7 @@ def compare_snapshots(
             last one before ``after`` that does not seem to be partial.
         after: The date or time of the later snapshot; default: the newest.
         moments: The times of all snapshots, in order; default: those in the history.
+        rejected: The rejected rows of all snapshots, of any engine; see ``compare``.
         catalogue: The known failure messages; default: the built-in ones.
         language: Of the causes.
 
@@ -315,16 +348,20 @@ def compare_snapshots(
     used = {*ANNOTATING, *_NEEDED, *OPTIONAL}
     frame = frame.select(*(name for name in frame.collect_schema().names() if name in used))
 
+    unread: Any = None if rejected is None else as_narwhals(rejected)
+
+    def within(rows: Any, span: Span) -> Any:
+        first, until = literal(span[0]), literal(span[1] + dt.timedelta(seconds=1))
+        return rows.filter((nw.col("snapshot_at") >= first) & (nw.col("snapshot_at") < until))
+
     def snapshot(span: Span) -> Any:
-        first, last = span
-        until = literal(last + dt.timedelta(seconds=1))
-        records = frame.filter((nw.col("snapshot_at") >= literal(first)) & (nw.col("snapshot_at") < until)).to_native()
-        return annotate(records, as_of=last, catalogue=catalogue, language=language)
+        return annotate(within(frame, span).to_native(), as_of=span[1], catalogue=catalogue, language=language)
 
     newest = snapshot(later)
 
     def compared(span: Span) -> Comparison:
-        return replace(compare(snapshot(span), newest), before_at=span[1], after_at=later[1])
+        unreadable = [None if unread is None else within(unread, side) for side in (span, later)]
+        return replace(compare(snapshot(span), newest, rejected=unreadable), before_at=span[1], after_at=later[1])
 
     comparison = compared(earlier)
     if before is not None:
