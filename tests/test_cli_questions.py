@@ -135,7 +135,7 @@ def test_a_filtered_report_keeps_what_changed_and_the_invitation_before_a_resend
     run_json(run, "report", exports, *DAY, "--method", "link", "--follow-up-days", "10", "-o", tmp_path / "links.md")
     page = (tmp_path / "links.md").read_text(encoding="utf-8")
     changed = page[page.index("## What changed") :].splitlines()
-    assert [line.split("|")[2].strip() for line in changed[6:12]] == ["0", "1", "0", "0", "0", "1"]
+    assert [line.split("|")[2].strip() for line in changed[6:13]] == ["0", "1", "0", "0", "0", "0", "1"]
     assert "| Email " in page[page.index("## Results of resent invitations") :]
 
 
