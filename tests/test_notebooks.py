@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -56,3 +60,29 @@ def test_the_commit_hook_removes_every_output(tmp_path: Path) -> None:
     options = shlex.split(entry.split("bin/nbstripout")[1])
     subprocess.run([sys.executable, "-m", "nbstripout", *options, str(dirty)], check=True)
     assert stored_answers(dirty) == []
+
+
+HEADER = "Account Name,Email,Country/Region,Status,Failure Cause,Invitation Time"
+EXPORTS = {
+    "one customer": "acme,a@example.com,China,Association Failed,The invitation link has expired.,2026-03-10 10:00",
+    "masked rows only": "a***e,***@example.com,China,Expired,,2026-03-10 10:00\n" * 2,
+    "no row": "",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPORTS)
+@pytest.mark.parametrize("notebook", NOTEBOOKS[:3], ids=lambda path: path.stem)
+def test_a_notebook_reads_a_first_export_to_its_end(
+    notebook: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("data", "notebooks", "out"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "data" / "history_2026-03-30.csv").write_text(f"{HEADER}\n{EXPORTS[name]}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "notebooks")
+    shell = InteractiveShell()
+    with pl.Config():  # notebooks change it
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                shell.run_cell("".join(cell["source"])).raise_error()
+    assert capsys.readouterr().out

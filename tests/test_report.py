@@ -569,9 +569,24 @@ def test_a_sentence_about_few_states_their_number_once() -> None:
     alone = rows(12, effective_status=["association_failed"] * 7 + ["associated"] * 5,
                  failure_code=["link_expired"] * 7 + [None] * 5, days_to_associate=[None] * 7 + [3] * 5)  # fmt: skip
     sentences = summary_text(for_audience(progress(alone, as_of=AS_OF)))
-    assert "Of 12 invitations whose follow-up is over, 5 led to an association and 7 failed" in sentences
+    assert "Of 12 invitations whose follow-up is over, 5 led to an association and 7 failed." in sentences
     assert "The most frequent cause, with 7 of 7 failures: The customer opened" in sentences
     assert "Within 3 days of the invitation, 5 of 12 invited are associated." in sentences
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ("expired", "0 led to an association and 0 failed; it expired or was not used."),
+        ("association_failed", "0 led to an association and 1 failed."),
+    ],
+)
+def test_one_invitation_is_spoken_of_as_one(status: str, sentence: str) -> None:
+    code = "link_expired" if status == "association_failed" else None
+    one = rows(1, effective_status=[status], failure_code=[code], days_to_associate=[None])
+    sentences = summary_text(for_audience(progress(one, as_of=AS_OF)))
+    assert f"Of 1 invitation whose follow-up is over, {sentence}" in sentences
+    assert ("The only failure: The customer opened" in sentences) == (code is not None)
 
 
 def test_a_share_of_few_names_its_unit_in_chinese() -> None:

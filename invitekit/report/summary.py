@@ -104,7 +104,7 @@ def share_in_words(n: int, of: int, texts: Mapping[str, Any]) -> str:
 def _of_whole(sentence: str, n: int, of: int, texts: Mapping[str, Any], **values: Any) -> str:
     """Return a sentence about a share; with few cases it states both counts."""
     form = texts["says"][f"{sentence}_few" if of < FEW else sentence]
-    form = form if isinstance(form, str) else form[values["days"] != 1]
+    form = form if isinstance(form, str) else form[values.get("days", of) != 1]
     return str(form.format(n=f"{n:,}", of=f"{of:,}", share=share_in_words(n, of, texts), **values))
 
 
@@ -113,9 +113,10 @@ def _outcome(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterat
     names = ("followed", "followed_associated", "followed_failed")
     if rows and all(row[name] is not None for row in rows for name in names):
         of, associated, failed = (sum(row[name] for row in rows) for name in names)
-        shares = {"associated": associated, "failed": failed} if of else {}
-        parts = {name: share_in_words(n, of, texts) if of >= FEW else f"{n:,}" for name, n in shares.items()}
-        yield from [texts["says"]["outcome"].format(followed=f"{of:,}", **parts)] if parts else []
+        parts = {"associated": associated, "failed": failed}
+        parts = {name: share_in_words(n, of, texts) if of >= FEW else f"{n:,}" for name, n in parts.items()}
+        forms = texts["says"]["outcome" if associated + failed < of else "outcome_all"]
+        yield from [forms[of != 1].format(followed=f"{of:,}", **parts)] if of else []
 
 
 def _cause(tables: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
