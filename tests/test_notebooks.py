@@ -80,7 +80,7 @@ def test_a_notebook_reads_a_first_export_to_its_end(
         (tmp_path / folder).mkdir()
     (tmp_path / "data" / "history_2026-03-30.csv").write_text(f"{HEADER}\n{EXPORTS[name]}", encoding="utf-8")
     monkeypatch.chdir(tmp_path / "notebooks")
-    shell = InteractiveShell()
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]
     with pl.Config():  # notebooks change it
         for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "code":
