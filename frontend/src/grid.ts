@@ -227,7 +227,10 @@ export class Grid {
     } else if (view.toolbar.isFiltered) {
       const reset = h("button.ik-button", { onclick: () => view.toolbar.resetFilters() }, view.text("reset"));
       put(this.note, h("strong", {}, view.text("none")), h("span", {}, view.text("none_filter")), reset);
-    } else put(this.note, h("strong", {}, view.text("no_rows")));
+    } else {
+      const isEmpty = state.view.total === 0;
+      put(this.note, h("strong", {}, view.text("no_rows")), isEmpty && h("span", {}, view.text("no_records")));
+    }
   }
 
   // ---- scrolling

@@ -94,6 +94,16 @@ describe("while a button is down", () => {
   });
 });
 
+test.each([
+  [0, "no_rowsno_records"],
+  [3, "no_rows"],
+])("without rows, a view of %i rows in all says what is missing", (total, note) => {
+  mount();
+  model.say(state({ total }));
+  for (const message of [page([]), counts({ matched: 0, total })]) model.say(message);
+  expect(texts(".ik-note")).toEqual([note]);
+});
+
 test("a closed panel stays closed when a late answer arrives", () => {
   mount();
   const details = {
