@@ -218,11 +218,13 @@ def _with_differing_times(newest: Any, frame: Any) -> Any:
 
     They are at most ``_ZONES`` apart, by full quarters of an hour, and no snapshot has both [assumed].
     """
-    sent = frame.filter(nw.col("is_latest_of_invitation") & ~nw.col("invitation_sent_at").is_null())
+    columns = ("_ik_customer", "is_latest_of_invitation", "attempt_no", "first_seen_at", "last_seen_at")
+    sent = frame.select(*columns, _ik_at="invitation_sent_at").filter(~nw.col("_ik_at").is_null())
+    # Most customers have one invitation.
+    several = sent.filter(nw.col("attempt_no") > 1).select("_ik_customer").unique()
+    sent = sent.filter(nw.col("is_latest_of_invitation")).join(several, on="_ik_customer", how="semi")
     at = nw.col("_ik_at").dt
-    sent = sent.select("_ik_customer", "first_seen_at", "last_seen_at", _ik_at="invitation_sent_at").with_columns(
-        _ik_minute=at.minute() % 15, _ik_second=at.second()
-    )
+    sent = sent.with_columns(_ik_minute=at.minute() % 15, _ik_second=at.second())
     # Only neighbours are compared: the pairs of a customer with many invitations would be too many.
     first, last, later = (
         nw.col(name).shift(-1).over("_ik_customer", "_ik_minute", "_ik_second", order_by="_ik_at")
