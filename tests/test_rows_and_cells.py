@@ -181,7 +181,7 @@ def test_a_mark_that_belongs_to_a_text_stays(column: str, cell: str) -> None:
         ("ann@example.com; bea@example.com", "ann@example.com", True),
         ("ann@example.com，bea@example.com", "ann@example.com", True),
         ("ann@example.com\nbea@example.com", "ann@example.com", True), ("a***@example.com", "a***@example.com", False),
-        ("not an address", "not an address", False),
+        ("ann @ example.com", "ann@example.com", False), ("not an address", "not an address", False),
     ],
 )  # fmt: skip
 def test_the_first_address_of_a_cell_is_used(cell: str, address: str, several: bool) -> None:

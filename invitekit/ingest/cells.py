@@ -99,9 +99,10 @@ def _readable_contacts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
     email = pl.col("email")
     wrapped = email.str.contains(_AROUND_ADDRESS)
     if "email" in cells.columns and cells.select(wrapped.any()).item():
-        addresses = email.str.to_lowercase().str.extract_all(_ADDRESS).list.n_unique()
+        joined = email.str.replace_all(r"[ \t]*@[ \t]*", "@")
+        addresses = joined.str.to_lowercase().str.extract_all(_ADDRESS).list.n_unique()
         notes["email", SEVERAL_ADDRESSES] = int(cells.select((addresses > 1).sum()).item() or 0)
-        first = pl.coalesce(email.str.extract(f"({_ADDRESS})"), email)
+        first = pl.coalesce(joined.str.extract(f"({_ADDRESS})"), email)
         cells = cells.with_columns(email=pl.when(wrapped).then(first).otherwise(email))
     keys = [name for name in ("record_id", "portal_customer_id", "account_name", "mobile") if name in cells.columns]
     for name in _columns_where(cells, keys, lambda cell: (cell >= "0") & (cell < ":")):  # begins with a digit
