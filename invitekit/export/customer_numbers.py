@@ -107,6 +107,9 @@ def _numbered(source: Source, names: Sequence[str], keys: Sequence[str], compute
 def _in_memory(records: Any, names: Sequence[str], keys: Sequence[str], compute: _Compute) -> pl.DataFrame:
     own = [pl.col(name).alias(_OWN + name) for name in names]
     present = [name for name in keys if name in records.columns]
+    # Most exports have an account in every record, and then no other key is needed.
+    if "account_name" in present and not _normalised(records["account_name"].cast(pl.String)).null_count():
+        present = [name for name in present if name not in schema.NATURAL_KEY[1:]]
     texts = [pl.col(name) if name in _TIMES else pl.col(name).cast(pl.String) for name in present]
     (keyed,) = _with_keys([records.select(*own, *texts)], keys)
     known = compute(keyed)

@@ -162,17 +162,19 @@ def is_ascii(values: pl.Series) -> bool:
 
 def distinct(values: pl.Series) -> pl.Series:
     """Return the distinct values if many repeat, else all values, because finding them takes time."""
-    return values.unique() if _repeat(values) else values
+    # In order they are found in two thirds of the time.
+    return values.unique(maintain_order=True) if _repeat(values) else values
 
 
 def each_once(values: pl.Series, compute: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """Apply a function to each value, once for repeated values; null stays null."""
     if not _repeat(values):
         return compute(values)
-    once = values.drop_nulls().unique().alias("value")
-    computed = once.to_frame().with_columns(compute(once).alias("computed"))
-    joined = values.alias("value").to_frame().join(computed, on="value", how="left", maintain_order="left")
-    return joined["computed"].alias(values.name)
+    # The codes of a new category are 0, 1, 2 …: they are the positions of its values.
+    coded = values.cast(pl.Categorical(pl.Categories.random()))
+    once = coded.drop_nulls().unique()
+    once = once.gather(once.to_physical().arg_sort())
+    return compute(once.cast(pl.String)).gather(coded.to_physical()).alias(values.name)
 
 
 def _folded(values: pl.Series) -> pl.DataFrame:
