@@ -42,8 +42,10 @@ MONTHS = 12
 
 _SAMPLE = 30
 """Cells that are checked for a common form."""
-_NUMBER = r"^[0-9]{5}(?:[.][0-9]+)?$|^1[0-9]{9}(?:[.][0-9]+)?$|^1[0-9]{12}$"
+_NUMBER = r"^[0-9]{5}(?:[.,][0-9]+)?$|^1[0-9]{9}(?:[.][0-9]+)?$|^1[0-9]{12}$"
 """A serial date of a workbook, or a Unix time in seconds or milliseconds, from 2001 to 2033."""
+_END_OF_DAY = (24, 0, 0, 0)
+"""The clock of the midnight that ends a day."""
 _MINUTES = re.compile(r"[^:]*[^:\d]\d{1,2}[:时時]([0-5]?\d)(?:([:分])([0-5]?\d)(?:[.,](\d{1,9}))?)?(?![:\d])", re.ASCII)
 """A clock up to its minutes, seconds and fraction."""
 _YEARS_APART = 10
@@ -298,7 +300,7 @@ class TimeColumn:
         """Read serial dates of a workbook and Unix times."""
         times = _nulls(texts, pl.Datetime("us"))
         numbers = texts.str.normalize("NFKC").str.strip_chars()
-        numbers = numbers.set(~numbers.str.contains(_NUMBER), None).cast(pl.Float64)
+        numbers = numbers.set(~numbers.str.contains(_NUMBER), None).str.replace(",", ".", literal=True).cast(pl.Float64)
         if numbers.null_count() == len(numbers):
             return times
         for form, start, seconds, chosen in (
@@ -381,8 +383,11 @@ class TimeColumn:
         if written.numbers in time_forms.PLACEHOLDERS:
             self._forms[_("no date: 1970-01-01")] += cells
             return _NOTHING
+        clock = written.clock
+        if clock == _END_OF_DAY and not since:
+            clock, since = (0, 0, 0, 0), dt.timedelta(days=1)
         try:
-            local = dt.datetime(*written.numbers, *written.clock) + since  # noqa: DTZ001 - naive, as it is written
+            local = dt.datetime(*written.numbers, *clock) + since  # noqa: DTZ001 - naive, as it is written
         except ValueError:
             return _Reading(problem=time_forms.NO_SUCH_DATE)
         if not EARLIEST <= local.year < LATEST:
