@@ -393,11 +393,24 @@ def test_the_date_of_a_packed_export_is_in_either_name(tmp_path: Path, outer: st
     assert ik.load(tmp_path / outer).summary.files[0].snapshot_at == dt.datetime(2026, 3, 30)
 
 
-def test_packed_files_in_a_folder_are_ignored(tmp_path: Path) -> None:
+def test_a_packed_file_in_a_folder_is_read_unless_its_table_is_beside_it(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(as_csv())
-    (tmp_path / "table.zip").write_bytes(as_zip(**{"table.csv": as_csv()}))
+    (tmp_path / "export.zip").write_bytes(as_zip(**{"table.csv": as_csv()}))
+    (tmp_path / "table.csv.gz").write_bytes(gzip.compress(as_csv()))
+    (tmp_path / "pictures.zip").write_bytes(as_zip(**{"a.png": "x"}))
     loaded = ik.load(tmp_path)
-    assert (loaded.summary.records, loaded.summary.ignored) == (2, ("table.zip",))
+    ignored = ("export.zip", "pictures.zip", "table.csv.gz")
+    assert (loaded.summary.records, loaded.summary.ignored) == (2, ignored)
+    (tmp_path / "table.csv").unlink()
+    loaded = ik.load(tmp_path)
+    assert (loaded.summary.records, loaded.summary.ignored) == (4, ("pictures.zip",))
+
+
+def test_a_damaged_packed_file_in_a_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(as_csv())
+    (tmp_path / "export.zip").write_bytes(as_zip(**{"a.csv": as_csv()})[:-30])
+    with pytest.raises(SourceError, match=r"'export\.zip' cannot be unpacked"):
+        ik.load(tmp_path)
 
 
 # ---- the layout of a workbook -----------------------------------------------------------

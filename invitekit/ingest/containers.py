@@ -63,6 +63,20 @@ def unpack(path: Path, known: Container[str]) -> Unpacked:
         ) from None
 
 
+def table_inside(path: Path, known: Container[str]) -> str | None:
+    """Return the name of the one table of a .gz or .zip file, "" if it cannot be opened, None if there is not one."""
+    if path.suffix.lower() == ".gz":
+        return path.stem if _is_table(path.stem, known) else None
+    try:
+        if workbook_in_zip(path):
+            return path.stem
+        with zipfile.ZipFile(path) as archive:
+            inside = [name for name in archive.namelist() if _is_table(name, known)]
+    except UNREADABLE:
+        return ""
+    return PurePosixPath(inside[0]).name if len(inside) == 1 else None
+
+
 def _is_table(name: str, known: Container[str]) -> bool:
     inside = PurePosixPath(name)
     hidden = inside.name.startswith((".", "~$")) or "__MACOSX" in inside.parts

@@ -15,7 +15,15 @@ from typing import NamedTuple, TypeVar
 
 from invitekit.errors import SourceError
 from invitekit.i18n import _
-from invitekit.ingest.containers import PACKED, Unpacked, is_old_workbook, markup, unpack, workbook_in_zip
+from invitekit.ingest.containers import (
+    PACKED,
+    Unpacked,
+    is_old_workbook,
+    markup,
+    table_inside,
+    unpack,
+    workbook_in_zip,
+)
 from invitekit.ingest.datetimes import MONTHS
 from invitekit.ingest.encoding import checked, looks_like_utf16
 from invitekit.ingest.time_forms import plain
@@ -118,7 +126,7 @@ def find_sources(sources: Iterable[str | os.PathLike[str]], encoding: str | None
 
 
 def list_files(sources: Iterable[str | os.PathLike[str]]) -> Files:
-    """List the files of paths, folders and globs without opening them, each once, and the ignored ones.
+    """List the files of paths, folders and globs without reading them, each once, and the ignored ones.
 
     Raises:
         SourceError: A folder or a glob has no files.
@@ -183,14 +191,14 @@ def _expand(path: Path) -> tuple[list[Path], list[str]]:
             raise SourceError(_("A source has a name that no file can have."), hint=_("check it.")) from None
     if path.is_dir():
         inside = {one: one.is_dir() for one in sorted(path.iterdir())}
-        known = [one for one in inside if one.is_file() and _is_known(one)]
+        known = [one for one in inside if one.is_file() and (_is_known(one) or _is_packed_only(one))]
         if not known:
             raise SourceError(
                 _("The folder '{name}' holds no file that can be read.", name=path.name),
-                hint=_("put files of these types there: {known}.", known=" ".join(FORMATS)),
+                hint=_("put files of these types there: {known}.", known=" ".join((*FORMATS, *PACKED))),
             )
         shown = [one for one in inside if not (_is_hidden(one) or one.stem.upper() == "README")]
-        return known, [one.name + "/" * inside[one] for one in shown if inside[one] or not _is_known(one)]
+        return known, [one.name + "/" * inside[one] for one in shown if one not in known]
     if not path.exists() and _GLOB.search(str(path)):
         matched = sorted(Path(p) for p in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
         matched = [path for path in matched if path.is_file() and not _is_hidden(path)]
@@ -209,6 +217,14 @@ def _is_hidden(path: Path) -> bool:
 
 def _is_known(path: Path) -> bool:
     return path.suffix.lower() in FORMATS and not _is_hidden(path) and not path.name.endswith(_OTHER_ENDINGS)
+
+
+def _is_packed_only(path: Path) -> bool:
+    """Return whether a file of a folder is a packed table that is not unpacked beside it."""
+    if path.suffix.lower() not in PACKED or _is_hidden(path):
+        return False
+    table = table_inside(path, FORMATS)
+    return table is not None and not (table and (path.parent / table).exists())
 
 
 def _names(paths: Sequence[AnyPath]) -> dict[AnyPath, str]:
