@@ -392,6 +392,20 @@ def test_every_sheet_with_a_status_is_read_under_its_own_name(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("sheets", "days"),
+    [(("2026-03-23", "30.3.2026"), (23, 30)), (("23 Mar 2026", "Notes"), (23, 31)), (("2026-03-23",), (31,))],
+)
+def test_sheets_with_different_dates_are_dated_by_their_names(
+    tmp_path: Path, sheets: tuple[str, ...], days: tuple[int, ...]
+) -> None:
+    path = tmp_path / "weeks 2026-03-31.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for name in sheets:
+            book.add_worksheet(name).write_row(0, 0, ["Account", "Status"])
+    assert [file.snapshot_at for file in ik.load(path).summary.files] == [dt.datetime(2026, 3, day) for day in days]
+
+
 @pytest.mark.parametrize("since_1904", [False, True])
 def test_a_workbooks_serials_count_from_its_own_day_to_the_second(tmp_path: Path, since_1904: bool) -> None:
     path = tmp_path / "serial.xlsx"

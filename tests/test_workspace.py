@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import polars as pl
 import pytest
+import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,6 +119,22 @@ def modes(folder: Path) -> dict[str, str]:
 
 
 # ---- one file, private and whole ----------------------------------------------------------------
+
+
+def test_a_workbook_of_several_sheets_is_one_file(workspace: Workspace, tmp_path: Path) -> None:
+    sheets = {"2026-03-23": [row("a*"), row("b")], "2026-03-30": [row("a*", "Associated"), row("b", "Associated")]}
+    book = tmp_path / "weeks.xlsx"
+    with xlsxwriter.Workbook(book) as target:
+        for name, rows in sheets.items():
+            pl.DataFrame(rows).write_excel(target, name)
+    (added,) = workspace.add(book)
+    assert (added.name, added.rows_read, added.records) == ("weeks.xlsx", 4, 4)
+    assert workspace.add(book)[0].already_stored
+    history = workspace.history().pl()
+    assert history["record_id"].n_unique() == 3  # a masked row of each sheet, and b
+    assert set(history["snapshot_at"].dt.date()) == {MONDAY, NEXT}
+    assert workspace.compare(MONDAY, NEXT).counts["became_associated"] == 1
+    assert workspace.remove_file("weeks.xlsx").rows_read == 4
 
 
 def test_words_that_are_taught_later_are_applied_to_stored_records(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from invitekit.i18n import Message, _
 from invitekit.ingest.batches import Batch, Table
 from invitekit.ingest.cleaning import Cleaner, Counts, record_types, text_columns
 from invitekit.ingest.datetimes import DateReport
-from invitekit.ingest.discover import Source, find_sources
+from invitekit.ingest.discover import Source, find_sources, snapshot_dates
 from invitekit.ingest.failure_messages import MessageJoinReport, Messages
 from invitekit.ingest.header_words import word_code
 from invitekit.ingest.headers import (
@@ -94,7 +94,7 @@ def open_all(sources: Any, options: ReadOptions, known: LoadOptions) -> list[Sou
     paths = as_paths(sources)
     if paths or (isinstance(sources, list | tuple) and not sources):
         for source in find_sources(paths, options.encoding):
-            opened += [(table, source) for table in open_tables(source, options)]
+            opened += _dated(open_tables(source, options), source)
     else:
         frames = sources if isinstance(sources, list | tuple) else [sources]
         names = ["frame"] if len(frames) == 1 else [f"frame {i}" for i in range(1, len(frames) + 1)]
@@ -158,6 +158,15 @@ def read_all(states: Sequence[SourceState], store: Store, options: LoadOptions) 
         counts.append(cleaner.counts)
         done += state.size
     return _summary(states, counts, dates, options, messages.report() if messages else None)
+
+
+def _dated(tables: list[Table], source: Source) -> list[tuple[Table, Source | None]]:
+    """Pair tables with their source; sheets with different dates in their names, such as one a week, have their own."""
+    dates = snapshot_dates([table.name.removeprefix(source.name) for table in tables])
+    own = [at if len({*dates}) > 1 else None for at in dates]
+    return [
+        (table, replace(source, snapshot_at=at or source.snapshot_at)) for table, at in zip(tables, own, strict=True)
+    ]
 
 
 def _extra_names(states: Iterable[SourceState]) -> list[str]:

@@ -17,7 +17,7 @@ from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import ident, lit, one, registered, run
 from invitekit.errors import ArgumentError, Choice, InvitekitError, SchemaError, SourceError, WorkspaceError, many
 from invitekit.i18n import Message, _, printable
-from invitekit.ingest import FileSummary, Summary, load
+from invitekit.ingest import Summary, load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
 from invitekit.ingest.discover import Source, find_sources
 from invitekit.io.digest import digest
@@ -180,14 +180,15 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
     if known is not None:
         return _superseded(con, known, source.path.name, policy)
     loaded = load(source.path, engine="auto", **how)
-    file = loaded.summary.files[0]
+    name, summary = source.path.name, loaded.summary
     records, rejects = _relation(con, loaded.records), _relation(con, loaded.rejects)
-    snapshot_at = _snapshot(records, file)
+    snapshot_at = _snapshot(records, name, summary)
     if _state(source.path) != state:
         raise SourceError(
-            _("'{name}' was changed while it was read.", name=file.name), hint=_("add it again when it is finished.")
+            _("'{name}' was changed while it was read.", name=name), hint=_("add it again when it is finished.")
         )
-    added = Added(file.name, sha256, snapshot_at, file.rows_read, file.records, file.rejects, already_stored=False)
+    rows = summary.rows_read, summary.records, summary.rejects
+    added = Added(name, sha256, snapshot_at, *rows, already_stored=False)
     with transaction(con):
         # Check again: another workspace of this process may have been faster, or a column has the date.
         known = _known(con, sha256, snapshot_at, policy)
@@ -195,7 +196,7 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
             number, before = _next(con), _orphaned_events(con, policy)
             if policy.replace:
                 same = "sha256 = ? and (snapshot_at = ? or source_file = ?)"
-                _delete(con, policy, same, sha256, snapshot_at, file.name)
+                _delete(con, policy, same, sha256, snapshot_at, name)
             superseded = _delete(con, policy, _SAME_NAME, *_name_key(added)) if policy.supersede else 0
             _store(con, number, records, rejects, added)
             return dataclasses.replace(
@@ -203,9 +204,9 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
                 superseded_files=superseded,
                 same_name_files=_same_name_files(con, added),
                 orphaned_events=max(_orphaned_events(con, policy) - before, 0),
-                summary=loaded.summary,
+                summary=summary,
             )
-    return _superseded(con, known, file.name, policy)
+    return _superseded(con, known, name, policy)
 
 
 def _superseded(con: duckdb.DuckDBPyConnection, known: Added, name: str, policy: ReplacePolicy) -> Added:
@@ -269,17 +270,17 @@ def _relation(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRela
     return frame if isinstance(frame, duckdb.DuckDBPyRelation) else con.cursor().from_arrow(frame.to_arrow())
 
 
-def _snapshot(records: duckdb.DuckDBPyRelation, file: FileSummary) -> dt.datetime:
+def _snapshot(records: duckdb.DuckDBPyRelation, name: str, summary: Summary) -> dt.datetime:
     """Return the newest snapshot date of a file; every row needs one."""
     dated = records.aggregate("max(snapshot_at), count(*) - count(snapshot_at)").fetchall()[0]
-    newest, undated = dated[0] or file.snapshot_at, dated[1]
+    newest, undated = dated[0] or summary.files[0].snapshot_at, dated[1]
     if newest is None or undated:
-        problem = _("Nothing says when '{name}' was exported: it has no snapshot date.", name=file.name)
-        if undated < file.records:
+        problem = _("Nothing says when '{name}' was exported: it has no snapshot date.", name=name)
+        if undated < summary.records:
             problem = _(
                 "Nothing says when '{name}' was exported: {undated:,} of its {records:,} records have no "
                 "snapshot date.",
-                name=file.name, undated=undated, records=file.records,
+                name=name, undated=undated, records=summary.records,
             )  # fmt: skip
         raise SchemaError(
             problem,
@@ -288,7 +289,7 @@ def _snapshot(records: duckdb.DuckDBPyRelation, file: FileSummary) -> dt.datetim
                 "(history_2026-03-30.csv), or give it a column '{column}'.",
                 column=schema.label_in_message("snapshot_at"),
             ),
-            choice=Choice("snapshot", file.name),
+            choice=Choice("snapshot", name),
         )
     return newest
 
@@ -342,7 +343,7 @@ def _store(
         [number, file.sha256, file.name, file.snapshot_at, file.rows_read, file.records, file.rejects, now()],
     )
     stored = (
-        _stream(con, "records", number, _as_stored(records, file.sha256), (*RECORD, "extra")),
+        _stream(con, "records", number, _as_stored(records, file), (*RECORD, "extra")),
         _stream(con, "rejects", number, rejects, tuple(REJECTED_COLUMNS)),
     )
     if stored != (file.records, file.rejects):
@@ -358,13 +359,14 @@ def _store(
         )
 
 
-def _as_stored(records: duckdb.DuckDBPyRelation, sha256: str) -> duckdb.DuckDBPyRelation:
+def _as_stored(records: duckdb.DuckDBPyRelation, file: Added) -> duckdb.DuckDBPyRelation:
     """Select the stored columns: those of the schema, and the file's extra columns as one JSON text.
 
-    A record ID that the loader derived from file name and row is derived again from the file's content and row: another
-    file may have the same name.
+    A record ID that the loader derived from file name and row is derived again from the file's content, sheet and row:
+    another file may have the same name.
     """
-    own = f"'r' || md5({lit(sha256)} || '|' || source_row)"
+    sheet = f"substr(source_file, {len(file.name) + 1})"
+    own = f"'r' || md5({lit(file.sha256)} || '|' || {sheet} || source_row)"
     named = {name: name for name in RECORD}
     named["record_id"] = f"case when regexp_full_match(record_id, 'r[0-9a-f]{{32}}') then {own} else record_id end"
     extras = [name for name in records.columns if name not in RECORD]
