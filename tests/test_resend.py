@@ -677,7 +677,9 @@ CUSTOMERS: dict[str, tuple[list[Any], list[str]]] = {
         [record(f"a{mark}e", email=f"{mark}@example.com", customer_full_name=f"L{mark}", mobile=mark, record_id=i)
          for i in (None, "INV-7", "r" + "0" * 32)],
         ["row:f.csv|2", "id:INV-7", "row:r" + "0" * 32],
-    ) for mark in schema.MASK_MARKS},
+    ) for mark in (*schema.MASK_MARKS, "xxxx", "...", "…", "###")},
+    "a mobile masked by letters": ([record(None, customer_full_name="李某某", mobile="138xxx1234")], ["row:f.csv|2"]),
+    "letters x in a name": ([record("maxx"), record("12xx")], ["account:maxx", "account:12xx"]),
 }  # fmt: skip
 
 

@@ -381,8 +381,8 @@ def read_codes(name: str, texts: pl.Series, words: Words) -> tuple[pl.Series, pl
 
 
 def is_masked(cell: pl.Expr) -> pl.Expr:
-    """Build the condition that the portal has masked a cell; null is not masked."""
-    return cell.str.contains(f"[{''.join(schema.MASK_MARKS)}]").fill_null(value=False)
+    """Build the condition that a cell is masked; null is not."""
+    return cell.str.contains(schema.MASKED).fill_null(value=False)
 
 
 def _as_text(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:

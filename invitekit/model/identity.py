@@ -28,8 +28,6 @@ _WHITE = "[ \t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 _ODD = f"{_UNSEEN}|{_WHITE}{_WHITE}|[\t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 """Matches cells that need normalisation, which are few."""
 _FILLED = f"[^{_UNSEEN[1:-1]}{_WHITE[1:-1]}]"
-MASKED = f"[{''.join(schema.MASK_MARKS)}]"
-"""Matches a masked value."""
 _WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
 """Matches the characters that may surround an address."""
 OWN_ID = "^r[0-9a-f]{32}$"
@@ -169,7 +167,7 @@ def key(name: str) -> Any:
     value = nw.col(name)
     plain = value.str.replace_all(_UNSEEN, "").str.replace_all(f"{_WHITE}+", " ").str.strip_chars()
     folded = nw.when(value.str.contains(_ODD)).then(plain).otherwise(value).str.to_lowercase()
-    return nw.when(~value.str.contains(MASKED) & value.str.contains(_FILLED)).then(folded)
+    return nw.when(~value.str.contains(schema.MASKED) & value.str.contains(_FILLED)).then(folded)
 
 
 def address() -> Any:

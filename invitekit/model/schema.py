@@ -217,6 +217,8 @@ DERIVED = frozenset({"source_file", "source_row", "unrecognised"})
 NATURAL_KEY = ("account_name", "email", "customer_full_name", "mobile")
 MASK_MARKS = ("*", "＊", "•", "●")
 """Characters that only a masked value has; the portal's exact pattern is not documented [assumed]."""
+MASKED = "[*＊•●⁎∗✱█▓▒░]|[.]{3}|…|⋯|#{3}|[xX]{4}|[0-9]{2}[xX]{2,}[0-9]{2}|某某"
+"""Matches a masked value of any system, which identifies nobody; the same on every engine [assumed]."""
 NULL_LIKE = (
     "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "NaT",
     "<NA>", "\\N", "无", "暂无",
@@ -228,10 +230,10 @@ SAYS_NOTHING = frozenset(text.casefold() for text in NULL_LIKE) | {
 }  # fmt: skip
 """Folded texts that have no token: such cells are read as written, but do not identify a customer."""
 MASK_SHAPES = (
-    "[*•●⁎∗✱█▓▒░]", "[○◯×✕■□]{2}", r"^\p{Han}{1,2}[○◯×✕〇某]+$", r"^\p{Han}[○◯×✕]\p{Han}$", "某某",
-    r"\.{3}|⋯", "#{3}", r"\?{3}", "x{4}", r"[0-9](?:#{2,}|_{3,}|-{3,})[0-9]", "^[0-9+() -]*x{2,}[0-9 -]*$",
+    MASKED, "[○◯×✕■□]{2}", r"^\p{Han}{1,2}[○◯×✕〇某]+$", r"^\p{Han}[○◯×✕]\p{Han}$",
+    r"\?{3}", r"[0-9](?:#{2,}|_{3,}|-{3,})[0-9]", "^[0-9+() -]*x{2,}[0-9 -]*$",
 )  # fmt: skip
-"""Patterns of masked values after folding, of any system [assumed]."""
+"""Patterns of masked values after folding, which have no token: more than ``MASKED`` [assumed]."""
 UNSEEN = r"[\p{Default_Ignorable_Code_Point}\x{0}]"
 """Characters that are always invisible: joiners, marks of direction, soft hyphens."""
 INVISIBLE = "\0\u200b\u2060\ufeff"

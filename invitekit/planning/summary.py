@@ -14,7 +14,8 @@ from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
 from invitekit.i18n import Language, _
-from invitekit.model.identity import MASKED, PORTAL
+from invitekit.model import schema
+from invitekit.model.identity import PORTAL
 from invitekit.model.vocabularies import DECISIONS, DECISIONS_OF, RESENDS
 from invitekit.planning.ranking import NO_HISTORY
 from invitekit.planning.reason_texts import read_warnings
@@ -133,7 +134,9 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
         seen_at = seen_at.str.slice(0, 10).str.to_datetime(format="%Y-%m-%d")
     is_open = nw.col("status").is_in(list(_OPEN)) & ~nw.col("reason_code").is_in(list(_NOT_OPEN))
     is_newest = nw.col("decision") != "superseded"
-    is_masked = nw.col("customer_id").is_null() | nw.col("account_name").str.contains(MASKED).fill_null(value=False)
+    is_masked = nw.col("customer_id").is_null() | nw.col("account_name").str.contains(schema.MASKED).fill_null(
+        value=False
+    )
     has_portal_id = nw.col("customer_id").str.starts_with(PORTAL).fill_null(value=False)
     is_under_cap = nw.when(is_open & is_newest)
     has_chance = nw.when(nw.col("chance_from") != NO_HISTORY)

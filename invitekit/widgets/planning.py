@@ -20,10 +20,9 @@ from invitekit.engine.duckdb import ident, rows
 from invitekit.engine.materialize import materialize
 from invitekit.errors import OutputError
 from invitekit.i18n import Language, _
-from invitekit.model import display
+from invitekit.model import display, schema
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, read_catalogue
-from invitekit.model.identity import MASKED
 from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, plan_resends, select_customers
@@ -159,7 +158,7 @@ def with_names(con: duckdb.DuckDBPyConnection, record_ids: list[str], language: 
     account = "account_name"
     if "portal_customer_id" in con.table("records").columns:
         both = "concat_ws(' · ', account_name, portal_customer_id)"
-        account = f"if(regexp_matches(account_name, '{MASKED}'), {both}, account_name)"
+        account = f"if(regexp_matches(account_name, '{schema.MASKED}'), {both}, account_name)"
     query = f"""
         select record_id, coalesce(customer_full_name, customer_name), {account} from records
         where record_id in (select unnest(?))"""
