@@ -213,15 +213,23 @@ def test_a_failure_message_of_no_failure_is_reported() -> None:
     ]
 
 
-def test_a_shortened_number_is_not_a_key_and_is_reported() -> None:
-    frame = pl.DataFrame(
-        {"account_name": ["a1", "1.38E+10"], "mobile": ["1.38E+10", "13800001111"], "status": "Invited"}
+@pytest.mark.parametrize("shortened", ["1.38E+10", "1,38E+10", "1.38e+10"])
+def test_a_shortened_number_is_not_a_key_and_is_reported(shortened: str) -> None:
+    loaded = ik.load(
+        pl.DataFrame({"account_name": ["a1", shortened], "mobile": [shortened, "13800001111"], "status": "Invited"})
     )
-    loaded = ik.load(frame)
     assert loaded.records.select("account_name", "mobile").rows() == [("a1", None), (None, "13800001111")]
     said = str(loaded.summary)
     assert "Mobile Number: 1 cell holds a number that a spreadsheet shortened" in said
     assert "Account Name: 1 cell holds a number that a spreadsheet shortened" in said
+
+
+def test_the_point_zero_of_a_whole_number_is_left_out_and_reported(tmp_path: Path) -> None:
+    header, row = "Account Name,Mobile Number,Customer ID,Remarks,Status", "123,13800138000.0,77.0,2.0,Invited"
+    loaded = load(tmp_path, header, row)
+    names = ("account_name", "mobile", "portal_customer_id", "remarks")
+    assert loaded.records.select(names).row(0) == ("123", "13800138000", "77", "2.0")
+    assert "Mobile Number: 1 cell holds a whole number written as 13800138000.0: the .0" in str(loaded.summary)
 
 
 @pytest.mark.parametrize("engine", ["polars", "duckdb"])

@@ -22,6 +22,11 @@ SHORTENED = ngettext(
     "read as empty; export again with the column as text.",
     0,
 )
+POINT_ZERO = ngettext(
+    "{n:,} cell holds a whole number written as 13800138000.0: the .0 was left out.",
+    "{n:,} cells hold a whole number written as 13800138000.0: the .0 was left out.",
+    0,
+)
 SEVERAL_ADDRESSES = ngettext(
     "{n:,} cell holds several addresses: the first one was used.",
     "{n:,} cells hold several addresses: the first one was used.",
@@ -50,7 +55,8 @@ _TEXT_MARK = "^[`']+"
 """Marks that people type before a number or a date to keep it as text."""
 _AROUND_ADDRESS = "[ <>;,:(\\[|、\t\n\"/]|[.']$"
 _ADDRESS = r"""[^\s<>;,:()\[\]|、"'/][^\s<>;,:()\[\]|、"/]*@[^\s<>;,:()\[\]|、"'/]*[^\s<>;,:()\[\]|、"'/.]"""
-_SHORTENED = r"^\d(?:[.,]\d+)?E\+\d\d$"
+_SHORTENED = r"^\d(?:[.,]\d+)?[Ee]\+\d\d$"
+_POINT_ZERO = r"^(\d+)\.0$"
 _GARBLED = (
     r"^\?{2}|"
     # UTF-8 that was read as Windows-1252 or Latin-1, and the replacement character.
@@ -94,7 +100,7 @@ def without_text_marks(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _readable_contacts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
-    """Extract email addresses from the text around them, and replace shortened numbers by null."""
+    """Extract email addresses from the text around them, replace shortened numbers by null, and remove .0."""
     notes = Notes()
     email = pl.col("email")
     wrapped = email.str.contains(_AROUND_ADDRESS)
@@ -110,6 +116,9 @@ def _readable_contacts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
         if count := int(cells.select(shortened.sum()).item() or 0):
             notes[name, SHORTENED] = count
             cells = cells.with_columns(pl.when(~shortened).then(name))
+        if count := int(cells.select(pl.col(name).str.contains(_POINT_ZERO).sum()).item() or 0):
+            notes[name, POINT_ZERO] = count
+            cells = cells.with_columns(pl.col(name).str.replace(_POINT_ZERO, "$1"))
     return cells, notes
 
 

@@ -349,7 +349,7 @@ def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Exp
 def _without_key(written: pl.DataFrame, cleaned: pl.DataFrame, shortened: Sequence[str]) -> pl.Series:
     """Return the rows whose only key is a number that a spreadsheet shortened."""
     keys = [name for name in KEYS if name in cleaned.columns]
-    lost = written.select(pl.any_horizontal(pl.col(shortened).str.contains("E+", literal=True))).to_series()
+    lost = written.select(pl.any_horizontal(pl.col(shortened).str.contains(r"[Ee]\+"))).to_series()
     return lost.fill_null(value=False) & cleaned.select(pl.all_horizontal(pl.col(keys).is_null())).to_series()
 
 
