@@ -126,6 +126,23 @@ def test_totals_notes_and_repeated_headers_are_no_customers(tmp_path: Path, line
     assert accounts(loaded) == ["ann", "bea"]
 
 
+@pytest.mark.parametrize("extra", [",Deal Size", ""])
+@pytest.mark.parametrize("names", ["Account Name,Status,Email", "账号名,状态,邮箱"])
+def test_a_repeated_header_is_recognised_in_another_language_and_beside_extra_columns(
+    tmp_path: Path, names: str, extra: str
+) -> None:
+    size = extra and ",large"
+    header = "Account Name,Status,Email" + extra
+    loaded = load(tmp_path, header, "a,Invited,a@x.example" + size, names + extra, "b,Invited,b@x.example" + size)
+    assert (accounts(loaded), reasons(loaded)) == (["a", "b"], [(3, "repeats the header")])
+
+
+@pytest.mark.parametrize("second", ["Email,Account Name,Status", "邮箱,账号名,状态"])
+def test_a_second_table_with_other_columns_is_an_error(tmp_path: Path, second: str) -> None:
+    with pytest.raises(SourceError, match=r"Row 3 of 'f\.csv' is the header of a second table with other columns\."):
+        load(tmp_path, "Account Name,Status,Email", "a,Invited,a@x.example", second, "b@x.example,b,Invited")
+
+
 @pytest.mark.parametrize(
     "line",
     [

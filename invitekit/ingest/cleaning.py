@@ -11,13 +11,14 @@ from typing import Any, Self
 
 import polars as pl
 
-from invitekit.i18n import Message, ngettext
+from invitekit.errors import SourceError
+from invitekit.i18n import Message, _, ngettext
 from invitekit.ingest.batches import ROW, Batch, Table, mark_rows
 from invitekit.ingest.cells import KEYS, SHORTENED, Notes, clean_texts, without_text_marks
 from invitekit.ingest.datetimes import NO_TIME, OPTIONAL_TIMES, DateReport, TimeColumn, is_null_like, time_text
 from invitekit.ingest.header_words import word_code
 from invitekit.ingest.headers import IDENTIFYING, Headers
-from invitekit.ingest.non_customers import why_not_customer
+from invitekit.ingest.non_customers import OTHER_HEADER, why_not_customer
 from invitekit.ingest.time_forms import Order
 from invitekit.ingest.words import Words
 from invitekit.model import schema
@@ -207,7 +208,7 @@ class Cleaner:
         unknown = self._read_codes(cells, notes)
         if "status" in unknown:
             candidates = unknown["status"].is_not_null()
-            rejects[:0] = self._non_customers(candidates, cells, as_written, raw)
+            rejects[:0] = self._non_customers(candidates, cells, as_written, raw, rows[ROW])
         cells |= {"source_row": rows[ROW]}
         frame = pl.DataFrame([column.alias(name) for name, column in cells.items()])
         frame = _with_reasons(frame, rejects)
@@ -229,8 +230,13 @@ class Cleaner:
         cells: Mapping[str, pl.Series],
         codes: Mapping[str, pl.Series],
         times: Mapping[str, pl.Series],
+        numbers: pl.Series,
     ) -> list[tuple[pl.Series, str | None, str | pl.Series]]:
-        """Return which rows without a known status are not customers, and why."""
+        """Return which rows without a known status are not customers, and why.
+
+        Raises:
+            SourceError: A row is the header of another table: the rows below it would be read under wrong columns.
+        """
         for name in times:
             candidates &= cells[name].is_null()
         at = candidates.arg_true()
@@ -244,10 +250,19 @@ class Cleaner:
         names = self._headers.names
         headers = {name: names[position] for name, position in self._position.items() if position < len(names)}
         reasons = why_not_customer(rows, headers)
+        if not (others := at.filter(reasons == OTHER_HEADER)).is_empty():
+            raise self._second_table(numbers[int(others[0])])
         return [
             (mark_rows(len(candidates), at.filter(reasons == reason)), None, reason)
             for reason in reasons.unique().drop_nulls().sort()
         ]
+
+    def _second_table(self, row: int) -> SourceError:
+        return SourceError(
+            _("Row {row:,} of '{name}' is the header of a second table with other columns.", row=row,
+              name=self._table.name),
+            hint=_("put each table in a file or a sheet of its own."),
+        )  # fmt: skip
 
     def _read_codes(self, cells: dict[str, pl.Series], notes: list[pl.Series]) -> dict[str, pl.Series]:
         """Replace the texts of code columns by codes; return, by column, the texts that no vocabulary has.

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 import polars as pl
 
 from invitekit.ingest.cells import TRIM_CHARS
+from invitekit.ingest.header_words import heading
 from invitekit.model import schema
 
 REPEATED_HEADER = "repeats the header"
+OTHER_HEADER = "is the header of a table with other columns"
 TOTAL = "is a total, not a customer"
 LEGEND = "is a legend that explains a word, not a customer"
 ONE_CELL = "has one filled cell only: it is a title, a note or a footer, not a customer"
 _NAMES = ("customer_full_name", "customer_name", "account_name")
+_FEW_HEADERS, _MAX_HEADER = 3, 200
+"""The fewest headers in a header row, and the most characters of one."""
 _FEW_COLUMNS = 4
 """In a table with this many known columns, a customer has more than a name."""
 _FEW_CELLS = 6
@@ -46,7 +50,7 @@ def why_not_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Serie
         pl.sum_horizontal((pl.col(n) == h.strip()).fill_null(value=False) for n, h in headers.items())
     )
     few = (filled <= _FEW_CELLS) | (as_header.to_series() >= 2)
-    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+    nothing = _header_rows(rows, headers)
     if not few.any():
         return nothing
     cells = rows.with_row_index("row").filter(few).unpivot(index="row", variable_name="column", value_name="cell")
@@ -76,8 +80,24 @@ def why_not_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Serie
         .when((pl.col("filled") == 1) & ~pl.col("key") & wide)
         .then(pl.lit(ONE_CELL))
     )
-    reasons = facts.select("row", reason=reason).sort("row")
+    reasons = facts.select("row", reason=reason).filter(pl.col("reason").is_not_null()).sort("row")
     return nothing.scatter(reasons["row"], reasons["reason"])
+
+
+def _header_rows(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series:
+    """Return which rows are headers, in any language, of this table or of one with other columns."""
+    reasons = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+    texts = rows["status"].drop_nulls().unique()
+    statuses = [text for text in texts if len(text) <= _MAX_HEADER and heading(text).meanings]
+    for at in rows["status"].is_in(statuses).arg_true() if statuses else ():
+        cells = {name: cell for name, cell in rows.select(*headers).row(at, named=True).items() if cell}
+        own = {name for name, cell in cells.items() if cell.strip() == headers[name].strip()}
+        means = {name: {m.name for m in heading(cell).meanings if m.exactness < schema.MAYBE}
+                 for name, cell in cells.items() if name not in own and len(cell) <= _MAX_HEADER}  # fmt: skip
+        known = [name in columns for name, columns in means.items() if columns]
+        if len(own) + len(known) >= _FEW_HEADERS:
+            reasons[at] = REPEATED_HEADER if all(known) else OTHER_HEADER
+    return reasons
 
 
 def _status_words(cells: pl.DataFrame) -> list[str]:
