@@ -241,6 +241,17 @@ def test_a_shortened_number_is_not_a_key_and_is_reported(shortened: str) -> None
     assert "Account Name: 1 cell holds a number that a spreadsheet shortened" in said
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_numbers_that_lost_their_zeros_in_another_file_are_reported(tmp_path: Path, engine: Any) -> None:
+    header = "Account Name,Customer ID,Status"
+    (tmp_path / "a.csv").write_text(f"{header}\n007,101,Invited\n00x,0905,Invited\n20,33,Invited\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text(f"{header}\n7,101,Invited\n0x,905,Invited\n020,44,Invited\n", encoding="utf-8")
+    said = str(ik.load(tmp_path, engine=engine).summary)
+    assert "Account Name: 2 numbers are written with and without zeros at their beginning" in said
+    assert "Portal Customer ID: 1 number is written" in said
+    assert "zeros" not in str(ik.load(tmp_path / "b.csv", engine=engine).summary)
+
+
 def test_the_point_zero_of_a_whole_number_is_left_out_and_reported(tmp_path: Path) -> None:
     header, row = "Account Name,Mobile Number,Customer ID,Remarks,Status", "123,13800138000.0,77.0,2.0,Invited"
     loaded = load(tmp_path, header, row)

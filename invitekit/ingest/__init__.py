@@ -18,7 +18,7 @@ from invitekit.ingest.engine_choice import Engine, EngineChoice, choose_engine
 from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.ingest.headers import ReadOptions
 from invitekit.ingest.pipeline import LoadOptions, as_paths, open_all, read_all
-from invitekit.ingest.shared_ids import note_on_shared_ids
+from invitekit.ingest.shared_ids import note_on_shared_ids, notes_on_leading_zeros
 from invitekit.ingest.stores import DuckDBStore, MemoryStore
 from invitekit.ingest.summary import FileSummary, Masked, Summary, UnknownMessage
 from invitekit.ingest.words import read_words
@@ -145,6 +145,7 @@ def load(
     ignored, notes = (*summary.ignored, *files.ignored), summary.notes
     if any("portal_customer_id" in file.headers.values() for file in summary.files):
         notes += (note,) if (note := note_on_shared_ids(records)) else ()
+    notes += (*notes_on_leading_zeros(records),)
     return Loaded(
         records,
         rejects,

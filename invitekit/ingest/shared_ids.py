@@ -1,4 +1,4 @@
-"""Find Customer IDs that one file has on several accounts: such rows count as one customer, maybe by mistake."""
+"""Find IDs that a spreadsheet may have damaged, so that their rows count as one customer, or as two, by mistake."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from invitekit.model import schema
 from invitekit.model.identity import key
 
 _FILE = ("source_file", "snapshot_at")
+_NUMBERS = ("portal_customer_id", "account_name")
 
 
 def note_on_shared_ids(records: Any) -> Message | None:
@@ -41,3 +42,27 @@ def note_on_shared_ids(records: Any) -> Message | None:
         rows=rows,
     )
     return _("{column}: {note}", column=schema.label_in_message("portal_customer_id"), note=note)
+
+
+def notes_on_leading_zeros(records: Any) -> list[Message]:
+    """Return a note for each column of IDs that has numbers with and without leading zeros.
+
+    Args:
+        records: The loaded records, of any engine.
+    """
+    notes = []
+    for name in _NUMBERS:
+        numbers = nw.from_native(records).select(_ik_id=key(name)).filter(nw.col("_ik_id").str.contains("^[0-9]+$"))
+        bare = numbers.with_columns(_ik_bare=nw.col("_ik_id").str.replace_all("^0+", ""))
+        ends = bare.group_by("_ik_bare").agg(_ik_low=nw.col("_ik_id").min(), _ik_high=nw.col("_ik_id").max())
+        ((count,),) = collect(ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_ik_ids=nw.len())).rows()
+        if count:
+            note = ngettext(
+                "{n:,} number is written with and without zeros at its beginning, as 007 and 7, which may count as two "
+                "customers. If a spreadsheet removed the zeros, export again with the column as text.",
+                "{n:,} numbers are written with and without zeros at their beginning, as 007 and 7, which may count as "
+                "two customers. If a spreadsheet removed the zeros, export again with the column as text.",
+                count,
+            )
+            notes.append(_("{column}: {note}", column=schema.label_in_message(name), note=note))
+    return notes
