@@ -434,6 +434,18 @@ def test_merged_cells_have_their_value_in_each_row(tmp_path: Path, shift: int) -
     assert "1 row is in merged cells and got the value of the first of these rows." in str(loaded.summary)
 
 
+@pytest.mark.parametrize("shift", [0, 2])
+def test_a_number_has_the_zeros_that_it_is_shown_with(tmp_path: Path, shift: int) -> None:
+    def fill(book: Any, sheet: Any) -> None:
+        zeros, dates = book.add_format({"num_format": "000000"}), book.add_format({"num_format": "dd.mm.yyyy"})
+        sheet.write_number(1, shift + 1, 123, zeros)
+        sheet.write_string(2, shift + 1, "124", zeros)
+        sheet.write_number(2, shift + 6, 46082, dates)
+
+    loaded = load_xlsx(tmp_path, fill, rows=[[""] * shift + row for row in ROWS])
+    assert loaded.records["account_name"].to_list() == ["000123", "124"]
+
+
 def test_a_hidden_sheet_is_read_only_if_no_other_has_records(tmp_path: Path) -> None:
     def back_up(book: Any, _: Any) -> None:
         old = book.add_worksheet("Backup")

@@ -463,12 +463,12 @@ def test_files_of_one_name_in_folders_of_one_name_keep_their_rejects(tmp_path: P
 
 def test_ignored_files_of_a_folder_are_reported(tmp_path: Path) -> None:
     write(tmp_path, text_of(ROW))
-    for name in ("old.doc", "packed.csv.gz", "README.md", ".hidden.csv"):
+    for name in ("old.doc", "packed.doc.gz", "README.md", ".hidden.csv"):
         write(tmp_path, "x", name)
     (tmp_path / "sub").mkdir()
     summary = ik.load(tmp_path).summary
-    assert summary.ignored == ("old.doc", "packed.csv.gz", "sub/")
-    assert "Not read: old.doc, packed.csv.gz, sub/." in str(summary)
+    assert summary.ignored == ("old.doc", "packed.doc.gz", "sub/")
+    assert "Not read: old.doc, packed.doc.gz, sub/." in str(summary)
     assert ik.load(tmp_path / "history.csv").summary.ignored == ()
 
 

@@ -52,6 +52,10 @@ _NO_RESULT = re.compile(
     rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
 """A formula cell without a value, from a program that does not compute. An empty text is a value (``t="str"``)."""
+_STYLED = re.compile(rb"<(?:\w+:)?c\b(?![^<>]*\bt=\"(?!n\"))[^<>]*\br=\"([A-Z]{1,3})(\d+)\"[^<>]*\bs=\"(\d+)\"")
+"""A number with its column, row and style."""
+_ZEROS = re.compile("0{2,}")
+"""A number format that shows zeros at the beginning, such as 000000."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,7 @@ class RawSheet:
         hidden_rows: Numbers of hidden rows, from 1.
         merged: First row, column, and last row of cells that are merged downwards, from 0.
         no_result: Formula cells without a result, by column.
+        padded: Row, column (from 0) and shown digits of numbers that are shown with zeros at their beginning.
         unknown_layout: Whether merged cells and hidden rows are unknown: no library reads them from XLSB.
     """
 
@@ -74,12 +79,20 @@ class RawSheet:
     hidden_rows: Sequence[int] = ()
     merged: Sequence[tuple[int, int, int]] = ()
     no_result: Counter[int] = field(default_factory=Counter)
+    padded: Sequence[tuple[int, int, int]] = ()
     unknown_layout: bool = False
 
     def filled_down(self) -> tuple[pl.DataFrame, int]:
-        """Fill the value of each merged cell into all its rows; return the cells and the number of filled rows."""
+        """Fill the value of each merged cell into all its rows; return the cells and the number of filled rows.
+
+        Numbers have the zeros that they are shown with.
+        """
         data, rows = self.data, set[int]()
         by_column: dict[int, dict[int, str]] = {}
+        for row, column, digits in self.padded:
+            value = data[row, column] if row < data.height and column < data.width else None
+            if value is not None and value.isdigit():
+                by_column.setdefault(column, {})[row] = value.zfill(digits)
         for first, column, last in self.merged:
             value = data[first, column] if first < data.height and 0 <= column < data.width else None
             if value is not None:
@@ -190,8 +203,9 @@ def _findings(path: Path) -> dict[str, dict[str, Any]]:
     """Return merged cells, hidden rows and formulas without a result by sheet, which the library does not read."""
     with zipfile.ZipFile(path) as book:
         parts = {part.casefold(): part for part in book.namelist()}
+        digits = _shown_digits(book, parts)
         return {
-            title: _scan(book, part)
+            title: _scan(book, part, digits)
             for title, target in _sheet_parts(book, parts)
             if (part := parts.get(target.casefold()))
         }
@@ -213,8 +227,23 @@ def _sheet_parts(book: zipfile.ZipFile, parts: dict[str, str]) -> Iterator[tuple
             yield sheet.get("name", ""), target.lstrip("/") if target.startswith("/") else f"xl/{PurePosixPath(target)}"
 
 
-def _scan(book: zipfile.ZipFile, part: str) -> dict[str, Any]:
+def _shown_digits(book: zipfile.ZipFile, parts: dict[str, str]) -> dict[int, int]:
+    """Return how many digits each style shows that fills numbers with zeros."""
+    if "xl/styles.xml" not in parts:
+        return {}
+    try:
+        styles = ET.fromstring(book.read(parts["xl/styles.xml"]))  # noqa: S314 - expat has limits
+    except ET.ParseError:
+        return {}
+    formats = {one.get("numFmtId"): one.get("formatCode", "") for one in styles.iter() if one.tag.endswith("}numFmt")}
+    cells = next((list(group) for group in styles if group.tag.endswith("}cellXfs")), [])
+    codes = enumerate(formats.get(cell.get("numFmtId"), "") for cell in cells)
+    return {number: len(code) for number, code in codes if _ZEROS.fullmatch(code)}
+
+
+def _scan(book: zipfile.ZipFile, part: str, digits: dict[int, int]) -> dict[str, Any]:
     hidden: list[int] = []
+    padded: list[tuple[int, int, int]] = []
     merged: list[tuple[int, int, int]] = []
     no_result: Counter[int] = Counter()
     for block in _xml_blocks(book, part):
@@ -226,11 +255,15 @@ def _scan(book: zipfile.ZipFile, part: str) -> dict[str, Any]:
             merged += [cell for cell in cells if cell[2] > cell[0]]
         if b"<f" in block or b":f" in block:
             no_result.update(map(_column, _NO_RESULT.findall(block)))
-    if merged or no_result:
+        if digits:
+            styled = ((int(row) - 1, _column(letters), int(style)) for letters, row, style in _STYLED.findall(block))
+            padded += [(row, column, digits[style]) for row, column, style in styled if style in digits]
+    if merged or no_result or padded:
         first = _first_column(book, part)
+        padded = [(row, column - first, shown) for row, column, shown in padded if column >= first]
         merged = [(row, column - first, last) for row, column, last in merged if column >= first]
         no_result = Counter({column - first: count for column, count in no_result.items()})
-    return {"hidden_rows": hidden, "merged": merged, "no_result": no_result}
+    return {"hidden_rows": hidden, "merged": merged, "no_result": no_result, "padded": padded}
 
 
 def _first_column(book: zipfile.ZipFile, part: str) -> int:
