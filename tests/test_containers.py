@@ -441,9 +441,12 @@ def test_a_number_has_the_zeros_that_it_is_shown_with(tmp_path: Path, shift: int
         sheet.write_number(1, shift + 1, 123, zeros)
         sheet.write_string(2, shift + 1, "124", zeros)
         sheet.write_number(2, shift + 6, 46082, dates)
+        sheet.merge_range(1, shift + 5, 2, shift + 5, 7, zeros)
 
-    loaded = load_xlsx(tmp_path, fill, rows=[[""] * shift + row for row in ROWS])
-    assert loaded.records["account_name"].to_list() == ["000123", "124"]
+    loaded = load_xlsx(
+        tmp_path, fill, rows=[[""] * shift + [*HEADER, "Account Manager"], *([""] * shift + row for row in ROWS[1:])]
+    )
+    assert loaded.records.select("account_name", "account_manager").rows() == [("000123", "000007"), ("124", "000007")]
 
 
 def test_a_hidden_sheet_is_read_only_if_no_other_has_records(tmp_path: Path) -> None:

@@ -87,22 +87,31 @@ class RawSheet:
 
         Numbers have the zeros that they are shown with.
         """
-        data, rows = self.data, set[int]()
+        data, rows = self._with_zeros(), set[int]()
         by_column: dict[int, dict[int, str]] = {}
-        for row, column, digits in self.padded:
-            value = data[row, column] if row < data.height and column < data.width else None
-            if value is not None and value.isdigit():
-                by_column.setdefault(column, {})[row] = value.zfill(digits)
         for first, column, last in self.merged:
             value = data[first, column] if first < data.height and 0 <= column < data.width else None
             if value is not None:
                 below = range(first + 1, min(last + 1, data.height))
                 by_column.setdefault(column, {}).update(dict.fromkeys(below, value))
                 rows.update(below)
-        for column, values in by_column.items():
-            filled = data.to_series(column).clone().scatter(sorted(values), [values[row] for row in sorted(values)])
-            data = data.with_columns(filled)
-        return data, len(rows)
+        return _replaced(data, by_column), len(rows)
+
+    def _with_zeros(self) -> pl.DataFrame:
+        data = self.data
+        shown: dict[int, dict[int, str]] = {}
+        for row, column, digits in self.padded:
+            value = data[row, column] if row < data.height and column < data.width else None
+            if value is not None and value.isdigit():
+                shown.setdefault(column, {})[row] = value.zfill(digits)
+        return _replaced(data, shown)
+
+
+def _replaced(data: pl.DataFrame, by_column: dict[int, dict[int, str]]) -> pl.DataFrame:
+    for column, values in by_column.items():
+        new = data.to_series(column).clone().scatter(sorted(values), [values[row] for row in sorted(values)])
+        data = data.with_columns(new)
+    return data
 
 
 def read_sheets(path: Path, kind: str, name: str, encoding: str | None) -> list[RawSheet]:
