@@ -271,6 +271,7 @@ def test_masked_files_are_followed_by_the_portals_customer_id(tmp_path: Path) ->
         ("客户全称,客户账号,邮箱,结局\n甲,acme,a@example.com,开\n", "['客户全称', '客户账号', '邮箱', '结局']"),
         ("Account,Email,Mobile,Campaign,URL\nx,y,z,c,u\n", "['Account', 'Email', 'Mobile', 'Campaign', 'URL']"),
         ("Ann Smith,acme,Email,open\nBob Jones,beta,Link,open\n", "4 columns, 1 with a known header"),
+        ("Customer Name,Ann Smith\nEmail,ann@x.example\nState,open\n", "2 columns, 1 with a known header"),
         ("Ann Smith,138 0000 1111,x\nBob Jones,139 0000 1111,y\n", "3 columns, none with a known header"),
     ],
 )

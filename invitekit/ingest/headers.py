@@ -400,6 +400,10 @@ def _are_headers(names: Sequence[str], below: Sequence[Sequence[str]] | None) ->
     """Return whether a row is a header, in any language, and not a row of data."""
     if not any(name.strip() for name in names) or _looks_like_data(names):
         return False
+    # A transposed table has its headers in the first column.
+    first = [names[0], *(row[0] for row in below or () if row)]
+    if sum(_is_known(name) and not _is_word(name) for name in first) >= _SURE:
+        return False
     # A row of data may contain words that are also headers, beside names.
     known = sum(_is_known(name) and not _is_word(name) for name in names)
     sure = known >= _SURE or 2 * sum(map(_is_known, names)) >= len(names)
