@@ -1,7 +1,5 @@
 """Audit what is installed against requirements.lock, without a network: ``python -m tests.audit``."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import hashlib

@@ -272,17 +272,21 @@ def _started_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[S
 
 
 @dataclass
-class Run:
+class Done:
     returncode: int
     stdout: str
     stderr: str
 
 
+Run = Callable[..., Done]
+"""What the fixture of that name gives: call it with the words of a command."""
+
+
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command line in this process: a start of Python for each would take a minute."""
 
-    def call(*words: str | Path, cwd: Path | None = None) -> Run:
+    def call(*words: str | Path, cwd: Path | None = None) -> Done:
         monkeypatch.setattr(sys, "argv", ["invitekit", *map(str, words)])
         if cwd is not None:
             monkeypatch.chdir(cwd)
@@ -291,7 +295,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             main()
         code = ended.value.code
         out, err = capsys.readouterr()
-        return Run(code if isinstance(code, int) else int(code is not None), out, err)
+        return Done(code if isinstance(code, int) else int(code is not None), out, err)
 
     return call
 

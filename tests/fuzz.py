@@ -3,8 +3,6 @@
 Nothing ends a run before its time: what is found is printed, and kept in ``build/fuzz`` with its input.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import functools

@@ -1,7 +1,5 @@
 """Checks messages against the classes of ``invitekit.widgets.protocol``, which the browser's types are written from."""
 
-from __future__ import annotations
-
 import types
 import typing
 from typing import Any, Literal, NotRequired, Union

@@ -1,7 +1,5 @@
 """Explorer, picker, plan, progress, trend and report count the same invitations and customers."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Batches: every customer to invite is in one batch, in files that are safe, whole and private."""
 
-from __future__ import annotations
-
 import datetime as dt
 import gc
 import itertools
@@ -18,7 +16,7 @@ from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 import pytest
@@ -43,9 +41,7 @@ from invitekit.model.catalogue import Catalogue, read_catalogue
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ResendRules, count_decisions, plan_resends
 from invitekit.planning.reason_texts import read_reasons
-
-if TYPE_CHECKING:
-    from tests.conftest import Engine
+from tests.conftest import Engine
 
 pytestmark = pytest.mark.slow  # each writes and reads back a set of files
 

@@ -1,12 +1,11 @@
 """The failure catalogue: exact copies of the portal's texts, which match exactly or not at all."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from difflib import SequenceMatcher
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,9 +21,6 @@ from invitekit.model.catalogue import (
     read_catalogue,
 )
 from invitekit.model.vocabularies import RESEND_RULES, WHO_ACTS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PORTAL_FIELDS = ("message_en", "message_zh", "suggested_operation_en", "suggested_operation_zh")
 # The first 12 hex digits of the SHA-256 of the four texts of the portal, the absent ones empty.

@@ -1,7 +1,5 @@
 """Figures: notebooks and reports draw the same figure, with the numbers of its table."""
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 import re

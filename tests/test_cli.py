@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import csv
 import itertools
 import json
@@ -9,18 +7,14 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 from invitekit.ingest import engine_choice
 from invitekit.model import schema
-
-if TYPE_CHECKING:
-    from tests.conftest import Run
+from tests.conftest import Run
 
 COMMAND = str(Path(sys.executable).with_name("invitekit"))
 CANARY = "canary.person@example.com"
@@ -48,7 +42,7 @@ def test_the_installed_command_answers(export: Path) -> None:
     assert json.loads(start("check", export, "--json").stdout)["rows_read"] == 4
 
 
-def test_check_prints_what_was_read_and_refused(run: Callable[..., Run], export: Path) -> None:
+def test_check_prints_what_was_read_and_refused(run: Run, export: Path) -> None:
     found = run("check", export)
     assert found.returncode == 0
     assert "4 rows read = 3 records + 1 reject " in found.stdout
@@ -56,16 +50,14 @@ def test_check_prints_what_was_read_and_refused(run: Callable[..., Run], export:
     assert "Customer Full Name" in found.stdout
 
 
-def test_check_prints_one_json_object(run: Callable[..., Run], export: Path) -> None:
+def test_check_prints_one_json_object(run: Run, export: Path) -> None:
     found = json.loads(run("check", export, "--json").stdout)
     assert (found["rows_read"], found["records"], found["rejects"]) == (4, 3, 1)
     assert found["files"][0]["headers"]["Account Name"] == "account_name"
     assert found["files"][0]["snapshot_at"] == "2026-03-30 00:00:00"
 
 
-def test_check_writes_the_refused_rows_for_their_owner_only(
-    run: Callable[..., Run], export: Path, tmp_path: Path
-) -> None:
+def test_check_writes_the_refused_rows_for_their_owner_only(run: Run, export: Path, tmp_path: Path) -> None:
     target = tmp_path / "refused.csv"
     assert run("check", export, "-o", target).returncode == 0
     why = "is not a valid date or time: no such day or time of day"
@@ -73,14 +65,12 @@ def test_check_writes_the_refused_rows_for_their_owner_only(
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
-def test_check_strict_fails_when_a_row_was_refused(run: Callable[..., Run], export: Path) -> None:
+def test_check_strict_fails_when_a_row_was_refused(run: Run, export: Path) -> None:
     assert run("check", export, "--strict").returncode == 1
 
 
 @pytest.mark.parametrize("extension", [".parquet", ".csv", ".xlsx"])
-def test_annotate_writes_every_record_and_reads_it_back(
-    run: Callable[..., Run], export: Path, tmp_path: Path, extension: str
-) -> None:
+def test_annotate_writes_every_record_and_reads_it_back(run: Run, export: Path, tmp_path: Path, extension: str) -> None:
     target = tmp_path / f"annotated{extension}"
     found = run("annotate", export, "--as-of", "2026-03-30", "-o", target, "--json")
     assert json.loads(found.stdout)["by_cause"] == {"link_expired": 1}
@@ -91,7 +81,7 @@ def test_annotate_writes_every_record_and_reads_it_back(
 
 
 @pytest.mark.parametrize("extension", [".csv", ".xlsx"])
-def test_a_header_that_is_a_formula_is_escaped(run: Callable[..., Run], tmp_path: Path, extension: str) -> None:
+def test_a_header_that_is_a_formula_is_escaped(run: Run, tmp_path: Path, extension: str) -> None:
     link = '"=HYPERLINK(""http://x.example"",""see"")"'
     source = tmp_path / "formulas.csv"
     source.write_text(f"Account,Status,{link},@sum,'@sum,+49\nann,Invited,a,b,c,d\n")
@@ -109,23 +99,23 @@ def test_a_header_that_is_a_formula_is_escaped(run: Callable[..., Run], tmp_path
     assert (again["records"], again["files"][0]["headers"]["account_name"]) == (1, "account_name")
 
 
-def test_counts_over_several_snapshots_get_a_note(run: Callable[..., Run], export: Path) -> None:
+def test_counts_over_several_snapshots_get_a_note(run: Run, export: Path) -> None:
     (export.parent / "history_2026-04-06.csv").write_bytes(export.read_bytes())
     assert "Records: of 2 snapshots together." in run("annotate", export.parent, "--as-of", "2026-04-06").stdout
     assert "snapshots" not in run("annotate", export, "--as-of", "2026-04-06").stdout
 
 
-def test_annotate_writes_chinese(run: Callable[..., Run], export: Path) -> None:
+def test_annotate_writes_chinese(run: Run, export: Path) -> None:
     assert "伙伴" in run("annotate", export, "--as-of", "2026-03-30", "--language", "zh").stdout
 
 
-def test_annotate_measures_expiry_at_as_of(run: Callable[..., Run], export: Path) -> None:
+def test_annotate_measures_expiry_at_as_of(run: Run, export: Path) -> None:
     early = json.loads(run("annotate", export, "--as-of", "2026-03-08T08:59:59", "--json").stdout)
     late = json.loads(run("annotate", export, "--as-of", "2026-03-08T09:00:00", "--json").stdout)
     assert (early["by_status"].get("expired"), late["by_status"].get("expired")) == (None, 1)
 
 
-def test_an_existing_file_is_kept_without_overwrite(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+def test_an_existing_file_is_kept_without_overwrite(run: Run, export: Path, tmp_path: Path) -> None:
     target = tmp_path / "there.csv"
     target.write_text("mine")
     refused = run("annotate", export, "-o", target)
@@ -135,7 +125,7 @@ def test_an_existing_file_is_kept_without_overwrite(run: Callable[..., Run], exp
     assert target.read_text() != "mine"
 
 
-def test_a_source_is_never_overwritten(run: Callable[..., Run], export: Path) -> None:
+def test_a_source_is_never_overwritten(run: Run, export: Path) -> None:
     before = export.read_bytes()
     found = run("annotate", export, "-o", export, "--overwrite")
     assert found.returncode == 1
@@ -147,9 +137,7 @@ def test_a_source_is_never_overwritten(run: Callable[..., Run], export: Path) ->
     ("verb", "option"),
     [*itertools.product(["check", "annotate", "plan"], ["--messages", "--catalogue"]), ("plan", "--rules")],
 )
-def test_other_inputs_are_never_overwritten(
-    run: Callable[..., Run], export: Path, tmp_path: Path, verb: str, option: str
-) -> None:
+def test_other_inputs_are_never_overwritten(run: Run, export: Path, tmp_path: Path, verb: str, option: str) -> None:
     texts = {
         "--rules": "batch_size = 1\n",
         "--messages": "Account,Failure Cause\nann,Something else\n",
@@ -217,13 +205,13 @@ def test_an_ignored_hangup_stays_ignored() -> None:
     assert found.stdout == "SIG_IGN\n"
 
 
-def test_signal_handlers_are_restored(run: Callable[..., Run], export: Path) -> None:
+def test_signal_handlers_are_restored(run: Run, export: Path) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     run("check", export)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
-def test_the_longest_possible_file_name_works(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+def test_the_longest_possible_file_name_works(run: Run, export: Path, tmp_path: Path) -> None:
     assert run("check", export, "-o", tmp_path / ("n" * 251 + ".csv")).returncode == 0
 
 
@@ -248,9 +236,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("words", BAD.values(), ids=BAD.keys())
-def test_a_users_mistake_is_one_clear_line_and_exit_1(
-    run: Callable[..., Run], words: list[str], tmp_path: Path
-) -> None:
+def test_a_users_mistake_is_one_clear_line_and_exit_1(run: Run, words: list[str], tmp_path: Path) -> None:
     (tmp_path / "good.csv").write_text(HEADER + ROWS)
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 40)
@@ -288,7 +274,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG.values(), ids=WRONG.keys())
-def test_wrong_usage_is_exit_2(run: Callable[..., Run], words: list[str], tmp_path: Path) -> None:
+def test_wrong_usage_is_exit_2(run: Run, words: list[str], tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(HEADER + ROWS)
     found = run(*words, cwd=tmp_path)
     assert found.returncode == 2
@@ -297,7 +283,7 @@ def test_wrong_usage_is_exit_2(run: Callable[..., Run], words: list[str], tmp_pa
 
 
 @pytest.mark.parametrize("header", ["No.", "Record No.", "序号", "编号"])
-def test_a_row_number_is_not_an_id(run: Callable[..., Run], tmp_path: Path, header: str) -> None:
+def test_a_row_number_is_not_an_id(run: Run, tmp_path: Path, header: str) -> None:
     for week, mail in (("2026-03-02", "ann"), ("2026-03-09", "bea")):
         (tmp_path / f"{week}.csv").write_text(f"{header},Email,Status\n1,{mail}@example.com,Invited\n")
     found = json.loads(run("check", tmp_path, "--json").stdout)
@@ -309,7 +295,7 @@ def test_a_row_number_is_not_an_id(run: Callable[..., Run], tmp_path: Path, head
 
 
 @pytest.mark.parametrize("header", ["ID", "Record ID", "Invitation ID", "邀请编号", "记录编号"])
-def test_a_portal_id_identifies_a_record(run: Callable[..., Run], tmp_path: Path, header: str) -> None:
+def test_a_portal_id_identifies_a_record(run: Run, tmp_path: Path, header: str) -> None:
     (tmp_path / "a.csv").write_text(f"{header},Status\n7,Invited\n")
     assert json.loads(run("check", tmp_path / "a.csv", "--json").stdout)["files"][0]["headers"] == {
         header: "record_id",
@@ -317,7 +303,7 @@ def test_a_portal_id_identifies_a_record(run: Callable[..., Run], tmp_path: Path
     }
 
 
-def test_a_file_that_cannot_be_read_is_one_line(run: Callable[..., Run], export: Path) -> None:
+def test_a_file_that_cannot_be_read_is_one_line(run: Run, export: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root reads everything")
     export.chmod(0)
@@ -334,7 +320,7 @@ def test_a_closed_pipe_is_no_error(export: Path) -> None:
     assert found.stderr == ""
 
 
-def test_check_writes_a_page_of_what_was_understood(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+def test_check_writes_a_page_of_what_was_understood(run: Run, export: Path, tmp_path: Path) -> None:
     with export.open("a", encoding="utf-8") as file:
         file.write("<b>Eve</b>,eve,eve@example.com,Email,Frozen & co,,2026-03-04 09:00:00\n")
     found = run("check", export, "-o", tmp_path / "check.html")
@@ -360,7 +346,7 @@ def test_check_writes_a_page_of_what_was_understood(run: Callable[..., Run], exp
     assert (tmp_path / "check.html").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_check_page_names_a_tab_between_cells(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_a_check_page_names_a_tab_between_cells(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "history_2026-03-30.csv"
     path.write_text("Account\tStatus\tInvited At\nacme\tInvited\t2026-03-01\n", encoding="utf-8")
     printed = run("check", path, "-o", tmp_path / "check.html").stdout
@@ -370,7 +356,7 @@ def test_a_check_page_names_a_tab_between_cells(run: Callable[..., Run], tmp_pat
 
 
 def test_check_speaks_chinese_on_screen_and_on_its_page(
-    run: Callable[..., Run], export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with export.open("a", encoding="utf-8") as file:
         file.write("Eve,eve,eve@example.com; eva@example.com,Email,Frozen,,03/02/2026\n")
@@ -397,14 +383,14 @@ def test_check_speaks_chinese_on_screen_and_on_its_page(
     assert "邮箱：1 个单元格含有多个地址，取第一个。" in said
 
 
-def test_plan_prints_decisions_and_reasons(run: Callable[..., Run], export: Path) -> None:
+def test_plan_prints_decisions_and_reasons(run: Run, export: Path) -> None:
     said = run("plan", export, "--as-of", "2026-03-30").stdout
     assert "The invitation has expired." in said
     assert "2 of 3 customers to invite again, in 1 batch." in said
     assert "too few earlier resends" in said
 
 
-def test_plan_takes_rules_and_prints_them(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+def test_plan_takes_rules_and_prints_them(run: Run, export: Path, tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text("cool_down_days = 60\nbatch_size = 1\n")
     found = json.loads(
         run("plan", export, "--as-of", "2026-03-30", "--rules", tmp_path / "rules.toml", "--json").stdout
@@ -415,7 +401,7 @@ def test_plan_takes_rules_and_prints_them(run: Callable[..., Run], export: Path,
     assert sum(found["decisions"].values()) == sum(r["records"] for r in found["reasons"]) == 3
 
 
-def test_plan_writes_every_record_with_its_decision(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+def test_plan_writes_every_record_with_its_decision(run: Run, export: Path, tmp_path: Path) -> None:
     target = tmp_path / "plan.parquet"
     assert run("plan", export, "--as-of", "2026-03-30", "-o", target).returncode == 0
     written = pl.read_parquet(target).sort("source_row")
@@ -423,9 +409,7 @@ def test_plan_writes_every_record_with_its_decision(run: Callable[..., Run], exp
     assert target.stat().st_mode & 0o777 == 0o600
 
 
-def test_plan_writes_batches_and_first_warns_that_they_name_customers(
-    run: Callable[..., Run], export: Path, tmp_path: Path
-) -> None:
+def test_plan_writes_batches_and_first_warns_that_they_name_customers(run: Run, export: Path, tmp_path: Path) -> None:
     said = run("plan", export, "--as-of", "2026-03-30", "--batch-dir", tmp_path / "batches").stdout
     assert said.startswith("PERSONAL DATA: ")
     files = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "batches").iterdir()}
@@ -443,7 +427,7 @@ def test_plan_writes_batches_and_first_warns_that_they_name_customers(
     assert json.loads(found.stdout)["batch_files"] == {"batch_01_resend_now.csv": 2, "batch_01_resend_now.xlsx": 2}
 
 
-def test_sample_has_options_for_encoding_errors_and_day(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_sample_has_options_for_encoding_errors_and_day(run: Run, tmp_path: Path) -> None:
     wishes = ["--encoding", "gb18030", "--dirty", "0", "--as-of", "2026-05-04", "--weeks", "1"]
     made = json.loads(run("sample", "--rows", "1500", *wishes, "-o", tmp_path, "--json").stdout)
     assert [Path(name).name for name in made["files"]] == ["history_records_2026-05-04.csv"]
@@ -451,7 +435,7 @@ def test_sample_has_options_for_encoding_errors_and_day(run: Callable[..., Run],
     assert "GB18030" in run("check", tmp_path).stdout.upper()
 
 
-def test_export_prints_its_checks_and_how_many_records_are_unique(run: Callable[..., Run], export: Path) -> None:
+def test_export_prints_its_checks_and_how_many_records_are_unique(run: Run, export: Path) -> None:
     out = export.with_name("out.csv")
     done = run("export", export, "-o", out, "--as-of", "2026-03-30", "--purpose", "spring")
     assert done.returncode == 0, done.stderr
@@ -465,7 +449,7 @@ def test_export_prints_its_checks_and_how_many_records_are_unique(run: Callable[
     assert (changed.returncode, "sha256" in changed.stderr) == (1, True)
 
 
-def test_verify_prints_who_signed_an_export(run: Callable[..., Run], export: Path) -> None:
+def test_verify_prints_who_signed_an_export(run: Run, export: Path) -> None:
     out, key = export.with_name("out.csv"), export.with_name("key")
     run("export", export, "-o", out)
     assert "It is not signed" in run("verify", out).stdout
@@ -475,14 +459,14 @@ def test_verify_prints_who_signed_an_export(run: Callable[..., Run], export: Pat
     assert "was not checked" in json.loads(run("verify", out, "--json").stdout)["signature"]
 
 
-def test_an_export_of_counts_warns_of_comparing_two_exports(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_an_export_of_counts_warns_of_comparing_two_exports(run: Run, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("Account Name,Status\n" + "".join(f"a{n},Invited\n" for n in range(12)))
     done = run("export", tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--level", "aggregated")
     assert "publish only one" in done.stdout
     assert "still personal data" not in done.stdout
 
 
-def test_counts_of_two_weekly_files_are_of_invitations(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_counts_of_two_weekly_files_are_of_invitations(run: Run, tmp_path: Path) -> None:
     for day, status in (("2026-03-16", "Not associated"), ("2026-03-30", "Associated")):
         rows = "".join(f"a{n},{status},Email,2026-03-10\n" for n in range(20))
         (tmp_path / f"h_{day}.csv").write_text("Account Name,Status,Invitation Method,Invited On\n" + rows)
@@ -498,7 +482,7 @@ def test_counts_of_two_weekly_files_are_of_invitations(run: Callable[..., Run], 
     assert pl.read_parquet(tmp_path / "again.parquet").equals(counts)
 
 
-def test_export_prints_one_json_object(run: Callable[..., Run], export: Path) -> None:
+def test_export_prints_one_json_object(run: Run, export: Path) -> None:
     out = export.with_name("out.parquet")
     told = json.loads(run("export", export, "-o", out, "--level", "masked", "--json").stdout)
     assert (told["rows_read"], told["records"], told["rejects"]) == (4, 3, 1)
@@ -519,14 +503,14 @@ def test_export_prints_one_json_object(run: Callable[..., Run], export: Path) ->
     ],
 )
 def test_an_impossible_export_is_refused_in_one_line(
-    run: Callable[..., Run], export: Path, words: list[str], code: int, told: str
+    run: Run, export: Path, words: list[str], code: int, told: str
 ) -> None:
     done = run("export", export, *(word.format(export=export) for word in words), cwd=export.parent)
     assert (done.returncode, told in done.stderr) == (code, True), done.stderr
     assert [path.name for path in export.parent.iterdir()] == [export.name]
 
 
-def test_a_key_is_created_shown_by_its_id_and_rotated(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_a_key_is_created_shown_by_its_id_and_rotated(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "key"
     made = run("key", "new", "--key-file", file)
     number = run("key", "show-id", "--key-file", file).stdout.strip()

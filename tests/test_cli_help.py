@@ -1,11 +1,9 @@
 """Help of the command line: every command has a help text in plain words, and shows its choices."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -13,9 +11,7 @@ from invitekit import cli, sample
 from invitekit.cli import options
 from invitekit.metrics import BY, PERIODS
 from invitekit.privacy import policy
-
-if TYPE_CHECKING:
-    from tests.conftest import Run
+from tests.conftest import Run
 
 Words = tuple[str, ...]
 
@@ -40,7 +36,7 @@ def type_words(shown: str) -> list[str]:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "invitekit")
-def test_every_command_has_a_help_text(words: Words, run: Callable[..., Run]) -> None:
+def test_every_command_has_a_help_text(words: Words, run: Run) -> None:
     short = run(*words, "-h")
     assert (short.returncode, "-h, --help" in short.stdout) == (0, True)
     assert ("completion" in short.stdout) == (words == ()), "only the first page tells of the completion of a shell"
@@ -75,9 +71,7 @@ CLOSED = [(words, option, choices) for words in COMMANDS for option, choices in 
 
 
 @pytest.mark.parametrize(("words", "option", "choices"), CLOSED, ids=lambda value: str(value)[:40])
-def test_choices_are_shown_and_other_values_are_wrong_usage(
-    words: Words, option: str, choices: Any, run: Callable[..., Run]
-) -> None:
+def test_choices_are_shown_and_other_values_are_wrong_usage(words: Words, option: str, choices: Any, run: Run) -> None:
     assert "|".join(choices) in "".join(run(*words, "-h").stdout.split())
     refused = run(*words, option, "nothing", "x.csv")
     assert refused.returncode == 2
@@ -97,7 +91,7 @@ def test_options_have_the_choices_of_the_functions() -> None:
     assert get_args(options.SampleEncoding) == sample.ENCODINGS
 
 
-def test_filters_have_their_own_help_panel(run: Callable[..., Run]) -> None:
+def test_filters_have_their_own_help_panel(run: Run) -> None:
     for command in ("annotate", "plan", "trend", "report", "export"):
         options, filters = run(command, "-h").stdout.split("\nFilter:\n")
         listed = re.findall("^  (--[a-z-]+)", filters, re.MULTILINE)
@@ -106,7 +100,7 @@ def test_filters_have_their_own_help_panel(run: Callable[..., Run]) -> None:
         assert not set(listed) & set(re.findall("--[a-z-]+", options))
 
 
-def test_the_version_is_printed(run: Callable[..., Run]) -> None:
+def test_the_version_is_printed(run: Run) -> None:
     found = run("--version")
     assert (found.returncode, found.stdout) == (0, f"invitekit {version('invitekit')}\n")
 
@@ -115,7 +109,7 @@ def test_the_version_is_printed(run: Callable[..., Run]) -> None:
                                                 ("invitekit plan --decision resend_n", "resend_now"),
                                                 ("invitekit workspace mark-s", "mark-sent")])  # fmt: skip
 def test_the_shell_completes_commands_and_choices(
-    typed: str, offered: str, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    typed: str, offered: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = {"_INVITEKIT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
     for name, value in asked.items():

@@ -1,13 +1,10 @@
 """The workspace on the command line: files, batches, marks and outcomes."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import os
 import shutil
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ import invitekit as ik
 from invitekit.errors import OutputError
 from invitekit.i18n import _
 from invitekit.workspace import CHANGES, Workspace
+from tests.conftest import Run
 
 pytestmark = pytest.mark.slow  # each makes a database and runs several commands
 
@@ -38,8 +36,6 @@ SECOND = (
     f"Bea Secret,bea,bea@example.com,Email,Association failed,{OVERDUE},2026-03-02 09:00:00,\n"
 )
 NAMES = ("Secret", "ann@", "bea@", "cem@", "dot@")
-
-Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")

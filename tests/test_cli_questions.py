@@ -1,23 +1,16 @@
 """Queries on the command line: filters, search by words, and the history of a customer."""
 
-from __future__ import annotations
-
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 import pytest
 
 import invitekit as ik
 from invitekit.errors import ArgumentError
-
-if TYPE_CHECKING:
-    from tests.conftest import Run as Done
-
-Run = Callable[..., "Done"]
+from tests.conftest import Run
 
 HEADER = "Full Name,Account,Email,Mobile,Account Manager,Country,Method,Status,Failure Cause,Invitation Time\n"
 FIRST = """\

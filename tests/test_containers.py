@@ -1,7 +1,5 @@
 """Workbooks of every kind, packed files, web tables, and JSON documents, as programs write them."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import gzip

@@ -1,7 +1,5 @@
 """The wheel without extras, in an environment of its own: "make test-core" makes it and runs these."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Counts by day for the brush in the browser, added up from the first day on."""
 
-from __future__ import annotations
-
 import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterator

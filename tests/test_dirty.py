@@ -1,7 +1,5 @@
 """Untidy files: the expected result of each file under dirty/."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import sys

@@ -1,7 +1,5 @@
 """Quantiles and tests equal those of SciPy."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st

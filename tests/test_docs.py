@@ -1,7 +1,5 @@
 """The README and the pages of docs/: their examples run, they name every public name, and the site can be built."""
 
-from __future__ import annotations
-
 import doctest
 import pkgutil
 import re
@@ -10,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -82,9 +80,7 @@ def marks(page: Path) -> list[pytest.MarkDecorator]:
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page), marks=marks(page)) for page in WITH_EXAMPLES])
-def test_the_examples_of_every_page_run(
-    page: Path, folder: Path, run: Callable[..., Run], request: pytest.FixtureRequest
-) -> None:
+def test_the_examples_of_every_page_run(page: Path, folder: Path, run: Run, request: pytest.FixtureRequest) -> None:
     """Run the blocks from top to bottom; a block with a title is a file that the reader writes."""
     if SPARK in page.read_text("utf-8"):
         request.getfixturevalue("spark")
@@ -106,7 +102,7 @@ def commands(block: str) -> Iterator[tuple[str, list[str]]]:
         yield first, [line for line in rest if line.strip() not in {"", "..."}]
 
 
-def check_command(command: str, shown: list[str], folder: Path, run: Callable[..., Run]) -> None:
+def check_command(command: str, shown: list[str], folder: Path, run: Run) -> None:
     first, *words = shlex.split(command, comments=True)
     if first == "invitekit":
         known = {"BATCH_ID": batch_id(folder) if "BATCH_ID" in words else ""}

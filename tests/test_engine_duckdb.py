@@ -1,7 +1,5 @@
 """The connection of a relation is found without a query on it."""
 
-from __future__ import annotations
-
 import duckdb
 
 from invitekit.engine.duckdb import connection_of

@@ -1,9 +1,8 @@
 """Records are unchanged on each engine, which other tests rely on."""
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,13 +11,7 @@ from polars.testing import assert_frame_equal
 import invitekit as ik
 from invitekit.model.resolve import resolve
 from invitekit.planning import count_decisions
-from tests.conftest import DATA
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from tests.conftest import Engine
+from tests.conftest import DATA, Engine
 
 pytestmark = pytest.mark.every_engine
 RECORDS = pl.DataFrame(

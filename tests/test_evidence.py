@@ -1,10 +1,8 @@
 """Real changes and differences are found with their p-values, and random ones are not."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,13 +14,8 @@ from invitekit.charts import Look
 from invitekit.metrics.evidence import SURE, change_point, find_changes, find_differences, one_in
 from invitekit.planning import count_decisions
 from invitekit.report.summary import summarise
-from tests.conftest import DATA, often
+from tests.conftest import DATA, Run, often
 from tests.test_follow_up import AS_OF, annotated, simulate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.conftest import Run
 
 START = dt.date(2026, 1, 5)
 
@@ -149,7 +142,7 @@ def test_fewer_associations_are_reported_with_their_week() -> None:
     )
 
 
-def test_the_command_says_since_when(run: Callable[..., Run], tmp_path: Any) -> None:
+def test_the_command_says_since_when(run: Run, tmp_path: Any) -> None:
     columns = simulate(3, 6000, links=0.0, shift={12: 0.25})
     names = {"status": "Status", "invitation_method": "Method", "invited_at": "Invited At",
              "associated_at": "Associated At", "failure_message": "Failure Message"}  # fmt: skip
@@ -163,7 +156,7 @@ def test_the_command_says_since_when(run: Callable[..., Run], tmp_path: Any) -> 
     assert "by chance in at most 1 of 1,000,000" in said
 
 
-def test_the_command_takes_the_follow_up(run: Callable[..., Run]) -> None:
+def test_the_command_takes_the_follow_up(run: Run) -> None:
     for days, incomplete in ((30, 5), (7, 1)):
         said = run("trend", DATA, "--as-of", "2026-03-30", "--follow-up-days", str(days), "--json").stdout
         line = json.loads(said)

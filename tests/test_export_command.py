@@ -1,22 +1,15 @@
 """The export command: files that it never overwrites, and its options."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 from invitekit.export import verify
 from invitekit.export.manifest import path_of
+from tests.conftest import Run
 
-if TYPE_CHECKING:
-    from tests.conftest import Run
-
-Command = Callable[..., "Run"]
 MARK = b"\xef\xbb\xbf"
 POLICY = '[[column]]\nname = "Deal"\naction = "keep"\nvalues = ["=1+1", "gold"]\n'
 FAILURE = '[[failure]]\ncode = "holiday"\nmessage_en = "On holiday."\ncause_en = "Away."\n'
@@ -24,7 +17,7 @@ FAILURE += 'advice_en = "Wait."\nwho_acts = "customer"\nresend_rule = "after_cus
 
 
 @pytest.fixture
-def source(tmp_path: Path, run: Command) -> Path:
+def source(tmp_path: Path, run: Run) -> Path:
     """A source and all other inputs of an export, each with a valid name for an export."""
     lines = [f"acct {n},{('Invited', 'Associated')[n % 2]},{('=1+1', 'gold')[n % 2]}" for n in range(20)]
     (tmp_path / "source.csv").write_text("\n".join(["Account Name,Status,Deal", *lines]))
@@ -51,7 +44,7 @@ WAYS += [("policy", "page"), ("key-file", "page")]
 
 
 @pytest.mark.parametrize(("option", "how"), WAYS)
-def test_an_export_overwrites_none_of_its_inputs(run: Command, source: Path, option: str, how: str) -> None:
+def test_an_export_overwrites_none_of_its_inputs(run: Run, source: Path, option: str, how: str) -> None:
     given = target = source.with_name(READ[option])
     if option == "workspace":
         assert run("workspace", "add", source, "--snapshot", "2026-03-30", "-w", given).returncode == 0
@@ -70,7 +63,7 @@ def test_an_export_overwrites_none_of_its_inputs(run: Command, source: Path, opt
     assert held(source.parent) == before
 
 
-def test_a_csv_for_programs_has_no_mark_and_no_apostrophes(run: Command, source: Path) -> None:
+def test_a_csv_for_programs_has_no_mark_and_no_apostrophes(run: Run, source: Path) -> None:
     policy = ["--policy", source.with_name("policy.csv")]
     people, programs = source.with_name("people.csv"), source.with_name("programs.csv")
     assert run("export", source, "-o", people, *policy).returncode == 0
@@ -84,7 +77,7 @@ def test_a_csv_for_programs_has_no_mark_and_no_apostrophes(run: Command, source:
     assert ["formulas" in verify(path).checks for path in (people, programs)] == [True, False]
 
 
-def test_a_key_file_gives_the_same_tokens_again_and_no_other_key_does(run: Command, source: Path) -> None:
+def test_a_key_file_gives_the_same_tokens_again_and_no_other_key_does(run: Run, source: Path) -> None:
     other = source.with_name("other.csv")
     run("key", "new", "--key-file", other)
     asked = {"one": source.with_name("key.csv"), "two": source.with_name("key.csv"), "three": other}

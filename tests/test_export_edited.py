@@ -1,7 +1,5 @@
 """Edited exports with an adapted manifest: the checks use the content of the file."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import tempfile

@@ -1,7 +1,5 @@
 """The random order of exported rows, and prefetching."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import threading

@@ -1,7 +1,5 @@
 """The export panel without a browser: its messages are the screen's, its exports are real."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

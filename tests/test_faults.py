@@ -1,7 +1,5 @@
 """Faults: bytes that change in a workspace, and processes that are killed or asked to end at any moment."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import hashlib
@@ -21,8 +19,8 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 import psutil
@@ -38,16 +36,10 @@ from invitekit.export import verify
 from invitekit.export.manifest import path_of
 from invitekit.i18n import _ as message
 from invitekit.ingest.engine_choice import EngineChoice, choose_engine
-from tests.conftest import DATA, SOAK, often
+from tests.conftest import DATA, SOAK, Run, often
 from tests.test_batch import disk_of
 
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
-    from tests.conftest import Run as Done
-
 pytestmark = pytest.mark.slow
-Run = Callable[..., "Done"]
 CLEAR = ("damaged", "is not a DuckDB database", "another version of DuckDB")
 
 

@@ -1,10 +1,8 @@
 """Filters: their values, texts and matching records."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 import pytest
@@ -19,9 +17,7 @@ from invitekit.model import schema
 from invitekit.model.filters import COLUMNS, LONGEST_TEXT, SEARCHED, Filter, where, where_newest
 from invitekit.widgets.conditions import matching
 from invitekit.widgets.store import Store
-
-if TYPE_CHECKING:
-    from tests.conftest import Engine
+from tests.conftest import Engine
 
 ROWS = [
     {"account_name": "Acme", "effective_status": "expired", "account_manager": "lena",

@@ -1,9 +1,7 @@
 """The follow-up of invitations: metrics of simulated histories agree with the simulated truth."""
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,10 +11,7 @@ from scipy import stats
 import invitekit as ik
 from invitekit.errors import ArgumentError
 from invitekit.model import schema
-from tests.conftest import often
-
-if TYPE_CHECKING:
-    from tests.conftest import Engine
+from tests.conftest import Engine, often
 
 AS_OF = dt.datetime(2026, 3, 30)
 DAY = dt.timedelta(days=1)

@@ -1,7 +1,5 @@
 """Files, filters and messages of strangers: each is used, or is one error of ours. ``make fuzz`` goes on for hours."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import datetime as dt

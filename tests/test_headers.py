@@ -1,7 +1,5 @@
 """The meaning of headers and words, in the spellings that people use."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import sys

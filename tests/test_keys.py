@@ -1,14 +1,10 @@
 """Storage of keys in a file or a keyring, and rotation with a kill at any moment."""
 
-from __future__ import annotations
-
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keyring
 import keyring.errors
@@ -19,9 +15,7 @@ from invitekit.errors import ArgumentError, OutputError
 from invitekit.export import key_override, new_key, resolve_key, rotate_key, stored_key
 from invitekit.export.keys import NAME, SERVICE, default_file
 from invitekit.privacy import Key
-
-if TYPE_CHECKING:
-    from tests.conftest import Run
+from tests.conftest import Run
 
 KEY = Key(bytes(range(32)))
 
@@ -102,7 +96,7 @@ def test_a_keyring_failure_during_a_rotation_loses_no_key(chest: Chest, writes: 
 
 
 def test_the_environment_overrides_a_new_key_and_the_user_is_informed(
-    chest: Chest, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Run]
+    chest: Chest, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
     assert key_override() is None
     monkeypatch.setenv("INVITEKIT_KEY", KEY.text())

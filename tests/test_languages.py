@@ -1,7 +1,5 @@
 """Texts in other languages: the catalogue has every text of the code, and errors on a Chinese screen are Chinese."""
 
-from __future__ import annotations
-
 import ast
 import datetime as dt
 import pickle

@@ -1,17 +1,13 @@
 """Tables of constants on each engine."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
 from invitekit.engine.literal_table import literal_table
-
-if TYPE_CHECKING:
-    from tests.conftest import Engine
+from tests.conftest import Engine
 
 TEXTS = ["", "plain", "a|b,c\n\x1e\x1f\x00", "'; drop table x; --", '"quoted" \\n', "\ue000 and \ue001", "深圳 🙂"]
 

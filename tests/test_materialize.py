@@ -1,10 +1,8 @@
 """A lazy frame is computed once on its own engine, and its table is dropped when it is not needed any more."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import narwhals.stable.v2 as nw
@@ -16,9 +14,7 @@ from invitekit.engine.duckdb import connection_of
 from invitekit.engine.materialize import in_shares, materialize, temp_tables
 from invitekit.metrics import time_to_association
 from invitekit.model.resolve import latest
-
-if TYPE_CHECKING:
-    from tests.conftest import Engine
+from tests.conftest import Engine
 
 AS_OF = dt.date(2026, 3, 30)
 

@@ -1,7 +1,5 @@
 """Notebooks in the repository have no outputs: an output may name customers."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import subprocess

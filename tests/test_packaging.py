@@ -1,7 +1,5 @@
 """The files of the wheel, the error for a missing extra, and how "invitekit lab" copies the notebooks."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The page without a browser: the files that its session opens and stores, and who may use its server."""
 
-from __future__ import annotations
-
 import asyncio
 import codecs
 import contextlib
@@ -779,10 +777,10 @@ def test_an_upload_that_is_empty_cut_off_or_too_large_leaves_nothing(
     ],
 )
 def test_a_bad_source_fails_before_a_server_is_started(
-    run: Any, tmp_path: Path, words: list[str], expected: str
+    run: Run, tmp_path: Path, words: list[str], expected: str
 ) -> None:
     (tmp_path / "empty.csv").write_text("")
-    ended: Run = run("app", *words, "--no-browser", cwd=tmp_path)
+    ended = run("app", *words, "--no-browser", cwd=tmp_path)
     assert ended.returncode == 1
     assert expected in ended.stderr
     assert "http" not in ended.stdout

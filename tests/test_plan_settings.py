@@ -1,11 +1,9 @@
 """A plan contains its rules and its time, so that its batches can be written from it alone."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,9 +13,7 @@ from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model import schema
 from invitekit.planning import PlanSettings, count_decisions
 from invitekit.privacy.policy import LEVELS, standard
-
-if TYPE_CHECKING:
-    from tests.conftest import Engine
+from tests.conftest import Engine
 
 DAY = dt.datetime(2026, 3, 30, 9, 30)
 RULES = ik.ResendRules(cool_down_days=3, batch_size=2, link_life_days=30)

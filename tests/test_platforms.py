@@ -4,8 +4,6 @@ What another system does differently is code that runs before the package is imp
 all commands, one after the other, in a folder whose path holds blanks and letters beyond ASCII.
 """
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

@@ -1,11 +1,9 @@
-from __future__ import annotations
-
 import datetime as dt
 import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -34,10 +32,7 @@ from invitekit.metrics.survival import SURVIVAL, kaplan_meier
 from invitekit.metrics.trend import ACTING, MAX_GROUPS, TREND
 from invitekit.model import schema
 from invitekit.model.resolve import count_untrackable
-from tests.conftest import often
-
-if TYPE_CHECKING:
-    from tests.conftest import Engine, Run
+from tests.conftest import Engine, Run, often
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 pytestmark = pytest.mark.one_engine
@@ -546,7 +541,7 @@ def test_the_records_are_read_only_a_few_times() -> None:
 # On the command line
 
 
-def test_the_command_prints_the_same_numbers(run: Callable[..., Run], sample: Any, tmp_path: Path) -> None:
+def test_the_command_prints_the_same_numbers(run: Run, sample: Any, tmp_path: Path) -> None:
     path = tmp_path / "trend.csv"
     said = run("trend", DATA, "--as-of", "2026-03-30", "--by", "cause", "--json", "-o", path)
     assert said.returncode == 0, said.stderr
@@ -559,21 +554,19 @@ def test_the_command_prints_the_same_numbers(run: Callable[..., Run], sample: An
     assert pl.read_csv(path)["n"].to_list() == expected["n"].to_list()
 
 
-def test_the_command_marks_small_counts_open_weeks_and_signals(run: Callable[..., Run]) -> None:
+def test_the_command_marks_small_counts_open_weeks_and_signals(run: Run) -> None:
     said = run("trend", DATA, "--as-of", "2026-03-30", "--by", "cause").stdout
     assert "open, small" in said
     assert "Small: fewer than 10 failed, or fewer than 10 in all." in " ".join(said.split())
     assert "cannot be tracked" not in said, "every customer of the sample has an account"
 
 
-def test_the_command_names_countries_in_the_language_of_the_table(run: Callable[..., Run]) -> None:
+def test_the_command_names_countries_in_the_language_of_the_table(run: Run) -> None:
     said = run("trend", DATA, "--as-of", "2026-03-30", "--by", "country", "--language", "zh").stdout
     assert ("德国" in said, "Germany" in said) == (True, False)
 
 
-def test_the_command_says_how_many_masked_records_of_older_files_are_not_counted(
-    run: Callable[..., Run], tmp_path: Path
-) -> None:
+def test_the_command_says_how_many_masked_records_of_older_files_are_not_counted(run: Run, tmp_path: Path) -> None:
     for day in ("2026-03-16", "2026-03-23"):
         rows = [f"a***{n},Expired,2026-03-0{n + 1}" for n in range(3)]
         (tmp_path / f"history_{day}.csv").write_text("\n".join(["Account,Status,Invitation Time", *rows]))
@@ -581,9 +574,7 @@ def test_the_command_says_how_many_masked_records_of_older_files_are_not_counted
     assert "Not counted: 3 earlier rows that cannot be tracked: masked." in said
 
 
-def test_a_trend_of_many_periods_fits_a_terminal_and_says_what_it_leaves_out(
-    run: Callable[..., Run], tmp_path: Path
-) -> None:
+def test_a_trend_of_many_periods_fits_a_terminal_and_says_what_it_leaves_out(run: Run, tmp_path: Path) -> None:
     path, start = tmp_path / "m.csv", dt.date(2020, 1, 1)
     lines = [f"C{number},Expired,{start + dt.timedelta(days=number % 2000)},m{number % 40}" for number in range(8000)]
     path.write_text("\n".join(["ID,Status,Invitation Time,Account Manager", *lines]), encoding="utf-8")
@@ -599,7 +590,7 @@ def test_a_trend_of_many_periods_fits_a_terminal_and_says_what_it_leaves_out(
     assert "Not shown: 1 earlier day of the 121." in said
 
 
-def test_an_empty_trend_is_reported(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_an_empty_trend_is_reported(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "new.csv"
     path.write_text("Account Name,Status,Invitation Time\nann,Invited,2026-03-29\n", encoding="utf-8")
     said = run("trend", path, "--as-of", "2026-03-30")

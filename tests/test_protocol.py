@@ -1,8 +1,6 @@
 """The messages between the browser and Python: both sides know the same ones. What is sent is checked wherever a test
 hears it, by ``tests/messages.py``."""
 
-from __future__ import annotations
-
 import runpy
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The public names: offered by the tab key, loaded at first use, and never hidden by a module of the same name."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

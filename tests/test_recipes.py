@@ -1,23 +1,18 @@
 """Recipes: the commands of a week are repeated byte for byte, or run on other files."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from invitekit.cli.recipes import File, Recipe, Step, as_toml, read_recipe
+from tests.conftest import Run
 
-if TYPE_CHECKING:
-    from tests.conftest import Run as Done
-
-Run = Callable[..., "Done"]
 HEADER = "Account,Email,Account Manager,Status,Method,Failure Cause,Invited At\n"
 KEY = bytes(range(32)).hex()
 DAY = ("--as-of", "2026-03-30")

@@ -1,15 +1,13 @@
 """Customer lists from files, and from a local server with the portal's documented API."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 import pytest
@@ -17,9 +15,7 @@ import pytest
 import invitekit as ik
 from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceError
 from invitekit.workspace import huawei_api
-
-if TYPE_CHECKING:
-    from tests.conftest import Run
+from tests.conftest import Run
 
 DAY = dt.date(2026, 3, 31)
 HISTORY = """\
@@ -308,9 +304,7 @@ def test_keys_come_from_the_environment_and_the_connection_is_encrypted(
         workspace.reconcile()
 
 
-def test_the_command_prints_counts_and_writes_the_customers(
-    workspace: ik.Workspace, tmp_path: Path, run: Callable[..., Run]
-) -> None:
+def test_the_command_prints_counts_and_writes_the_customers(workspace: ik.Workspace, tmp_path: Path, run: Run) -> None:
     workspace.close()
     file = tmp_path / "w.duckdb"
     file_of_list = write_list(tmp_path, f"{LIST},,,,,2026-01-01\n")

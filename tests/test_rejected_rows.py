@@ -1,21 +1,17 @@
 """A rejected row may have the newest state of a customer, so an older record does not decide."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
 import invitekit as ik
-
-if TYPE_CHECKING:
-    from tests.conftest import Engine, Run
+from tests.conftest import Engine, Run
 
 DAY = dt.date(2026, 3, 31)
 HEADER = "Customer Full Name,Account Name,Email,Mobile,Invitation Method,Status,Invited At"
@@ -48,7 +44,7 @@ def test_a_customer_whose_newest_row_was_rejected_is_for_review_with_its_row(tmp
     assert found["beta"][0] == "resend_now"
 
 
-def test_a_rejected_row_does_not_make_its_export_partial(tmp_path: Path, run: Callable[..., Run]) -> None:
+def test_a_rejected_row_does_not_make_its_export_partial(tmp_path: Path, run: Run) -> None:
     write(tmp_path, "2026-03-23", EXPIRED, OTHER)
     write(tmp_path, "2026-03-30", OTHER, "Acme Ltd,acme,anna@acme.example,,Email,Associated,the other day")
     printed = run("plan", tmp_path, "--as-of", "2026-03-31").stdout
@@ -151,7 +147,7 @@ def test_a_name_whose_mobile_was_shortened_may_be_the_customer(
     assert dict(plan.select("source_row", "decision").rows())[2] == decision
 
 
-def test_command_workspace_and_screen_decide_the_same_and_say_how_many(tmp_path: Path, run: Callable[..., Run]) -> None:
+def test_command_workspace_and_screen_decide_the_same_and_say_how_many(tmp_path: Path, run: Run) -> None:
     files, batches, memory = tmp_path / "files", tmp_path / "batches", tmp_path / "w.duckdb"
     files.mkdir()
     write(files, "2026-03-02", EXPIRED, OTHER)

@@ -1,7 +1,5 @@
 """A release: the checks that stop it, and a whole release up to the upload."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import shutil

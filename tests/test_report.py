@@ -35,7 +35,7 @@ from invitekit.report.page import words
 from invitekit.report.pdf import as_pdf
 from invitekit.report.summary import share_in_words, summarise
 from invitekit.workspace import compare_snapshots
-from tests.conftest import often
+from tests.conftest import Run, often
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -686,7 +686,7 @@ def test_small_counts_get_no_sentence_in_public(count: int, tmp_path: Path) -> N
 
 
 def test_a_report_a_notebook_and_the_command_line_give_the_same_numbers(
-    made: Page, metrics: MetricsReport, run: Callable[..., Any]
+    made: Page, metrics: MetricsReport, run: Run
 ) -> None:
     trend = next(section for section in made.sections if section.key == "trend")
     shown = {row[0]: (row[1], row[2]) for row in trend.table.rows}
@@ -774,9 +774,7 @@ def test_a_report_is_written_whole_or_not_at_all_for_its_owner_only(tmp_path: Pa
 # On the command line
 
 
-def test_the_command_writes_a_report_and_prints_its_sentences(
-    run: Callable[..., Any], tmp_path: Path, made: Page
-) -> None:
+def test_the_command_writes_a_report_and_prints_its_sentences(run: Run, tmp_path: Path, made: Page) -> None:
     done = run("report", ROOT / "data", "--as-of", "2026-03-30", "-o", tmp_path / "r.html")
     assert (done.returncode, done.stderr) == (0, "")
     assert all(sentence in done.stdout.replace("\n", " ") for sentence in made.summary)
@@ -786,13 +784,13 @@ def test_the_command_writes_a_report_and_prints_its_sentences(
     assert "What changed since 2026-03-23" in (tmp_path / "r.md").read_text("utf-8")
 
 
-def test_the_command_refuses_a_bad_target_before_it_reads(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_command_refuses_a_bad_target_before_it_reads(run: Run, tmp_path: Path) -> None:
     assert run("report", tmp_path / "none", "-o", tmp_path / "r.docx").returncode == 1
     assert run("report", ROOT / "data", "-o", tmp_path / "r.md", "--period", "year").returncode == 2
     assert list(tmp_path.iterdir()) == []
 
 
-def test_each_account_manager_gets_a_file_of_its_own_invitations(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_each_account_manager_gets_a_file_of_its_own_invitations(run: Run, tmp_path: Path) -> None:
     arguments = ("report", ROOT / "data", "--as-of", "2026-03-30", "--by", "account_manager", "-o", tmp_path / "by")
     done = run(*arguments, "--json")
     files = json.loads(done.stdout)["files"]
@@ -820,9 +818,7 @@ def test_managers_whose_names_differ_only_in_case_share_a_file(tmp_path: Path) -
         manager_files(["a"], tmp_path / "taken", overwrite=True)
 
 
-def test_a_file_without_a_date_among_dated_ones_is_reported_and_not_compared(
-    run: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_a_file_without_a_date_among_dated_ones_is_reported_and_not_compared(run: Run, tmp_path: Path) -> None:
     header = "Account,Email,Status,Invited At\n"
     for name, status in (("a_2026-03-16", "Invited"), ("b_2026-03-23", "Associated"), ("undated", "Expired")):
         (tmp_path / f"{name}.csv").write_text(f"{header}a,a@a.example,{status},2026-03-10\n", encoding="utf-8")

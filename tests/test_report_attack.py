@@ -1,7 +1,5 @@
 """An attack on the public report: from all that it publishes together, no count below ten is worked out exactly."""
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 import math

@@ -1,10 +1,9 @@
 """The plan: each rule at its border, and properties that are true for any records."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -23,12 +22,7 @@ from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, DECISIONS_OF, LISTS, RESENDS
 from invitekit.planning import ResendRules, count_decisions, plan_resends, ranking, reason_texts, reasons
 from invitekit.workspace import compare_snapshots
-from tests.conftest import often
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.conftest import Engine
+from tests.conftest import Engine, often
 
 pytestmark = pytest.mark.one_engine
 TODAY = dt.datetime(2026, 3, 30, 9, 0)

@@ -4,8 +4,6 @@ Comments name fixed bugs, in which plan, metrics, success rates and comparison d
 workspace are in test_resend.py and test_workspace.py.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Untidy rows and cells: results, rejected rows with their reasons, and the summary."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Sequence

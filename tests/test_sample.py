@@ -1,7 +1,5 @@
 """Samples are realistic and fictitious, and contain untidy and unreadable rows on purpose."""
 
-from __future__ import annotations
-
 import datetime as dt
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """Scrubbing of remarks: a corpus with expected results."""
 
-from __future__ import annotations
-
 import random
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """What is installed: locked by hash, under compatible licences; and no command opens a network connection."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from importlib.metadata import Distribution, version

@@ -1,12 +1,11 @@
 """Dates and times in every form: each one is read correctly, or rejected with its form."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from importlib.resources import files
 from itertools import product
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import polars as pl
 import pytest
@@ -15,15 +14,10 @@ from babel import Locale
 
 import invitekit as ik
 from invitekit.i18n import translate
-from invitekit.ingest import time_forms
+from invitekit.ingest import Loaded, time_forms
 from invitekit.ingest.datetimes import ASSUMED, NEVER, TimeColumn
 from invitekit.ingest.discover import snapshot_dates
 from invitekit.ingest.rejection_texts import reason_message
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from invitekit.ingest import Loaded
 
 DAY = dt.datetime(2026, 3, 5)
 HALF_PAST_NINE = dt.datetime(2026, 3, 5, 9, 30)

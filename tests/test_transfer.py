@@ -1,7 +1,5 @@
 """Uploads and downloads of the page without a server: which files are stored, and which are refused."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

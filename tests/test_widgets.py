@@ -1,7 +1,5 @@
 """The screen without a browser: what a message changes, its answer, and the files written."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import gc

@@ -1,7 +1,5 @@
 """The workspace: what it stores and returns, and that no crash, second process or wrong file damages it."""
 
-from __future__ import annotations
-
 import datetime as dt
 import errno
 import gc
@@ -12,9 +10,10 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -47,12 +46,7 @@ from invitekit.workspace import (
 )  # fmt: skip
 from invitekit.workspace import exports as export_history
 from invitekit.workspace.outcomes import by_batch
-from tests.conftest import often
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.conftest import Engine
+from tests.conftest import Engine, often
 
 pytestmark = pytest.mark.slow  # each makes a database, and some another process
 

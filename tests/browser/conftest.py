@@ -1,7 +1,5 @@
 """One JupyterLab for all tests of the screen."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """A real JupyterLab in a real Chromium: open a notebook, run it, click, and read Python values back."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The page in a real browser: what is open and selected survives a reload, a second tab, and a lost connection."""
 
-from __future__ import annotations
-
 import re
 import threading
 import time

@@ -1,7 +1,5 @@
 """The export panel in a real JupyterLab: by keyboard only, cancelled in the middle, and nothing personal outside."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

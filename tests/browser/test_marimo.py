@@ -1,7 +1,5 @@
 """The marimo notebook in a real marimo: cells that depend on the explorer follow its filter and its selection."""
 
-from __future__ import annotations
-
 import os
 import re
 import socket

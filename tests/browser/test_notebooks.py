@@ -1,7 +1,5 @@
 """The notebooks in a real JupyterLab, from top to bottom, with their figures drawn."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The screen in a real JupyterLab: what a person does, by mouse and by keyboard, and what comes of it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
