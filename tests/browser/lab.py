@@ -30,6 +30,11 @@ READY = """() => {
   return !!k && k.connectionStatus === 'connected' && k.status === 'idle'; }"""
 RUN = """() => { window.__run = 'pending'; window.jupyterapp.commands.execute('notebook:run-all-cells')
   .then(ok => window.__run = ok ? 'ok' : 'failed', e => window.__run = 'error ' + e); }"""
+SWITCH = """async (path) => { const app = window.jupyterapp, old = app.shell.currentWidget;
+  await old.sessionContext.shutdown();
+  await app.commands.execute('docmanager:open', { path });
+  old.context.model.dirty = false;
+  old.close(); }"""
 FILL = """(cells) => { const nb = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
   nb.deleteCellRange(0, nb.cells.length);
   nb.insertCells(0, cells); }"""
@@ -71,6 +76,11 @@ class Tab:
     def open(self, name: str) -> None:
         """Open a notebook, and wait for a kernel that is connected and idle."""
         self.page.goto(f"{self.base}/lab/tree/{name}?reset")
+        self.page.wait_for_function(READY, polling=100)
+
+    def switch(self, name: str) -> None:
+        """Open a notebook in place of the one that is open, without loading JupyterLab again."""
+        self.page.evaluate(SWITCH, name)
         self.page.wait_for_function(READY, polling=100)
 
     def fill(self, *cells: str) -> None:
@@ -197,14 +207,14 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def started(folder: Path, browser: Browser, *, subshells: bool = True) -> Iterator[Lab]:
+def started(folder: Path, browser: Browser) -> Iterator[Lab]:
     """Start JupyterLab on loopback with throw-away settings, and stop it at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     for name in ("cfg/labconfig", "nb", "ipy/profile_default"):
         (folder / name).mkdir(parents=True)
-    _settings(folder, subshells=subshells)
+    _settings(folder)
     base = f"http://127.0.0.1:{port}"
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
@@ -229,16 +239,15 @@ def started(folder: Path, browser: Browser, *, subshells: bool = True) -> Iterat
             server.wait(20)
 
 
-def _settings(folder: Path, *, subshells: bool) -> None:
+def _settings(folder: Path) -> None:
     """No news, no check for updates, every cell in the page, nothing saved by itself."""
-    config, shells = folder / "cfg" / "labconfig", "perCommTarget" if subshells else "disabled"
+    config = folder / "cfg" / "labconfig"
     off = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
     (config / "page_config.json").write_text(json.dumps(off))
     overrides = {
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
         "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
         "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
-        "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": shells},
     }
     (config / "default_setting_overrides.json").write_text(json.dumps(overrides))
 

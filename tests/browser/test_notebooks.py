@@ -29,8 +29,7 @@ def test_each_notebook_runs_from_top_to_bottom(lab: Lab) -> None:
     shutil.copytree(ROOT / "notebooks", lab.folder / "notebooks", dirs_exist_ok=True)
     with lab.notebook() as tab:  # one page for all: to load JupyterLab costs more than to run a notebook
         for name, (figures, widget) in NOTEBOOKS.items():
-            tab.shut_down()
-            tab.open(f"notebooks/{name}.ipynb")
+            tab.switch(f"notebooks/{name}.ipynb")
             tab.problems.clear()
             tab.run()
             tab.page.locator(widget).first.wait_for()

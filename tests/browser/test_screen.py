@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.lab import Lab, Tab, check_accessibility, started
+from tests.browser.lab import Lab, Tab, check_accessibility
 from tests.conftest import DATA
 from tests.test_hostile_texts import HOSTILE
 
@@ -320,23 +320,34 @@ BUSY = """(code) => { const kernel = window.jupyterapp.shell.currentWidget.sessi
 
 
 def test_a_long_running_cell_does_not_block_the_screen(lab: Lab) -> None:
-    with shown(lab, EXPLORE, alone=True) as (_, page):
+    with shown(lab, EXPLORE) as (_, page):
         page.evaluate(BUSY, "import time; time.sleep(60)")
         page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
         expect(page.locator(".ik-count")).to_have_text(re.compile(r"^\d+ of 705 invitations"), timeout=50_000)
         page.locator(".ik-line:not(.ik-wait) input").first.check()
         expect(page.locator(".ik-choice strong")).to_have_text("1 selected", timeout=50_000)
         assert page.evaluate("window.over") is False
+        page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
+        page.wait_for_function("window.over")
 
 
-def test_the_screen_works_without_subshells(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> None:
-    folder = tmp_path_factory.mktemp("without")
-    with started(folder, browser, subshells=False) as lab, shown(lab, EXPLORE) as (tab, page):
+def use_subshells(tab: Tab, which: str) -> None:
+    """Do what a change of JupyterLab's setting does to the kernel of the notebook that is open."""
+    kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    tab.page.evaluate(f"(which) => {{ {kernel}.commsOverSubshells = which; }}", which)
+
+
+def test_the_screen_works_without_subshells(lab: Lab) -> None:
+    with lab.cells("None") as tab:
+        use_subshells(tab, "disabled")
+    with shown(lab, EXPLORE) as (tab, page):
         page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
         tab.until("x.value", "{'status': ['expired']}")
         expect(page.locator(".ik-count")).to_have_text(re.compile(rf"^{int(tab.value('x.count')):,} "))
 
-        page.evaluate(BUSY, "import time; time.sleep(2)")  # what is clicked meanwhile is answered after it
+        page.evaluate(BUSY, "import time; time.sleep(2)")
         page.locator(".ik-facets label", has_text="Associated").first.locator("input").check()
         tab.until("x.value", "{'status': ['associated', 'expired']}")
         expect(page.locator(".ik-count")).to_have_text(re.compile(rf"^{int(tab.value('x.count')):,} "))
+        assert page.evaluate("window.over"), "what is clicked meanwhile is answered after it"
+        use_subshells(tab, "perCommTarget")
