@@ -69,7 +69,7 @@ con = duckdb.connect()
 x = ik.Explorer(con.sql("from '{stored}'"), columns=['effective_status', 'customer_full_name', 'account_name'])
 x"""
     home = Path(tempfile.mkdtemp(prefix="invitekit-lab-"))
-    with chromium() as browser, started(home, browser) as lab, lab.notebook(cell, wait=900) as tab:
+    with chromium() as browser, started(home, browser) as lab, lab.cells(cell, wait=900) as tab:
         page = tab.page
         page.locator(".ik-facet").first.wait_for(timeout=900_000)
         by_action, ordered = _measure(page, tab)

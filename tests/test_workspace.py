@@ -1006,7 +1006,7 @@ def test_masked_rows_of_the_same_file_name_and_row_are_different_customers() -> 
 
 
 def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=400, masked=True, dirty=0.02).paths)
+    workspace.add(write_sample(tmp_path / "files", rows=400, weeks=2, masked=True, dirty=0.02).paths)
     found = workspace.compare(MONDAY, NEXT)
     both = sum(found.counts[name] for name in ("same", "became_associated", "newly_failed", "cause_changed"))
     assert found.before.customers == both + found.counts["vanished"] + found.before.conflicting
@@ -1018,7 +1018,7 @@ def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp
 
 
 def test_a_comparison_agrees_with_a_simple_slow_one(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=600, dirty=0).paths)
+    workspace.add(write_sample(tmp_path / "files", rows=600, weeks=2, dirty=0).paths)
     found = workspace.compare(MONDAY, NEXT)
     states: list[dict[str, tuple[str, str | None]]] = []
     for day in (MONDAY, NEXT):
@@ -1051,7 +1051,7 @@ def test_each_snapshot_is_judged_on_its_own_day(workspace: Workspace, tmp_path: 
 
 
 def test_snapshots_of_a_frame_and_a_workspace_are_compared_alike(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=300).paths)
+    workspace.add(write_sample(tmp_path / "files", rows=300, weeks=2).paths)
     expected = workspace.compare()
     parts_of_a_second = pl.col("snapshot_at") + pl.duration(milliseconds=250)
     found = compare_snapshots(workspace.history().pl().with_columns(snapshot_at=parts_of_a_second))
@@ -1244,7 +1244,7 @@ def test_a_plan_takes_rules_language_and_catalogue(filled: Workspace, tmp_path: 
 
 
 def test_the_records_of_a_batch_are_in_rank_order(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=400).paths)
+    workspace.add(write_sample(tmp_path / "files", rows=400, weeks=2).paths)
     plan = workspace.plan(as_of=NEXT).filter("batch = 1")
     noted = workspace.record_batches(plan)
     ranked = [record_id for (record_id,) in plan.order("rank").project("record_id").fetchall()]

@@ -63,6 +63,7 @@ class Tab:
     def __init__(self, page: Page, base: str) -> None:
         self.page = page
         self.base = base
+        self.name = ""
         self.outside: list[str] = []
         self.problems: list[str] = []
         page.on("request", lambda r: self._asked(r.url))
@@ -75,6 +76,7 @@ class Tab:
 
     def open(self, name: str) -> None:
         """Open a notebook, and wait for a kernel that is connected and idle."""
+        self.name = name
         self.page.goto(f"{self.base}/lab/tree/{name}?reset")
         self.page.wait_for_function(READY, polling=100)
 
@@ -132,18 +134,29 @@ class Lab:
         self._tab: Tab | None = None
 
     @contextlib.contextmanager
-    def cells(self, *cells: str, width: int = 1400, height: int = 1000, dark: bool = False) -> Iterator[Tab]:
+    def cells(
+        self, *cells: str, width: int = 1400, height: int = 1000, dark: bool = False, wait: float = 120
+    ) -> Iterator[Tab]:
         """Run cells in a tab and a kernel that stay open for the next test, unless this one fails."""
         with contextlib.ExitStack() as failed:
             failed.callback(self.close)
-            tab = self._tab = self._tab or self._opened.enter_context(self.notebook())
+            tab = self._tab = self._tab or self._empty()
             tab.outside.clear()
             tab.problems.clear()
             tab.show(width=width, height=height, dark=dark)
             tab.fill(*cells)
-            tab.run()
+            tab.run(wait)
             yield tab
             failed.pop_all()
+
+    def _empty(self) -> Tab:
+        """Open a notebook without cells in a fresh tab, which stays open."""
+        self._number += 1
+        name = f"n{self._number}.ipynb"
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+        written = {"cells": [], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+        (self.folder / name).write_text(json.dumps(written))
+        return self._opened.enter_context(self.opened(name))
 
     def close(self) -> None:
         """Close the tab that tests share."""
@@ -151,41 +164,14 @@ class Lab:
         self._opened.close()
 
     @contextlib.contextmanager
-    def notebook(
-        self,
-        *cells: str,
-        width: int = 1400,
-        height: int = 1000,
-        dark: bool = False,
-        metadata: dict[str, Any] | None = None,
-        wait: float = 120,
-    ) -> Iterator[Tab]:
-        """Write a notebook of these cells, run it in a fresh tab, and give the tab."""
-        self._number += 1
-        name = f"n{self._number}.ipynb"
-        written = {
-            "cells": [_cell(cell) | {"id": f"c{at}"} for at, cell in enumerate(cells)],
-            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}, **(metadata or {})},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
-        (self.folder / name).write_text(json.dumps(written))
-        with self.run(name, width=width, height=height, dark=dark, wait=wait) as tab:
-            yield tab
-
-    @contextlib.contextmanager
-    def run(
-        self, name: str, *, width: int = 1400, height: int = 1000, dark: bool = False, wait: float = 120
-    ) -> Iterator[Tab]:
-        """Run a notebook of the folder from top to bottom in a fresh tab, and give the tab."""
+    def opened(self, name: str) -> Iterator[Tab]:
+        """Open a notebook of the folder in a fresh tab, as it was saved."""
         context = self._browser.new_context()
         page = context.new_page()
         page.set_default_timeout(120_000)  # for a machine that is busy with something else
         tab = Tab(page, self._base)
         try:
             tab.open(name)
-            tab.show(width=width, height=height, dark=dark)
-            tab.run(wait)
             yield tab
         finally:
             tab.shut_down()

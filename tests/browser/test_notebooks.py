@@ -27,7 +27,7 @@ NOTEBOOKS = {
 def test_each_notebook_runs_from_top_to_bottom(lab: Lab) -> None:
     shutil.copytree(ROOT / "data", lab.folder / "data", dirs_exist_ok=True)
     shutil.copytree(ROOT / "notebooks", lab.folder / "notebooks", dirs_exist_ok=True)
-    with lab.notebook() as tab:  # one page for all: to load JupyterLab costs more than to run a notebook
+    with lab.cells("None") as tab:  # one page for all: to load JupyterLab costs more than to run a notebook
         for name, (figures, widget) in NOTEBOOKS.items():
             tab.switch(f"notebooks/{name}.ipynb")
             tab.problems.clear()
@@ -40,3 +40,4 @@ def test_each_notebook_runs_from_top_to_bottom(lab: Lab) -> None:
             assert "&hellip;" not in json.dumps(answers), f"{name} cuts a table"
             assert tab.page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
             assert (tab.outside, tab.problems) == ([], []), name
+        tab.switch(tab.name)
