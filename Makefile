@@ -17,6 +17,8 @@ BUILD_FRONTEND = $(NPM) run build -- --log-level=warning
 
 export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
+# Where the environment forbids to keep bytecode, each process that a test starts would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab app frontend frontend-check docs pictures test soak fuzz audit test-fast test-oldest test-core check bench words dist release lock clean
