@@ -38,7 +38,11 @@ if hasattr(time, "tzset"):  # not on Windows
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_JAVA = 17
-DATA = Path(__file__).parent.parent / "data"
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "data"
+KINDS: dict[str, pl.DataType] = {"time": pl.Datetime("us"), "integer": pl.Int64(), "number": pl.Float64()}
+SHAPE = {column.name: KINDS.get(column.kind, pl.String()) for column in schema.RECORD}
+"""The types of the columns of records in Polars."""
 SOAK = os.environ.get("INVITEKIT_SOAK") == "true"
 """Whether tests take hours and not minutes: see "make soak"."""
 
@@ -195,9 +199,8 @@ class Engine:
 
 
 def _type_of(name: str) -> pl.DataType:
-    kinds: dict[str, pl.DataType] = {"time": pl.Datetime("us"), "integer": pl.Int64()}
     column = schema.BY_NAME.get(name)
-    return kinds.get(column.kind, pl.String()) if column else pl.String()
+    return KINDS.get(column.kind, pl.String()) if column else pl.String()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -260,11 +260,18 @@ FROM_HISTORY: dict[str, Callable[[pl.DataFrame, Any], Any]] = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def history() -> pl.DataFrame:
+    found: pl.DataFrame = ik.annotate(ik.load(DATA), as_of=DAY)
+    return found
+
+
 @FORETOLD
 @pytest.mark.parametrize("native", IN_MEMORY.values(), ids=IN_MEMORY.keys())
 @pytest.mark.parametrize("verb", FROM_HISTORY)
-def test_frames_of_pandas_and_arrow_give_the_answers_of_polars(verb: str, native: Callable[[Any], Any]) -> None:
-    history = ik.annotate(ik.load(DATA), as_of=DAY)
+def test_frames_of_pandas_and_arrow_give_the_answers_of_polars(
+    history: pl.DataFrame, verb: str, native: Callable[[Any], Any]
+) -> None:
     found, expected = (FROM_HISTORY[verb](history, convert) for convert in (native, lambda frame: frame))
     rows = nw.from_native(found).lazy().collect("polars").to_native()
     assert expected.height

@@ -41,11 +41,10 @@ from invitekit.model.catalogue import Catalogue, read_catalogue
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ResendRules, count_decisions, plan_resends
 from invitekit.planning.reason_texts import read_reasons
-from tests.conftest import Engine
+from tests.conftest import DATA, SHAPE, Engine
 
 pytestmark = pytest.mark.slow  # each writes and reads back a set of files
 
-DATA = Path(__file__).resolve().parent.parent / "data"
 DAY = dt.date(2026, 3, 30)
 LONG_AGO = dt.datetime(2026, 2, 1, 9, 0)
 MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().failures}
@@ -55,10 +54,8 @@ TEXTS = ("account_name", "customer_full_name", "customer_name", "email", "custom
 
 
 def records(*rows: dict[str, Any]) -> pl.DataFrame:
-    kinds: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64()}
-    shape = {c.name: kinds.get(c.kind, pl.String()) for c in schema.RECORD}
     usual = {"status": "expired", "invitation_method": "email", "invited_at": LONG_AGO, "source_file": "f.csv"}
-    return pl.DataFrame([usual | {"source_row": n + 2} | row for n, row in enumerate(rows)], schema=shape)
+    return pl.DataFrame([usual | {"source_row": n + 2} | row for n, row in enumerate(rows)], schema=SHAPE)
 
 
 def expired(count: int, **more: Any) -> pl.DataFrame:

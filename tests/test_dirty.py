@@ -2,9 +2,8 @@
 
 import datetime as dt
 import re
-import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import invitekit as ik
-from invitekit.cli import main
 from invitekit.errors import InvitekitError, SchemaError, SourceError
 from invitekit.i18n import translate
 from invitekit.ingest import Loaded, cleaning, delimited, non_customers
 from invitekit.ingest.rejection_texts import reason_message
+from tests.conftest import Run
 
 FOLDER = Path(__file__).with_name("dirty")
 ABOUT = FOLDER / "README.md"
@@ -491,20 +490,6 @@ READABLE = {name: expected for name, expected in EXPECTED.items() if isinstance(
 UNREADABLE = {name: expected for name, expected in EXPECTED.items() if isinstance(expected, Refused)}
 
 
-@pytest.fixture
-def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[int, str, str]]:
-    """Run ``invitekit check`` on a file in this process: its exit code, stdout and stderr."""
-
-    def call(name: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["invitekit", "check", str(FOLDER / name)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        code = ended.value.code
-        return (code if isinstance(code, int) else int(code is not None), *capsys.readouterr())
-
-    return call
-
-
 def as_text(value: Any) -> str | None:
     return str(value) if isinstance(value, dt.datetime) else value
 
@@ -585,16 +570,14 @@ def test_a_file_is_read_the_same_on_duckdb_and_in_small_blocks(name: str, monkey
 
 
 @pytest.mark.parametrize(("name", "expected"), UNREADABLE.items(), ids=UNREADABLE.keys())
-def test_a_rejected_file_is_one_line_without_personal_data(
-    check: Callable[[str], tuple[int, str, str]], name: str, expected: Refused
-) -> None:
+def test_a_rejected_file_is_one_line_without_personal_data(run: Run, name: str, expected: Refused) -> None:
     with pytest.raises(expected.kind) as refused:
         ik.load(FOLDER / name)
     assert PERSON.search("".join(traceback.format_exception(refused.value))) is None
-    code, out, err = check(name)
-    assert (code, out, len(err.splitlines())) == (1, "", 1)
-    assert err.startswith(f"invitekit: {expected.problem} Hint: ")
-    assert PERSON.search(err) is None
+    done = run("check", FOLDER / name)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert done.stderr.startswith(f"invitekit: {expected.problem} Hint: ")
+    assert PERSON.search(done.stderr) is None
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 import invitekit
-from tests.conftest import DATA, Run
+from tests.conftest import DATA, ROOT, Run
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = [module.name for module in pkgutil.walk_packages([str(ROOT / "invitekit")], "invitekit.")]
 EXAMPLES = [test for module in MODULES for test in doctest.DocTestFinder().find(import_module(module)) if test.examples]

@@ -21,7 +21,7 @@ from invitekit.widgets import export_columns, export_payloads
 from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.export_progress import CancelledError, ProgressReporter
 from invitekit.widgets.worker import sentence
-from tests.conftest import busy
+from tests.conftest import KINDS, busy
 from tests.messages import check_response
 
 COUNT = 40
@@ -228,7 +228,9 @@ def test_a_column_without_a_rule_is_first_and_a_policy_file_adds_it(tmp_path: Pa
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_shown_columns_are_the_exported_ones(tmp_path: Path, level: Level, language: str) -> None:
-    frame = pl.DataFrame({c.name: pl.Series([None] * COUNT, dtype=_kind(c)) for c in schema.COLUMNS})
+    frame = pl.DataFrame(
+        {c.name: pl.Series([None] * COUNT, dtype=KINDS.get(c.kind, pl.String())) for c in schema.COLUMNS}
+    )
     frame = frame.with_columns(
         FRAME["account_name"], FRAME["status"], FRAME["effective_status"], is_latest_of_invitation=pl.lit(value=True)
     )
@@ -238,10 +240,6 @@ def test_the_shown_columns_are_the_exported_ones(tmp_path: Path, level: Level, l
     assert {line["label"] for line in lines} >= {schema.label(column, language) for column in frame.columns}
     done = panel.panel.run()
     assert [line["into"] for line in lines if line["kind"] == "leaves"] == list(done.columns)
-
-
-def _kind(column: schema.Column) -> Any:
-    return {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}.get(column.kind, pl.String)
 
 
 @pytest.mark.parametrize("level", LEVELS[:2])

@@ -13,10 +13,10 @@ import invitekit as ik
 from invitekit.engine.duckdb import rows
 from invitekit.engine.text import PLAIN, other_letters, plain_spellings, search_words, word_pattern
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.model import schema
 from invitekit.model.filters import COLUMNS, LONGEST_TEXT, SEARCHED, Filter, where, where_newest
 from invitekit.widgets.conditions import matching
 from invitekit.widgets.store import Store
+from tests.conftest import SHAPE as RECORDS
 from tests.conftest import Engine
 
 ROWS = [
@@ -143,15 +143,13 @@ def test_days_of_resolved_records_are_those_of_the_invitation(engine: Engine) ->
 
 
 def test_earlier_states_stay_if_the_newest_state_matches() -> None:
-    kinds: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64}
-    shape = {column.name: kinds.get(column.kind, pl.String) for column in schema.RECORD}
     seen = [(9, "a", "invited"), (16, "a", "associated"), (9, "b", "associated"), (16, "b", "invited")]
     rows = [
         {"account_name": account, "status": status, "invited_at": dt.datetime(2026, 3, 1), "invitation_method": "link",
          "snapshot_at": dt.datetime(2026, 3, day), "source_file": "f", "source_row": n, "record_id": f"{account}{day}"}
         for n, (day, account, status) in enumerate(seen)
     ]  # fmt: skip
-    records = ik.annotate(pl.DataFrame(rows, schema=shape), as_of=dt.date(2026, 3, 17))
+    records = ik.annotate(pl.DataFrame(rows, schema=RECORDS), as_of=dt.date(2026, 3, 17))
     matching = where_newest(records, Filter(status="associated"))
     assert matching["record_id"].sort().to_list() == ["a16", "a9"]
     assert where_newest(records, Filter()).height == len(rows)

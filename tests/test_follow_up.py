@@ -10,8 +10,7 @@ from scipy import stats
 
 import invitekit as ik
 from invitekit.errors import ArgumentError
-from invitekit.model import schema
-from tests.conftest import Engine, often
+from tests.conftest import SHAPE, Engine, often
 
 AS_OF = dt.datetime(2026, 3, 30)
 DAY = dt.timedelta(days=1)
@@ -26,13 +25,11 @@ Columns = dict[str, Any]
 
 def annotated(columns: Columns, as_of: dt.datetime = AS_OF) -> pl.DataFrame:
     """Build annotated records from the needed columns; by default each row is another account."""
-    kinds = {"time": pl.Datetime("us"), "integer": pl.Int64()}
     rows = len(columns["status"])
     plain = {"account_name": [f"a{row}" for row in range(rows)], "source_file": ["a.csv"] * rows,
              "source_row": list(range(rows)), "record_id": [f"r{row}" for row in range(rows)]}  # fmt: skip
-    full = {c.name: [None] * rows for c in schema.RECORD} | {"snapshot_at": [as_of] * rows} | plain | columns
-    types = {c.name: kinds.get(c.kind, pl.String()) for c in schema.RECORD}
-    return ik.annotate(pl.DataFrame(full, schema_overrides=types), as_of=as_of)
+    full = {name: [None] * rows for name in SHAPE} | {"snapshot_at": [as_of] * rows} | plain | columns
+    return ik.annotate(pl.DataFrame(full, schema_overrides=SHAPE), as_of=as_of)
 
 
 def simulate(seed: int, n: int, *, weeks: int = 20, links: float = 0.5, mean_days: float = 2.0, dirty: bool = False,

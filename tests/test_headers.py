@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 import xlsxwriter
 
 import invitekit as ik
-from invitekit.cli import main
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.i18n import translate
 from invitekit.ingest import Loaded
@@ -19,6 +17,7 @@ from invitekit.ingest.headers import counts_rows
 from invitekit.ingest.words import read_words, skeleton
 from invitekit.model import schema
 from invitekit.model.identity import identify
+from tests.conftest import Run
 
 CUSTOMER = {"Account": "ann", "Status": "Invited"}
 
@@ -403,25 +402,18 @@ def test_a_skeleton_lists_unknown_words_but_none_that_may_be_personal(tmp_path: 
 
 
 def test_check_writes_the_skeleton_and_every_command_takes_the_words(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["invitekit", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0)
-
-    Path("history_2026-03-30.csv").write_text("Account,Status\nann,Open now\n")
-    assert run("check", "history_2026-03-30.csv", "--words-skeleton", "w.toml") == 0
-    assert run("check", "history_2026-03-30.csv", "--words-skeleton", "w.toml") == 1
-    assert "exists already" in capsys.readouterr().err
+    source, taught = "history_2026-03-30.csv", ("--words", "w.toml")
+    Path(source).write_text("Account,Status\nann,Open now\n")
+    assert run("check", source, "--words-skeleton", "w.toml").returncode == 0
+    again = run("check", source, "--words-skeleton", "w.toml")
+    assert (again.returncode, "exists already" in again.stderr) == (1, True)
     text = Path("w.toml").read_text(encoding="utf-8")
     Path("w.toml").write_text(text.replace('# "Open now" = ""', '"Open now" = "invited"'), encoding="utf-8")
-    assert run("check", "history_2026-03-30.csv", "--words", "w.toml", "--json") == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["unknown_codes"] == {}
-    assert run("annotate", "history_2026-03-30.csv", "--words", "w.toml", "-o", "w.toml", "--overwrite") == 1
-    assert run("workspace", "add", "history_2026-03-30.csv", "--words", "w.toml") == 0
+    assert json.loads(run("check", source, *taught, "--json").stdout)["unknown_codes"] == {}
+    assert run("annotate", source, *taught, "-o", "w.toml", "--overwrite").returncode == 1
+    assert run("workspace", "add", source, *taught).returncode == 0
     with ik.Workspace("invitekit.duckdb") as workspace:
         assert workspace.history().pl()["status"].to_list() == ["invited"]

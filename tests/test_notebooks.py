@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.conftest import ROOT
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 

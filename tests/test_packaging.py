@@ -20,8 +20,8 @@ import pytest
 
 from invitekit.cli.examples import copy_examples
 from invitekit.errors import OutputError
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 COMMAND = str(Path(sys.executable).with_name("invitekit"))
 PARTS = (
     "invitekit", "notebooks", "data", "docs", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff",

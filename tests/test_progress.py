@@ -30,11 +30,9 @@ from invitekit.metrics.funnel import FUNNEL
 from invitekit.metrics.intervals import MIN_PERIODS, RUN, control_limits, signals, wilson
 from invitekit.metrics.survival import SURVIVAL, kaplan_meier
 from invitekit.metrics.trend import ACTING, MAX_GROUPS, TREND
-from invitekit.model import schema
 from invitekit.model.resolve import count_untrackable
-from tests.conftest import Engine, Run, often
+from tests.conftest import DATA, SHAPE, Engine, Run, often
 
-DATA = Path(__file__).resolve().parent.parent / "data"
 pytestmark = pytest.mark.one_engine
 AS_OF = dt.datetime(2026, 3, 30)
 MONDAY = dt.datetime(2026, 1, 5)
@@ -45,7 +43,6 @@ BUSY = {"status": "association_failed", "failure_message": "The system is busy. 
 
 def frame(*rows: dict[str, Any], as_of: dt.datetime = AS_OF) -> pl.DataFrame:
     """Build annotated records: each row is an account, invited by link in January and associated two days later."""
-    kinds = {"time": pl.Datetime("us"), "integer": pl.Int64()}
     plain = {
         "status": "associated", "invitation_method": "link", "invited_at": MONDAY, "snapshot_at": AS_OF,
         "source_file": "a.csv",
@@ -57,8 +54,7 @@ def frame(*rows: dict[str, Any], as_of: dt.datetime = AS_OF) -> pl.DataFrame:
         at = row.get("invited_at", MONDAY)
         took = {"associated_at": at + 2 * DAY} if associated and at else {}
         full.append(own | plain | took | row)
-    columns = {c.name: kinds.get(c.kind, pl.String()) for c in schema.RECORD}
-    return ik.annotate(pl.DataFrame(full, schema=columns), as_of=as_of)
+    return ik.annotate(pl.DataFrame(full, schema=SHAPE), as_of=as_of)
 
 
 def many(n: int, **row: Any) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 hears it, by ``tests/messages.py``."""
 
 import runpy
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,9 +11,9 @@ import invitekit as ik
 from invitekit.widgets import protocol
 from invitekit.widgets.base import by_type
 from invitekit.widgets.session import Session
+from tests.conftest import ROOT
 from tests.messages import check_response
 
-ROOT = Path(__file__).resolve().parent.parent
 ROWS = pl.DataFrame({"Account": ["acme"], "Status": ["Expired"]})
 
 

@@ -10,7 +10,8 @@ from runpy import run_path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.conftest import ROOT
+
 TODAY = f"{dt.datetime.now(tz=dt.UTC).date()}"  # of the import: a suite may end on the next day
 VERSION = "0.1.0"
 

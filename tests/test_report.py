@@ -35,12 +35,11 @@ from invitekit.report.page import words
 from invitekit.report.pdf import as_pdf
 from invitekit.report.summary import share_in_words, summarise
 from invitekit.workspace import compare_snapshots
-from tests.conftest import Run, often
+from tests.conftest import ROOT, Run, often
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ROOT = Path(__file__).resolve().parent.parent
 AS_OF = dt.date(2026, 3, 30)
 SCRIPT = "<script>alert(1)</script>"
 CUSTOMER = ("customer_full_name", "customer_name", "account_name", "email", "mobile", "remarks", "record_id")
@@ -419,10 +418,6 @@ def test_markdown_shows_a_script_as_text(hostile: Page) -> None:
 # True sentences
 
 
-def with_tables(metrics: MetricsReport, **tables: Any) -> MetricsReport:
-    return replace(metrics, **tables)
-
-
 def trend_of(signals: list[str | None], group: str | None = None) -> pl.DataFrame:
     limits = {"centre": 0.25, "lower_limit": 0.1, "upper_limit": 0.4, "small": False, "incomplete": False}
     row: dict[str, Any] = {"group": group, "n": 20, "of": 80, "rate": 0.25, "low": 0.2, "high": 0.3} | limits
@@ -431,8 +426,13 @@ def trend_of(signals: list[str | None], group: str | None = None) -> pl.DataFram
     return pl.DataFrame(made, schema_overrides={"group": pl.String, "signal": pl.String})
 
 
-def summary_text(metrics: MetricsReport) -> str:
-    return "\n".join(summarise(metrics, planned(rows(0)))).replace("\u00a0", " ")
+def summary_text(metrics: MetricsReport, **tables: Any) -> str:
+    """Return the sentences about some metrics, or about those with other tables in their place."""
+    return "\n".join(summarise(replace(metrics, **tables), planned(rows(0)))).replace("\u00a0", " ")
+
+
+def summary_of(records: pl.DataFrame) -> str:
+    return summary_text(for_audience(progress(records, as_of=AS_OF)))
 
 
 def test_outcomes_are_stated_where_their_counts_are_shown(metrics: MetricsReport, shown: MetricsReport) -> None:
@@ -441,7 +441,7 @@ def test_outcomes_are_stated_where_their_counts_are_shown(metrics: MetricsReport
     hidden_one = shown.by_method.with_columns(
         followed_failed=pl.when(pl.col("value") != "email").then("followed_failed")
     )
-    assert "failed; the others" not in summary_text(with_tables(shown, by_method=hidden_one))
+    assert "failed; the others" not in summary_text(shown, by_method=hidden_one)
 
 
 def test_the_report_states_what_to_do_and_who_has_to_act(metrics: MetricsReport) -> None:
@@ -492,43 +492,43 @@ def test_the_most_frequent_cause_is_named_unless_it_is_other(shown: MetricsRepor
     share = share_in_words(first["n"], first["of"], words("en"))
     assert f"The most frequent cause, with {share} of the failures".replace("\u00a0", " ") in summary_text(shown)
     rest = shown.pareto.with_columns(failure_code=pl.lit(OTHER))
-    assert "most frequent cause" not in summary_text(with_tables(shown, pareto=rest))
+    assert "most frequent cause" not in summary_text(shown, pareto=rest)
 
 
 def test_no_cause_is_the_most_frequent_if_another_is_as_frequent(shown: MetricsReport) -> None:
     first, second = shown.pareto.head(1), shown.pareto[1:2]
     tied = pl.concat([first, second.with_columns(n=first["n"])])
-    assert "most frequent cause" in summary_text(with_tables(shown, pareto=pl.concat([first, second])))
-    assert "most frequent cause" not in summary_text(with_tables(shown, pareto=tied))
+    assert "most frequent cause" in summary_text(shown, pareto=pl.concat([first, second]))
+    assert "most frequent cause" not in summary_text(shown, pareto=tied)
 
 
 def test_unusual_periods_are_named_and_stability_is_stated_only_if_true(shown: MetricsReport) -> None:
-    high = summary_text(with_tables(shown, trend=trend_of([None, "high", None, "low"])))
+    high = summary_text(shown, trend=trend_of([None, "high", None, "low"]))
     assert "More failed than chance explains in the week from 2026-01-12." in high
     assert "Fewer failed than chance explains in the week from 2026-01-26." in high
     assert "stands out" not in high
     calm = trend_of([None] * 6)
-    assert "No week stands out by its failure rate" in summary_text(with_tables(shown, trend=calm))
+    assert "No week stands out by its failure rate" in summary_text(shown, trend=calm)
     some = calm.with_columns(n=pl.when(pl.int_range(pl.len()) > 0).then("n"))
-    assert "None of the weeks that are shown stands out" in summary_text(with_tables(shown, trend=some))
-    assert "stands out" not in summary_text(with_tables(shown, trend=calm.with_columns(lower_limit=None)))
-    assert "stands out" not in summary_text(with_tables(shown, trend=trend_of(["run", None])))
+    assert "None of the weeks that are shown stands out" in summary_text(shown, trend=some)
+    assert "stands out" not in summary_text(shown, trend=calm.with_columns(lower_limit=None))
+    assert "stands out" not in summary_text(shown, trend=trend_of(["run", None]))
     more_fail = trend_of([None] * 10).with_columns(
         of=800, n=pl.when(pl.int_range(pl.len()) < 5).then(200).otherwise(300)
     )
-    changed = summary_text(with_tables(shown, trend=more_fail, trends={}))
+    changed = summary_text(shown, trend=more_fail, trends={})
     assert "Since the week from 2026-02-09 more fail" in changed
     assert "stands out" not in changed
-    in_chinese = summarise(with_tables(shown, trend=more_fail, trends={}), planned(rows(0)), charts.Look(language="zh"))
+    in_chinese = summarise(replace(shown, trend=more_fail, trends={}), planned(rows(0)), charts.Look(language="zh"))
     assert "自 2026-02-09 那一周起失败增多" in "".join(in_chinese)
 
 
 def test_causes_that_changed_are_named_with_their_period(shown: MetricsReport) -> None:
-    moved = with_tables(shown, trends={"cause": trend_of([None, None, "low"], "link_expired")})
+    moved = replace(shown, trends={"cause": trend_of([None, None, "low"], "link_expired")})
     assert "Less often than chance explains in the week from 2026-01-19: The customer opened the link" in summary_text(
         moved
     )
-    still = with_tables(shown, trends={"cause": trend_of([None] * 3, "link_expired")})
+    still = replace(shown, trends={"cause": trend_of([None] * 3, "link_expired")})
     assert "often than chance explains" not in summary_text(still)
 
 
@@ -536,14 +536,14 @@ def test_a_group_is_named_only_if_it_differs_significantly() -> None:
     country = ["China"] * 100 + ["Spain"] * 100
     worse = rows(200, country=country, effective_status=["association_failed"] * 60 + ["expired"] * 40
                  + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
-    sentences = summary_text(for_audience(progress(worse, as_of=AS_OF)))
+    sentences = summary_of(worse)
     assert (
         "Country or region China: more failed than among all others, about 60% of 100 against about 20%; by "
         "chance in at most 1 of 1,000,000 reports." in sentences
     )
     assert "Country or region Spain: fewer failed" in sentences
     like = rows(200, country=country, effective_status=(["association_failed"] * 22 + ["expired"] * 28) * 4)
-    assert "among all others" not in summary_text(for_audience(progress(like, as_of=AS_OF)))
+    assert "among all others" not in summary_of(like)
 
 
 def test_each_rate_with_a_count_below_ten_is_marked_and_the_mark_explained() -> None:
@@ -564,11 +564,11 @@ def test_a_sentence_about_few_states_their_number_once() -> None:
     few = rows(126, country=["China"] * 26 + ["Spain"] * 100,
                effective_status=["association_failed"] * 18 + ["expired"] * 8
                + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
-    sentences = summary_text(for_audience(progress(few, as_of=AS_OF)))
+    sentences = summary_of(few)
     assert "China: more failed than among all others, 18 of 26 against about 20%" in sentences
     alone = rows(12, effective_status=["association_failed"] * 7 + ["associated"] * 5,
                  failure_code=["link_expired"] * 7 + [None] * 5, days_to_associate=[None] * 7 + [3] * 5)  # fmt: skip
-    sentences = summary_text(for_audience(progress(alone, as_of=AS_OF)))
+    sentences = summary_of(alone)
     assert "Of 12 invitations whose follow-up is over, 5 led to an association and 7 failed." in sentences
     assert "The most frequent cause, with 7 of 7 failures: The customer opened" in sentences
     assert "Within 3 days of the invitation, 5 of 12 invited are associated." in sentences
@@ -609,9 +609,7 @@ def test_only_large_differences_of_many_records_get_a_sentence() -> None:
     shares = {"A land": 40, "B land": 41, "C land": 60, "D land": 62, "E land": 64, "F land": 66, "G land": 40}
     status = ["association_failed" if place % 100 < shares.get(name, 40) else "expired"
               for name in names for place in range(5000)]  # fmt: skip
-    sentences = summary_text(
-        for_audience(progress(rows(40_000, country=country, effective_status=status), as_of=AS_OF))
-    )
+    sentences = summary_of(rows(40_000, country=country, effective_status=status))
     named = re.findall(r"Country or region (. land)", sentences)
     assert named == ["F land", "E land", "A land"]
     close = ["association_failed" if place % 100 < 40 + 4 * (name == "A land") else "expired"
@@ -623,47 +621,41 @@ def test_only_large_differences_of_many_records_get_a_sentence() -> None:
 def test_three_changed_causes_are_named_and_the_others_are_counted(shown: MetricsReport) -> None:
     codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"]
     moved = pl.concat([trend_of([None, None, "low"], code) for code in codes])
-    fewer = with_tables(shown, trends={"cause": moved.filter(pl.col("group") != "link_used")})
+    fewer = replace(shown, trends={"cause": moved.filter(pl.col("group") != "link_used")})
     assert "The trends of causes show 1 more such change." in summary_text(fewer)
-    sentences = summary_text(with_tables(shown, trends={"cause": moved}))
+    sentences = summary_text(shown, trends={"cause": moved})
     assert sentences.count("Less often than chance explains") == 3
     assert "The trends of causes show 2 more such changes." in sentences
 
 
 def test_the_time_to_association_is_the_median_or_the_share_so_far() -> None:
     quick = rows(100, effective_status="associated", days_to_associate=[3] * 60 + [9] * 40)
-    assert "Half of the invited are associated within 3 days." in summary_text(
-        for_audience(progress(quick, as_of=AS_OF))
-    )
+    assert "Half of the invited are associated within 3 days." in summary_of(quick)
     slow = rows(100, effective_status=["associated"] * 30 + ["expired"] * 70, days_to_associate=[5] * 30 + [None] * 70)
-    assert "Within 5 days of the invitation, about 30% of the invited are associated." in summary_text(
-        for_audience(progress(slow, as_of=AS_OF))
-    )
-    assert "associated within" not in summary_text(for_audience(progress(rows(50), as_of=AS_OF)))
+    assert "Within 5 days of the invitation, about 30% of the invited are associated." in summary_of(slow)
+    assert "associated within" not in summary_of(rows(50))
 
 
 def test_a_single_day_is_in_the_singular(shown: MetricsReport) -> None:
     point = shown.survival.filter(pl.col("group").is_null()).head(1).with_columns(days=1, share=0.3)
     for size, said in ((400, "Within 1 day of the invitation, 30"), (20, "Within 1 day of the invitation, 6 of 20")):
         table = point.with_columns(size=size, median_days=pl.lit(None, pl.Int64))
-        assert said in summary_text(with_tables(shown, survival=table))
+        assert said in summary_text(shown, survival=table)
     median = point.with_columns(median_days=1)
-    assert "are associated within 1 day." in summary_text(with_tables(shown, survival=median))
+    assert "are associated within 1 day." in summary_text(shown, survival=median)
     assert "half of them within 1 day" in charts.survival(median).svg()
 
 
 def test_results_of_resends_are_stated_if_all_are_known(shown: MetricsReport) -> None:
     table = shown.repeats.head(1).with_columns(resends=400, associated=pl.lit(120, pl.Int64))
-    assert "Of 400 resent invitations, 30% led to an association." in summary_text(with_tables(shown, repeats=table))
-    assert "resent" not in summary_text(
-        with_tables(shown, repeats=table.with_columns(associated=pl.lit(None, pl.Int64)))
-    )
+    assert "Of 400 resent invitations, 30% led to an association." in summary_text(shown, repeats=table)
+    assert "resent" not in summary_text(shown, repeats=table.with_columns(associated=pl.lit(None, pl.Int64)))
 
 
 def test_a_section_whose_rates_are_all_hidden_has_a_table_and_no_empty_figure(shown: MetricsReport) -> None:
     rates = ("associated", "rate", "low", "high")
     hidden = shown.repeats.with_columns(pl.lit(None, shown.repeats.schema[name]).alias(name) for name in rates)
-    made = page(with_tables(shown, repeats=hidden), charts.Look(), planned(rows(0)), audience="public")
+    made = page(replace(shown, repeats=hidden), charts.Look(), planned(rows(0)), audience="public")
     (section,) = (one for one in made.sections if one.key == "repeats")
     assert section.table.rows
     assert (section.figure, section.caption) == (None, "")
@@ -744,7 +736,7 @@ def test_the_file_stays_small_with_many_groups(tmp_path: Path) -> None:
 
 
 def test_one_earlier_period_is_in_the_singular(shown: MetricsReport) -> None:
-    long = with_tables(shown, trend=trend_of([None] * 105), trends={})
+    long = replace(shown, trend=trend_of([None] * 105), trends={})
     (trend,) = (one for one in page(long, charts.Look(), planned(rows(0))).sections if one.key == "trend")
     assert trend.note == "1 earlier week is not shown."
 

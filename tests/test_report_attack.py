@@ -25,7 +25,6 @@ from invitekit.report.html import as_html
 from invitekit.report.markdown import as_markdown
 from tests.test_report import rows
 
-ROOT = Path(__file__).resolve().parent.parent
 AS_OF = dt.date(2026, 3, 30)
 HIDDEN = "&lt;10"
 GROUPS = [f"Failure rate by {name}" for name in

@@ -22,13 +22,11 @@ from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, DECISIONS_OF, LISTS, RESENDS
 from invitekit.planning import ResendRules, count_decisions, plan_resends, ranking, reason_texts, reasons
 from invitekit.workspace import compare_snapshots
-from tests.conftest import Engine, often
+from tests.conftest import SHAPE, Engine, often
 
 pytestmark = pytest.mark.one_engine
 TODAY = dt.datetime(2026, 3, 30, 9, 0)
 SECOND = dt.timedelta(seconds=1)
-TYPES = {"time": pl.Datetime("us"), "integer": pl.Int64()}
-SHAPE = {c.name: TYPES.get(c.kind, pl.String()) for c in schema.RECORD}
 MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().failures}
 
 

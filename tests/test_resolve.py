@@ -17,7 +17,7 @@ import invitekit as ik
 from invitekit.errors import SchemaError
 from invitekit.model import schema
 from invitekit.model.resolve import COLUMNS, latest, resolve
-from tests.conftest import DATA, Engine, often
+from tests.conftest import DATA, KINDS, Engine, often
 
 pytestmark = pytest.mark.one_engine  # test_engines.py resolves on all of them
 WEEKS = [dt.datetime(2026, 3, day) for day in (2, 9, 16, 23)]
@@ -44,8 +44,7 @@ def frame(*records: dict[str, Any]) -> pl.DataFrame:
     """Return annotated records, numbered by row."""
     names = [column.name for column in (*schema.RECORD, *schema.ANNOTATED)]
     rows = [{"source_row": row, **one} for row, one in enumerate(records, start=2)]
-    kinds = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
-    types: Any = {name: kinds.get(schema.BY_NAME[name].kind, pl.String) for name in names}
+    types = {name: KINDS.get(schema.BY_NAME[name].kind, pl.String()) for name in names}
     return pl.DataFrame([{name: one.get(name) for name in names} for one in rows], schema=types)
 
 

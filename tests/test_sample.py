@@ -20,11 +20,10 @@ from invitekit.errors import ArgumentError, OutputError
 from invitekit.model import schema
 from invitekit.model.catalogue import read_catalogue
 from invitekit.sample import Sample, write_sample
-from tests.conftest import often
+from tests.conftest import DATA, often
 
 pytestmark = pytest.mark.slow
 
-DATA = Path(__file__).resolve().parent.parent / "data"
 RESERVED = re.compile(r".+@(example\.(com|org|net)|[a-z]+\.example)", re.IGNORECASE)
 FICTIONAL = re.compile(
     r"\+86 199 0000 \d{4}|\+49 171 39200\d{2}|\+44 7700 900\d{3}|"

@@ -83,7 +83,8 @@ COMMANDS = [
 
 @pytest.mark.slow
 def test_no_command_opens_a_network_connection(tmp_path: Path) -> None:
-    commands = [[str(DATA) if word == "DATA" else word for word in words] for words in COMMANDS]
+    few = str(min(DATA.glob("*.csv")))
+    commands = [[few if word == "DATA" else word for word in words] for words in COMMANDS]
     code = f"COMMANDS = {commands!r}\n{OFFLINE}"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300

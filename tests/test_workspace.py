@@ -46,7 +46,7 @@ from invitekit.workspace import (
 )  # fmt: skip
 from invitekit.workspace import exports as export_history
 from invitekit.workspace.outcomes import by_batch
-from tests.conftest import Engine, often
+from tests.conftest import SHAPE, Engine, often
 
 pytestmark = pytest.mark.slow  # each makes a database, and some another process
 
@@ -54,8 +54,6 @@ MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().fa
 HEADER = ("Account", "Email", "Status", "Failure Cause", "Invitation Method", "Invitation Time", "Association Time")
 MONDAY, NEXT = dt.date(2026, 3, 23), dt.date(2026, 3, 30)
 SECRET = "Anna Secret"
-TYPES = {"time": pl.Datetime("us"), "integer": pl.Int64()}
-SHAPE = {c.name: TYPES.get(c.kind, pl.String()) for c in schema.RECORD}
 
 
 def row(account: str | None, status: str = "Invited", **more: Any) -> dict[str, Any]:
