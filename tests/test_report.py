@@ -584,7 +584,7 @@ def test_a_sentence_about_few_states_their_number_once() -> None:
 def test_one_invitation_is_spoken_of_as_one(status: str, sentence: str) -> None:
     code = "link_expired" if status == "association_failed" else None
     one = rows(1, effective_status=[status], failure_code=[code], days_to_associate=[None])
-    sentences = summary_text(for_audience(progress(one, as_of=AS_OF)))
+    sentences = summary_of(one)
     assert f"Of 1 invitation whose follow-up is over, {sentence}" in sentences
     assert ("The only failure: The customer opened" in sentences) == (code is not None)
 
