@@ -1040,40 +1040,6 @@ def test_a_frequent_tag_of_one_customer_is_not_exported(tmp_path: Path, how: str
     assert set(read(done.path)["custom_tag"]) == {"other"}
 
 
-FORGED: tuple[tuple[str, Any], ...] = (
-    ("rows", "x"), ("rows", True), ("rows", -1), ("file", "other.csv"), ("created_at", "yesterday"),
-    ("checks", ["trust"]),
-    ("level", "anonymous"), ("columns", {}), ("columns", []), ("nulls", {"status": "x"}), ("sha256", 3), ("fewest", 3),
-    ("spreadsheet_safe", "no"), ("columns.status.form", "anything"), ("columns.status.form", "text"),
-    ("columns.status.action", "copy"), ("columns.status.how", "raw"), ("columns.status.values", [1]),
-    ("columns.email.form", "text"), ("columns.email.form", "range"), ("columns.attempts.most", "1"),
-    ("columns.attempts.least", "(select 0)"), ("columns.attempts.least", float("nan")), ("columns.attempts.more", 1),
-    ("columns.email.prefix", "a"), ("uniqueness", [{"unique": 0}]), ("created_at", "2026-03-30"),
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def proved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """An export and its manifest, which each test replaces."""
-    done = ik.export(annotated().with_columns(attempts=1), tmp_path_factory.mktemp("export") / "out.csv")
-    assert verify(done.path).rows == 200
-    return done.path, done.manifest.read_text()
-
-
-@pytest.mark.parametrize(("field", "value"), FORGED)
-def test_an_invalid_manifest_is_rejected(proved: tuple[Path, str], field: str, value: Any) -> None:
-    file, page = proved
-    told = json.loads(page)
-    *path, last = field.split(".")
-    place = told
-    for step in path:
-        place = place[step]
-    place[last] = value
-    path_of(file).write_text(json.dumps(told))
-    with pytest.raises(SourceError, match="not a readable manifest"):
-        verify(file)
-
-
 def test_a_file_of_another_kind_has_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "out.txt").write_text("x")
     with pytest.raises(SourceError, match="is not an export"):
