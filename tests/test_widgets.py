@@ -25,7 +25,7 @@ from invitekit import charts
 from invitekit.batches import Written
 from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.i18n import Language
-from invitekit.model import display
+from invitekit.model import display, schema
 from invitekit.model.catalogue import NOT_GIVEN
 from invitekit.model.filters import COLUMNS, Filter, where
 from invitekit.model.vocabularies import LISTS
@@ -592,10 +592,11 @@ def test_an_empty_frame_is_shown_as_empty(newest: pl.DataFrame, widget: Any) -> 
 
 
 def test_records_without_a_cause_are_annotated_first() -> None:
-    widget = ik.Explorer(ik.load(str(DATA)).records, as_of=DAY)
+    loaded = ik.load(min(DATA.glob("*.csv")))
+    widget = ik.Explorer(loaded.records, as_of=DAY)
     assert "effective_status" in widget.df.columns
     widget.every_row = True
-    assert widget.count == ik.load(str(DATA)).summary.records
+    assert widget.count == loaded.summary.records
 
 
 def test_every_engine_and_a_relation_of_a_temporary_table_are_accepted(newest: pl.DataFrame) -> None:
@@ -719,7 +720,7 @@ def test_masked_and_not_yet_invited_customers_are_counted_in_words() -> None:
 
 
 def test_large_tables_use_duckdb_with_the_same_results(history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = history.select(ik.load(str(DATA)).records.columns)
+    records = history.select(column.name for column in schema.RECORD)
     asked: list[list[Any]] = []
     for fits in (True, False):
         monkeypatch.setattr("invitekit.widgets.prepare.rows_fit", lambda _rows, fits=fits: fits)
