@@ -9,7 +9,6 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,7 @@ from invitekit.report.pdf import as_pdf
 from invitekit.report.summary import share_in_words, summarise
 from invitekit.workspace import compare_snapshots
 from tests.conftest import ROOT, Run, often
+from tests.test_hostile_texts import Elements
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -365,15 +365,6 @@ def test_a_public_report_states_no_exact_count_of_a_warning() -> None:
     assert made["public"] == ()
 
 
-class Elements(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.metrics: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.metrics.append((tag, dict(attrs)))
-
-
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
     """Return a report whose catalogue and filter contain scripts."""
@@ -397,13 +388,13 @@ def test_a_trend_names_the_causes_of_a_custom_catalogue(hostile: Page) -> None:
 def test_a_page_has_no_script_and_makes_no_request(hostile: Page, made: Page) -> None:
     for one in (hostile, made):
         html = as_html(one).decode()
-        parser = Elements()
-        parser.feed(html)
-        assert {tag for tag, _ in parser.metrics} & {"script", "link", "img", "iframe", "a"} == set()
-        assert [(tag, name) for tag, attrs in parser.metrics for name in attrs if name.startswith("on")] == []
+        parts = Elements(html)
+        assert parts.found & {"script", "link", "img", "iframe", "a"} == set()
+        assert [name for name, _ in parts.attributes if name.startswith("on")] == []
         assert "url(" not in html
-        (policy,) = (attrs["content"] for _, attrs in parser.metrics if attrs.get("http-equiv"))
-        assert policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+        assert [value for name, value in parts.attributes if name == "http-equiv"] == ["Content-Security-Policy"]
+        policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+        assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in html
     assert "&lt;/script&gt;&lt;script&gt;alert(1)" in as_html(hostile).decode()
 
 
