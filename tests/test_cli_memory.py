@@ -143,6 +143,8 @@ def test_a_customer_is_marked_not_to_be_invited(run: Run, memory: Path) -> None:
     assert run_json(run, "workspace", "do-not-invite", "ann@example.com", "--on", "2026-03-18", *words)["marks"] == [1]
     assert decisions(run, memory) == {"resend_now": 1, "wait_for_customer": 1, "blocked": 1}
     assert "do_not_invite" in run("workspace", "show", "-w", memory).stdout
+    shown = run("show", "ann@example.com", "-w", memory).stdout
+    assert "Marked as not to be invited on 2026-03-18 by anna." in shown
     assert "by number: 2" in run("workspace", "do-not-invite", "ann@example.com", *words).stdout
     assert "Taken back: 1, 2." in run("workspace", "unmark", "2", *words).stdout
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}

@@ -1513,6 +1513,22 @@ def test_taking_a_mark_back_takes_back_all_marks_of_that_failure(workspace: Work
     assert workspace.counts()["marks"] == 0
 
 
+def test_a_mark_is_taken_back_with_those_from_before_the_customer_had_an_account(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    acme = {"email": "a@x.example", "failure": "overdue_payment", "invited": "2026-03-01"}
+    workspace.add(snapshot(tmp_path, MONDAY, row(None, **acme)))
+    workspace.mark_do_not_invite(customers="a@x.example", on=MONDAY, by="anna")
+    workspace.mark_resolved(customers="a@x.example", on=MONDAY, by="anna")
+    workspace.add(snapshot(tmp_path, NEXT, row("acme", **acme)))
+    workspace.mark_do_not_invite(customers="acme", on=NEXT, by="anna")
+    workspace.mark_resolved(customers="acme", on=NEXT, by="anna")
+    assert list(workspace.marks_of("account:acme")) == [1, 2, 3, 4]
+    assert workspace.unmark(3, by="boris") == (1, 3)
+    assert workspace.unmark(2, by="boris") == (2, 4)
+    assert workspace.marks_of("account:acme") == {}
+
+
 def test_a_customer_marked_not_to_be_invited_stays_out_of_the_plans_of_later_files(
     workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -180,6 +180,7 @@ def _print_customers(rows: Sequence[dict[str, Any]], language: Language, *, unma
 
 def _print_customer(customer: CustomerHistory, language: Language, *, unmasked: bool) -> None:
     from invitekit.cli import output as out
+    from invitekit.model.catalogue import DO_NOT_INVITE
     from invitekit.model.display import shown
     from invitekit.model.schema import label
 
@@ -210,4 +211,5 @@ def _print_customer(customer: CustomerHistory, language: Language, *, unmasked: 
         out.line(f"Invited again on {text('sent_at', row['sent_at'])} by {row['sent_by']}, batch {row['batch_id']}.")
     for row in customer.marks:
         undone = f"; taken back by {row['unmarked_by']}" if row["unmarked_at"] else ""
-        out.line(f"Marked as resolved on {text('resolved_at', row['resolved_at'])} by {row['marked_by']}{undone}.")
+        kind = "not to be invited" if row["failure_code"] == DO_NOT_INVITE else "resolved"
+        out.line(f"Marked as {kind} on {text('resolved_at', row['resolved_at'])} by {row['marked_by']}{undone}.")

@@ -132,11 +132,10 @@ class WorkspaceClient:
 
     def marks_of(self, customer_id: str, reason_code: str) -> list[int]:
         """Return the valid marks of a customer that are the reason for its decision."""
-        kind = f"(failure_code is not distinct from '{DO_NOT_INVITE}') = {reason_code == DO_NOT_INVITE}"
         with self._lock:
-            marks = self._require_workspace().marks().filter(f"unmarked_at is null and {kind}")
-            found = marks.select("mark_id, customer_id").fetchall()
-            return [mark_id for mark_id, customer in found if customer == customer_id]
+            marks = self._require_workspace().marks_of(customer_id)
+        is_barred = reason_code == DO_NOT_INVITE
+        return [mark_id for mark_id, failure in marks.items() if (failure == DO_NOT_INVITE) == is_barred]
 
     def own_account_marks(self) -> list[int]:
         """Return the valid marks of the partner's own account."""

@@ -583,6 +583,14 @@ class Workspace:
         """
         return self._con.sql(queries.MARKS)
 
+    def marks_of(self, customer_id: str | None) -> dict[int, str | None]:
+        """Return the failure of each valid mark of a customer by its ID; None means your own account.
+
+        The customer may have had another ``customer_id`` when it was marked.
+        """
+        valid = resolutions.valid_marks(self._con)
+        return {mark_id: failure for mark_id, (customer, failure) in valid.items() if customer == customer_id}
+
     def resolutions(self) -> duckdb.DuckDBPyRelation:
         """``record_id, resolved_at, customer_id, failure_code`` of valid marks, for ``plan_resends(resolved=...)``."""
         return self._con.sql(queries.RESOLUTIONS)

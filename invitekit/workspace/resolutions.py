@@ -8,11 +8,19 @@ from collections.abc import Iterable, Sequence
 import duckdb
 
 from invitekit.engine.duckdb import one, rows, run
+from invitekit.engine.materialize import temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _, ngettext
 from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
 from invitekit.planning.logged_events import OWN_ACCOUNT
-from invitekit.workspace.customers import Match, as_list, find_customers, find_records
+from invitekit.workspace.customers import (
+    Match,
+    as_list,
+    events_of_customers,
+    find_customers,
+    find_records,
+    resolved_history,
+)
 from invitekit.workspace.database import transaction
 from invitekit.workspace.validation import now, past_datetime, require_name, require_text
 
@@ -130,6 +138,18 @@ def _matches(
     return list(dict.fromkeys(match for match in (*records, *named) if match is not None))
 
 
+def valid_marks(con: duckdb.DuckDBPyConnection) -> dict[int, tuple[str | None, str | None]]:
+    """Return the customer and the failure of each valid mark by its ID, with today's ID of the customer.
+
+    A customer without stored rows has the ID of the time of the mark; the own account has none.
+    """
+    marks = con.sql("select *, customer_id as stored from marks where unmarked_at is null")
+    with temp_tables():
+        known = events_of_customers(resolved_history(con), marks)
+        found = rows(con, f"select mark_id, coalesce(customer_id, stored), failure_code from {known} order by mark_id")
+    return {mark_id: (customer, failure) for mark_id, customer, failure in found}
+
+
 def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by: str) -> tuple[int, ...]:
     """Undo marks and all other marks of the same failures, all or none, and return their IDs.
 
@@ -143,26 +163,20 @@ def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by:
     name = require_name(by)
     with transaction(con):
         numbers = ", ".join(str(each) for each in ids)
-        valid = one(con, f"select count(*) from marks where mark_id in ({numbers}) and unmarked_at is null")
-        if valid < len(ids):
+        known = one(con, f"select count(*) from marks where mark_id in ({numbers}) and unmarked_at is null")
+        if known < len(ids):
             raise ArgumentError(
                 ngettext(
                     "{n:,} of the marks is unknown, or was taken back already.",
                     "{n:,} of the {marks:,} marks are unknown, or were taken back already.",
-                    len(ids) - valid,
+                    len(ids) - known,
                     marks=len(ids),
                 ),
                 hint=_("nothing was changed; name valid marks."),
             )
-        same = "m.customer_id is not distinct from o.customer_id and m.failure_code is not distinct from o.failure_code"
-        undone = [
-            number
-            for (number,) in rows(
-                con,
-                f"select m.mark_id from marks m semi join (from marks where mark_id in ({numbers})) o on {same} "
-                "where m.unmarked_at is null order by m.mark_id",
-            )
-        ]
+        valid = valid_marks(con)
+        failures = {failure for mark_id, failure in valid.items() if mark_id in ids}
+        undone = [mark_id for mark_id, failure in valid.items() if failure in failures]
         numbers = ", ".join(map(str, undone))
         run(con, f"update marks set unmarked_at = ?, unmarked_by = ? where mark_id in ({numbers})", [now(), name])
     return tuple(undone)
