@@ -1130,7 +1130,7 @@ def test_a_resend_has_one_row_per_customer_with_who_and_when(filled: Workspace, 
     assert found["email"].to_list() == ["a@b.c", None]
     shared = found.select("batch_id", "batch", "sent_at", "sent_by", "note", "decision", "failure_code").unique().rows()
     assert shared == [("b1", 1, dt.datetime(2026, 3, 24, 8, 30, 12), "anna", "by hand", "resend_now", "link_used")]
-    assert filled.sent_events().columns == ["record_id", "sent_at", "customer_id"]
+    assert filled.sent_events().columns == ["record_id", "sent_at", "customer_id", "email"]
 
 
 def test_a_resend_without_a_time_is_now(filled: Workspace) -> None:
@@ -1479,7 +1479,7 @@ def test_marks_have_author_and_time_and_stay_stored_when_undone(filled: Workspac
     assert sorted(filled.resolutions().select("record_id, resolved_at").fetchall()) == sorted(
         [(known[0], dt.datetime(2026, 3, 23)), (known[2], dt.datetime(2026, 3, 24, 9, 30))]
     )
-    assert filled.resolutions().columns == ["record_id", "resolved_at", "customer_id", "failure_code"]
+    assert filled.resolutions().columns == ["record_id", "resolved_at", "customer_id", "failure_code", "email"]
 
 
 def test_a_mark_stores_its_customer_and_its_failure(filled: Workspace) -> None:
@@ -1511,6 +1511,25 @@ def test_taking_a_mark_back_takes_back_all_marks_of_that_failure(workspace: Work
     assert workspace.resolutions().select("customer_id").order("1").fetchall() == [("account:beta",), (None,)]
     assert workspace.unmark([own[1], 3], by="boris") == (3, *own)
     assert workspace.counts()["marks"] == 0
+
+
+def test_an_address_stays_taken_after_a_correction_of_its_account(workspace: Workspace, tmp_path: Path) -> None:
+    def rows(*names: str) -> list[dict[str, Any]]:
+        addresses = ("sent@x.example", "barred@x.example", "other@x.example")
+        return [row(n, "Expired", email=a, invited="2026-03-01") for n, a in zip(names, addresses, strict=True)]
+
+    def reasons(day: dt.date) -> dict[str, str]:
+        return dict(workspace.plan(as_of=day).select("account_name, reason_code").fetchall())
+
+    workspace.add(snapshot(tmp_path, MONDAY, *rows("acme", "beta", "carl")))
+    workspace.mark_sent(batch(workspace, "acme"), by="anna", at=MONDAY)
+    (mark,) = workspace.mark_do_not_invite(customers="beta", on=MONDAY, by="anna")
+    corrected = workspace.add(snapshot(tmp_path, MONDAY, *rows("acme2", "beta2", "carl")), supersede=True)[0]
+    assert corrected.orphaned_events == 2
+    assert reasons(NEXT) == {"acme2": "same_email", "beta2": "same_email", "carl": "expired"}
+    assert reasons(NEXT + dt.timedelta(days=1)) == {"acme2": "expired", "beta2": "same_email", "carl": "expired"}
+    workspace.unmark(mark, by="boris")
+    assert reasons(NEXT)["beta2"] == "expired"
 
 
 def test_a_mark_is_taken_back_with_those_from_before_the_customer_had_an_account(

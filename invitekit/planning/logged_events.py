@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import end_of_day, literal
 from invitekit.engine.materialize import count_rows, materialize
 from invitekit.model.catalogue import DO_NOT_INVITE
-from invitekit.model.identity import key_ids
+from invitekit.model.identity import address, key_ids
 
 OWN_ACCOUNT = "prepaid_partner"
 """The failure that the partner's own account causes: a change of the account resolves all of them."""
@@ -121,10 +121,40 @@ def with_barred(histories: Any, records: Any, resolved: Any | None, moment: dt.d
     """
     if resolved is None or "failure_code" not in resolved.collect_schema().names():
         return histories.with_columns(nw.lit(None, nw.Datetime("us")).alias(BARRED_AT))
-    marks = resolved.filter((nw.col("failure_code") == DO_NOT_INVITE) & (nw.col("resolved_at") <= literal(moment)))
-    barred = resolve_logged(records, marks, "resolved_at").group_by("customer_id")
+    barred = resolve_logged(records, resolved.filter(_bars_by(moment)), "resolved_at").group_by("customer_id")
     last = barred.agg(nw.col("resolved_at").max().alias(BARRED_AT))
     return histories.join(last, left_on="_ik_customer", right_on="customer_id", how="left")
+
+
+def _bars_by(moment: dt.datetime) -> Any:
+    """Build the condition that a mark says that a customer must not be invited."""
+    return (nw.col("failure_code") == DO_NOT_INVITE) & (nw.col("resolved_at") <= literal(moment))
+
+
+def with_logged_addresses(
+    newest: Any, records: Any, sent: Any | None, resolved: Any | None, is_recent: Any, moment: dt.datetime
+) -> Any:
+    """Mark the addresses of logged events as taken for other customers, even if no record shows them any more.
+
+    Args:
+        newest: One row per customer: ``_ik_customer, _ik_address, _ik_is_taken``.
+        records: The result of ``resolve``, as a Narwhals frame.
+        sent: As for ``with_sent``, and ``email`` if known.
+        resolved: As for ``with_resolutions``, and ``email`` if known.
+        is_recent: The condition that a resend is younger than the pause.
+        moment: As for ``with_resolutions``.
+    """
+    for events, condition in ((sent, is_recent), (resolved, _bars_by(moment))):
+        if events is None or "email" not in events.collect_schema().names():
+            continue
+        owners = assign_customer(records, events.filter(condition)).select(_ik_owner="customer_id", _ik_address=address())
+        pairs = newest.select("_ik_customer", "_ik_address").join(owners.unique(), on="_ik_address")
+        is_other = (nw.col("_ik_owner") != nw.col("_ik_customer")).fill_null(value=True)
+        taken = pairs.filter(is_other).select("_ik_customer").unique().with_columns(_ik_is_other=nw.lit(value=True))
+        newest = materialize(newest.join(taken, on="_ik_customer", how="left"))
+        is_taken = nw.col("_ik_is_taken") | nw.col("_ik_is_other").fill_null(value=False)
+        newest = newest.with_columns(_ik_is_taken=is_taken).drop("_ik_is_other")
+    return newest
 
 
 def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt.datetime) -> Any:

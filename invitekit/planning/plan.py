@@ -23,7 +23,14 @@ from invitekit.model.schema import require
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ranking, reason_texts, reasons
 from invitekit.planning.customer_list import with_customer_list, with_listed_addresses
-from invitekit.planning.logged_events import BARRED_AT, resolve_logged, with_barred, with_resolutions, with_sent
+from invitekit.planning.logged_events import (
+    BARRED_AT,
+    resolve_logged,
+    with_barred,
+    with_logged_addresses,
+    with_resolutions,
+    with_sent,
+)
 from invitekit.planning.reasons import first_of
 from invitekit.planning.rejected_rows import REJECTED, with_rejected
 from invitekit.planning.rules import ResendRules
@@ -86,8 +93,9 @@ def plan_resends(
         as_of: The time to plan for; a date means its midnight UTC. Default: now.
         sent: Logged resends, on the same engine: ``record_id, sent_at`` (UTC), and if known ``customer_id``, because a
             later file may reuse a record ID. Without it, the event belongs to the only customer with that record ID.
+            With ``email``, no other customer with that address is invited within the pause.
         resolved: Resolved failures, on the same engine: ``record_id, resolved_at`` (UTC), and if known ``customer_id``
-            and ``failure_code``. A mark counts for that failure, if it is not older than the day of the customer's last
+            and ``failure_code, email``. A mark counts for that failure, if it is not older than the day of the customer's last
             invitation. A mark without record and customer means that the partner's own account was changed: it counts
             for every customer whose association failed because of it. With the failure code ``do_not_invite``, the
             customer must not be invited any more, and no other customer with its email address is invited.
@@ -163,6 +171,8 @@ def _decided(
     newest = with_vanished(materialize(_with_differing_times(newest, frame)), rules)
     newest = _with_associations(with_words(newest), frame)
     newest = with_listed_addresses(newest, customer_list)
+    is_recent = reasons.is_resting(rules, moment, "sent_at")
+    newest = with_logged_addresses(newest, frame, sent, resolved, is_recent, moment)
     if rejected is None:
         newest = newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
     else:

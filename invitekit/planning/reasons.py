@@ -190,9 +190,9 @@ def limited(rules: ResendRules, moment: dt.datetime) -> Any:
     return first_of(rows, code)
 
 
-def is_resting(rules: ResendRules, moment: dt.datetime) -> Any:
+def is_resting(rules: ResendRules, moment: dt.datetime, last_at: str = "_ik_last_at") -> Any:
     """Build the condition that a customer is still in the pause after its last invitation."""
-    return _after(nw.col("_ik_last_at"), rules.cool_down_days) > literal(moment)
+    return _after(nw.col(last_at), rules.cool_down_days) > literal(moment)
 
 
 def _after(time: Any, days: int) -> Any:

@@ -489,7 +489,7 @@ class Workspace:
         return self._con.sql(queries.RESENDS)
 
     def sent_events(self) -> duckdb.DuckDBPyRelation:
-        """``record_id, sent_at, customer_id`` of every resend, for ``plan_resends(sent=...)``."""
+        """``record_id, sent_at, customer_id, email`` of every resend, for ``plan_resends(sent=...)``."""
         return self._con.sql(queries.SENT_EVENTS)
 
     # What was resolved.
@@ -592,7 +592,7 @@ class Workspace:
         return {mark_id: failure for mark_id, (customer, failure) in valid.items() if customer == customer_id}
 
     def resolutions(self) -> duckdb.DuckDBPyRelation:
-        """``record_id, resolved_at, customer_id, failure_code`` of valid marks, for ``plan_resends(resolved=...)``."""
+        """``record_id, resolved_at, customer_id, failure_code, email`` of valid marks, for ``plan_resends``."""
         return self._con.sql(queries.RESOLUTIONS)
 
     def outcomes(self, *, catalogue: Catalogue | None = None) -> duckdb.DuckDBPyRelation:

@@ -25,12 +25,13 @@ _EVENTS = "select record_id, customer_id from {} "
 
 
 class Match(NamedTuple):
-    """The newest record of a customer: its ID, its customer, its failure code if it failed, and when it was invited."""
+    """The newest record of a customer: its ID, customer, failure code if it failed, time of invitation, and address."""
 
     record_id: str
     customer_id: str
     failure_code: str | None
     invited_at: dt.datetime | None
+    email: str | None
 
 
 def newest_records(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
@@ -52,7 +53,7 @@ def events_of_customers(history: duckdb.DuckDBPyRelation, events: duckdb.DuckDBP
 
 
 def count_orphans(con: duckdb.DuckDBPyConnection) -> int:
-    """Count resends and valid marks whose customer has no stored row, so that no plan counts them."""
+    """Count resends and valid marks whose customer has no stored row: a plan counts only their email addresses."""
     resends = _EVENTS.format("resends")
     marks = _EVENTS.format("marks where unmarked_at is null and customer_id is not null")  # without the own account
     with temp_tables():
@@ -83,7 +84,7 @@ def find_in(
     """
     wanted = [name if are_texts([name]) else "" for name in names]
     named = customers_named(history, wanted) if wanted else []
-    columns = "record_id, customer_id, failure_code, invitation_sent_at"
+    columns = "record_id, customer_id, failure_code, invitation_sent_at, email"
     newest = f"select {columns} from {ident(history.alias)} where is_latest_of_customer"
     matches = {match.customer_id: match for match in map(Match._make, rows(con, newest))}
     unique = [matches.get(customers[0]) if len(customers) == 1 else None for customers in named]
@@ -120,7 +121,7 @@ def find_records(
             f"newest as (from {history} qualify snapshot_at = max(snapshot_at) over (partition by record_id)), "
             "owners as (select position, any_value(customer_id) as customer_id from wanted "
             "join newest on record_id = name group by position having count(distinct customer_id) = 1) "
-            "select l.record_id, l.customer_id, l.failure_code, l.invitation_sent_at "
+            "select l.record_id, l.customer_id, l.failure_code, l.invitation_sent_at, l.email "
             "from wanted left join owners using (position) "
             f"left join (from {history} where is_latest_of_customer) l using (customer_id) order by position",
             [record_ids, record_ids],

@@ -101,7 +101,8 @@ class Removed:
 
 
 def _on_orphans(events: int) -> list[str]:
-    return [f"{events:,} resends and marks belong to no record any more: no plan counts them."] if events else []
+    sentence = f"{events:,} resends and marks belong to no record any more: plans count only their email addresses."
+    return [sentence] if events else []
 
 
 @dataclass(frozen=True, slots=True)

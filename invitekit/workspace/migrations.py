@@ -74,6 +74,7 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 reason varchar, content varchar, snapshot_at timestamp)""",
         ),
     ),
+    (3, ("alter table marks add column email varchar",)),
 )
 SCHEMA_VERSION = VERSIONS[-1][0]
 _TABLE = re.compile(r"create table (\w+)")

@@ -42,11 +42,12 @@ left join (select batch_id, min(sent_at) as sent_at, min(sent_by) as sent_by, co
 order by b.written_at, b.batch, b.batch_id"""
 UNSENT_CUSTOMERS = """
 select distinct record_id, customer_id from batches where batch_id not in (select batch_id from resends)"""
-SENT_EVENTS = "select record_id, sent_at, customer_id from resends"
+SENT_EVENTS = "select record_id, sent_at, customer_id, email from resends"
 MARKS = """
 select mark_id, record_id, resolved_at, marked_at, marked_by, note, unmarked_at, unmarked_by, customer_id, failure_code
 from marks order by mark_id"""
-RESOLUTIONS = "select distinct record_id, resolved_at, customer_id, failure_code from marks where unmarked_at is null"
+RESOLUTIONS = """
+select distinct record_id, resolved_at, customer_id, failure_code, email from marks where unmarked_at is null"""
 EXPORTS = f"select {exports.COLUMNS} from exports order by export_id"
 COUNTS = """
 select (select count(*) from files), (select coalesce(sum(rows_read), 0)::bigint from files),

@@ -41,12 +41,12 @@ def mark(
     matches = _matches(con, as_list(record_ids), as_list(customers), catalogue)
     if on is not None:
         _check_effect(matches, past_datetime(on, "on"))
-    return _insert(con, [(m.record_id, m.customer_id, m.failure_code) for m in matches], on=on, by=by, note=note)
+    return _insert(con, [(m.record_id, m.customer_id, m.failure_code, m.email) for m in matches], on=on, by=by, note=note)
 
 
 def mark_own_account(con: duckdb.DuckDBPyConnection, *, on: dt.datetime | dt.date, by: str, note: str | None) -> int:
     """Mark that the partner's own account was changed, and return the mark's ID; it has no record and no customer."""
-    return _insert(con, [(None, None, OWN_ACCOUNT)], on=on, by=by, note=note)[0]
+    return _insert(con, [(None, None, OWN_ACCOUNT, None)], on=on, by=by, note=note)[0]
 
 
 def mark_do_not_invite(
@@ -60,12 +60,13 @@ def mark_do_not_invite(
 ) -> tuple[int, ...]:
     """Mark customers as not to be invited, all or none, and return the marks' IDs in their order."""
     matches = _matches(con, as_list(record_ids), as_list(customers), None)
-    return _insert(con, [(m.record_id, m.customer_id, DO_NOT_INVITE) for m in matches], on=on, by=by, note=note)
+    failures = [(m.record_id, m.customer_id, DO_NOT_INVITE, m.email) for m in matches]
+    return _insert(con, failures, on=on, by=by, note=note)
 
 
 def _insert(
     con: duckdb.DuckDBPyConnection,
-    failures: Sequence[tuple[str | None, str | None, str | None]],
+    failures: Sequence[tuple[str | None, ...]],
     *,
     on: dt.datetime | dt.date,
     by: str,
@@ -80,8 +81,8 @@ def _insert(
             run(
                 con,
                 "insert into marks "
-                "(mark_id, record_id, customer_id, failure_code, resolved_at, marked_at, marked_by, note) "
-                "values (?, ?, ?, ?, ?, ?, ?, ?)",
+                "(mark_id, record_id, customer_id, failure_code, email, resolved_at, marked_at, marked_by, note) "
+                "values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [number, *failure, resolved_at, now(), name, remark],
             )
     return tuple(range(first, first + len(failures)))
