@@ -119,36 +119,38 @@ def with_barred(histories: Any, records: Any, resolved: Any | None, moment: dt.d
         resolved: As for ``with_resolutions``.
         moment: The time that the plan is for; later marks do not count.
     """
-    if resolved is None or "failure_code" not in resolved.collect_schema().names():
+    marks = _barring(resolved, moment)
+    if marks is None:
         return histories.with_columns(nw.lit(None, nw.Datetime("us")).alias(BARRED_AT))
-    barred = resolve_logged(records, resolved.filter(_bars_by(moment)), "resolved_at").group_by("customer_id")
+    barred = resolve_logged(records, marks, "resolved_at").group_by("customer_id")
     last = barred.agg(nw.col("resolved_at").max().alias(BARRED_AT))
     return histories.join(last, left_on="_ik_customer", right_on="customer_id", how="left")
 
 
-def _bars_by(moment: dt.datetime) -> Any:
-    """Build the condition that a mark says that a customer must not be invited."""
-    return (nw.col("failure_code") == DO_NOT_INVITE) & (nw.col("resolved_at") <= literal(moment))
+def _barring(resolved: Any | None, moment: dt.datetime) -> Any | None:
+    """Return the marks of customers who must not be invited; None if there can be none."""
+    if resolved is None or "failure_code" not in resolved.collect_schema().names():
+        return None
+    return resolved.filter((nw.col("failure_code") == DO_NOT_INVITE) & (nw.col("resolved_at") <= literal(moment)))
 
 
 def with_logged_addresses(
-    newest: Any, records: Any, sent: Any | None, resolved: Any | None, is_recent: Any, moment: dt.datetime
+    newest: Any, records: Any, sent: Any | None, resolved: Any | None, moment: dt.datetime
 ) -> Any:
     """Mark the addresses of logged events as taken for other customers, even if no record shows them any more.
 
     Args:
         newest: One row per customer: ``_ik_customer, _ik_address, _ik_is_taken``.
         records: The result of ``resolve``, as a Narwhals frame.
-        sent: As for ``with_sent``, and ``email`` if known.
+        sent: The logged resends that are younger than the pause: ``record_id``, and ``customer_id, email`` if known.
         resolved: As for ``with_resolutions``, and ``email`` if known.
-        is_recent: The condition that a resend is younger than the pause.
         moment: As for ``with_resolutions``.
     """
-    for events, condition in ((sent, is_recent), (resolved, _bars_by(moment))):
+    for events in (sent, _barring(resolved, moment)):
         if events is None or "email" not in events.collect_schema().names():
             continue
-        owners = assign_customer(records, events.filter(condition)).select(_ik_owner="customer_id", _ik_address=address())
-        pairs = newest.select("_ik_customer", "_ik_address").join(owners.unique(), on="_ik_address")
+        owners = assign_customer(records, events).select(_ik_owner="customer_id", _ik_address=address()).unique()
+        pairs = newest.select("_ik_customer", "_ik_address").join(owners, on="_ik_address")
         is_other = (nw.col("_ik_owner") != nw.col("_ik_customer")).fill_null(value=True)
         taken = pairs.filter(is_other).select("_ik_customer").unique().with_columns(_ik_is_other=nw.lit(value=True))
         newest = materialize(newest.join(taken, on="_ik_customer", how="left"))

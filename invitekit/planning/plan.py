@@ -95,9 +95,9 @@ def plan_resends(
             later file may reuse a record ID. Without it, the event belongs to the only customer with that record ID.
             With ``email``, no other customer with that address is invited within the pause.
         resolved: Resolved failures, on the same engine: ``record_id, resolved_at`` (UTC), and if known ``customer_id``
-            and ``failure_code, email``. A mark counts for that failure, if it is not older than the day of the customer's last
-            invitation. A mark without record and customer means that the partner's own account was changed: it counts
-            for every customer whose association failed because of it. With the failure code ``do_not_invite``, the
+            and ``failure_code, email``. A mark counts for that failure, if it is not older than the day of the
+            customer's last invitation. A mark without record and customer means that the partner's own account was
+            changed: it counts for every customer whose association failed because of it. With the failure code ``do_not_invite``, the
             customer must not be invited any more, and no other customer with its email address is invited.
         rejected: The rejected rows of ``load``, of any engine. A customer in one of them is for review, because the row
             may have a newer state, unless the customer's newest record is from a later snapshot.
@@ -171,8 +171,8 @@ def _decided(
     newest = with_vanished(materialize(_with_differing_times(newest, frame)), rules)
     newest = _with_associations(with_words(newest), frame)
     newest = with_listed_addresses(newest, customer_list)
-    is_recent = reasons.is_resting(rules, moment, "sent_at")
-    newest = with_logged_addresses(newest, frame, sent, resolved, is_recent, moment)
+    recent = None if sent is None else sent.filter(reasons.is_resting(rules, moment, "sent_at"))
+    newest = with_logged_addresses(newest, frame, recent, resolved, moment)
     if rejected is None:
         newest = newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
     else:

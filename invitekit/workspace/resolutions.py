@@ -41,7 +41,8 @@ def mark(
     matches = _matches(con, as_list(record_ids), as_list(customers), catalogue)
     if on is not None:
         _check_effect(matches, past_datetime(on, "on"))
-    return _insert(con, [(m.record_id, m.customer_id, m.failure_code, m.email) for m in matches], on=on, by=by, note=note)
+    failures = [(m.record_id, m.customer_id, m.failure_code, m.email) for m in matches]
+    return _insert(con, failures, on=on, by=by, note=note)
 
 
 def mark_own_account(con: duckdb.DuckDBPyConnection, *, on: dt.datetime | dt.date, by: str, note: str | None) -> int:
