@@ -1797,6 +1797,19 @@ def test_results_after_the_next_resend_belong_to_that_one(workspace: Workspace, 
     ]  # fmt: skip
 
 
+def test_an_association_dated_before_the_next_resend_belongs_to_the_one_before(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("beta", **FAILED)))
+    workspace.mark_sent(batch(workspace), by="anna", at=SENT, batch_id="b1")
+    workspace.mark_sent(batch(workspace), by="anna", at=dt.datetime(2026, 4, 2), batch_id="b2")
+    dates = {"acme": "2026-03-31", "beta": "2026-04-01"}  # a day before the resend may be due to a time zone
+    associated = [row(name, "Associated", associated=day) for name, day in dates.items()]
+    workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), *associated))
+    shown = ("batch_id", "associated", "already_associated", "not_seen")
+    assert workspace.outcomes().pl().select(shown).rows() == [("b1", 1, 0, 1), ("b2", 1, 1, 0)]
+
+
 def test_a_resend_is_followed_by_its_account_without_its_record(workspace: Workspace, tmp_path: Path) -> None:
     plan = {"record_id": "k9", "customer_id": "account:acme", "account_name": "Acme", "batch": 1,
             "decision": "resend_now", "effective_status": "expired", "failure_code": "link_used"}  # fmt: skip

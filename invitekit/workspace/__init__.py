@@ -598,7 +598,8 @@ class Workspace:
     def outcomes(self, *, catalogue: Catalogue | None = None) -> duckdb.DuckDBPyRelation:
         """Count the results of each batch by cause, compared with customers who were not invited again.
 
-        The result of a customer is what the snapshots show from the resend until its next one.
+        The result of a customer is what the snapshots show from the resend until its next one. An association counts
+        for the last resend before its time, also if a snapshot shows it only after the next one.
 
         Returns:
             One row per batch and cause: ``batch_id, sent_at, cause`` (failure code, else effective

@@ -124,15 +124,16 @@ def _others(history: str) -> str:
 
 
 def _later() -> str:
-    """Select every later state of these customers until their next resend."""
+    """Select every later state of these customers until their next resend, and an association dated before that."""
     fresh = f"(s.invited_at is null or s.invited_at >= k.sent_at - {SLACK})"
     changed = f"{_cause('s', 'k.ends_at')} is distinct from k.before"
+    dated = f"s.associated_at >= k.sent_at - {SLACK} and s.associated_at < k.until - {SLACK}"
     return (
         f"select k.batch_id, k.customer_id, s.snapshot_at, {_effective('s', 'k.ends_at')} as now, "
         f"s.status = 'associated' and coalesce(s.associated_at >= k.sent_at - {SLACK}, k.before is distinct from "
         f"'associated') as since, {fresh} or {changed} as is_news "
         "from looked_at k join states s on s.customer_id = k.customer_id and s.snapshot_at > k.sent_at "
-        "and (k.until is null or s.snapshot_at <= k.until)"
+        f"and (k.until is null or s.snapshot_at <= k.until or {dated})"
     )
 
 
