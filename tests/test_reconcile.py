@@ -130,6 +130,16 @@ def test_a_rejected_row_of_a_list_keeps_its_customer_from_being_invited_until_th
 def test_no_customer_has_left_if_the_list_is_partial(workspace: ik.Workspace, tmp_path: Path) -> None:
     result = workspace.reconcile(write_list(tmp_path, "Account,Association Time\nnew,2026-02-11\n"), as_of=DAY)
     assert (result.counts["left_us"], reasons(workspace)["gone"]) == (0, "associated")
+    assert result.unlisted == 2, "stays and gone"
+
+
+def test_the_command_says_that_a_list_seems_partial(workspace: ik.Workspace, tmp_path: Path, run: Run) -> None:
+    workspace.close()
+    part, whole = "Account,Association Time\nnew,2026-02-11\n", LIST
+    for text, day, unlisted in ((part, "2026-03-15", 2), (whole, "2026-03-16", 0)):
+        words = ("reconcile", write_list(tmp_path, text, day), "-w", tmp_path / "w.duckdb", "--as-of", str(DAY))
+        notice = "Associated by their records, and not on the list: 2 customers" in run(*words).stdout
+        assert (notice, json.loads(run(*words, "--json").stdout)["unlisted"]) == (unlisted > 0, unlisted)
 
 
 def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Workspace, tmp_path: Path) -> None:

@@ -468,6 +468,11 @@ def reconciliation(result: Reconciliation) -> None:
     if result.rejected:
         line(f"Rejected rows of the list: {result.rejected:,}. Their customers may seem to have left.")
     line(f"Not invited again because they are yours already: {many(result.withheld, 'customer')}.")
+    if result.unlisted:
+        line(
+            f"Associated by their records, and not on the list: {many(result.unlisted, 'customer')}, more than are on "
+            "it. The list seems to hold only a part, so nobody is counted as having left."
+        )
 
 
 def comparison(result: Comparison) -> None:

@@ -329,6 +329,7 @@ def reconcile(
                 "listed": result.listed,
                 "rejected": result.rejected,
                 "withheld": result.withheld,
+                "unlisted": result.unlisted,
                 "findings": result.counts,
             }
             return out.json_line(workspace_json(opened) | content | out.output_json(output))

@@ -56,6 +56,11 @@ select case
     customer_id, customer_full_name, account_name, email, associated_since, decision_before, decision
 from newest where finding is not null order by finding, customer_id"""
 """Compares the newest record of each customer in two plans: one with the list, one without it."""
+_UNLISTED = """
+select count(*) from {plans} anti join {pairs} using (customer_id)
+where reason_code = 'associated' and coalesce(associated_at, snapshot_at)::date <= (
+    select max(listed_at)::date from customer_lists where is_complete)"""
+"""Counts customers who would have left if the list were not partial."""
 FINDINGS = ("associated", "ours_already", "vanished_is_ours", "vanished", "left_us", "not_invited")
 """The findings about customers, in the order of the result."""
 
@@ -73,6 +78,8 @@ class Reconciliation:
             list), ``not_invited`` (rows of the list without a matching record).
         rejected: Rows of the files that name no customer or cannot be read.
         withheld: Customers whom the plan would invite again without the list.
+        unlisted: Customers who are associated by their records, not on the list, and not counted as ``left_us``: more
+            of these customers are missing than on the list, so it seems to be partial.
         customers: One row per customer with a finding: ``finding, customer_id``, names, ``associated_since``,
             ``decision_before`` and ``decision``. It contains personal data.
     """
@@ -82,6 +89,7 @@ class Reconciliation:
     counts: dict[str, int]
     rejected: int
     withheld: int
+    unlisted: int
     customers: duckdb.DuckDBPyRelation
 
     def __repr__(self) -> str:
@@ -245,6 +253,7 @@ def reconcile(
         tables = {"plans": ident(plans.alias), "pairs": ident(pairs.alias)}
         customers = persist(materialize(con.sql(_COMPARED.format(**tables))))
         matched = one(con, f"select count(distinct source_row) from {tables['pairs']}")
+        unlisted = one(con, _UNLISTED.format(**tables))
     findings = ident(customers.alias)
     counts = dict(con.sql(f"select finding, count(*) from {findings} group by finding").fetchall())
     listed_at, listed = con.sql(f"select max(snapshot_at), count(*) from ({NEWEST})").fetchall()[0]
@@ -257,6 +266,7 @@ def reconcile(
         counts={name: int(counts.get(name, 0)) for name in FINDINGS},
         rejected=rejected,
         withheld=one(con, f"select count(*) from {findings} where {withheld}"),
+        unlisted=0 if counts.get("left_us") else unlisted,
         customers=customers,
     )
 
