@@ -97,8 +97,8 @@ def plan_resends(
         resolved: Resolved failures, on the same engine: ``record_id, resolved_at`` (UTC), and if known ``customer_id``
             and ``failure_code, email``. A mark counts for that failure, if it is not older than the day of the
             customer's last invitation. A mark without record and customer means that the partner's own account was
-            changed: it counts for every customer whose association failed because of it. With the failure code ``do_not_invite``, the
-            customer must not be invited any more, and no other customer with its email address is invited.
+            changed: it counts for every customer whose association failed because of it. With the failure code
+            ``do_not_invite``, the customer must not be invited any more, nor any other one with its email address.
         rejected: The rejected rows of ``load``, of any engine. A customer in one of them is for review, because the row
             may have a newer state, unless the customer's newest record is from a later snapshot.
         customer_list: The newest export of Customer Management, on the same engine: the records of
