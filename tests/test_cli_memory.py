@@ -281,9 +281,10 @@ def test_a_day_that_has_begun_in_the_east_is_stored_as_now(run: Run, memory: Pat
     assert run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", str(today), "-w", memory).returncode == 0
 
 
-def test_a_day_of_sending_means_its_end(run: Run, memory: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("day", ["2026-03-20", "20260320"])
+def test_a_day_of_sending_means_its_end(run: Run, memory: Path, tmp_path: Path, day: str) -> None:
     batch_id = write_batches(run, memory, tmp_path / "out")
-    assert run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory).returncode == 0
+    assert run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", day, "-w", memory).returncode == 0
     assert "resend_now" not in decisions(run, memory, "2026-03-27 00:01")
     assert decisions(run, memory, "2026-03-28")["resend_now"] == 2
 

@@ -189,7 +189,10 @@ def parse_day(text: str | None, option: str) -> dt.datetime | dt.date | None:
         typer.BadParameter: As for ``parse_time``.
     """
     at = parse_time(text, option)
-    return at.date() if at is not None and len(str(text).strip()) == len("2026-03-30") else at
+    try:
+        return dt.date.fromisoformat(text or "")
+    except ValueError:
+        return at
 
 
 def parse_columns(pairs: list[str] | None) -> Mapping[str, str]:

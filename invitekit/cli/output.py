@@ -406,7 +406,7 @@ def workspace_marks(rows: Rows) -> None:
     """Print the marks of failures and of customers not to be invited, with the numbers that 'unmark' takes."""
     if not rows:
         return None
-    table = new_table("Mark", "Resolved on", "By", "Failure", "Taken back")
+    table = new_table("Mark", "On", "By", "For", "Taken back")
     for row in rows:
         undone = f"{row['unmarked_at']:%Y-%m-%d} by {row['unmarked_by']}" if row["unmarked_at"] else ""
         failure = row["failure_code"] or "any"
