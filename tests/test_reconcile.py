@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -133,9 +133,7 @@ def test_no_customer_has_left_if_the_list_is_partial(workspace: ik.Workspace, tm
     assert result.unlisted == 2, "stays and gone"
 
 
-def test_the_command_says_that_a_list_seems_partial(
-    workspace: ik.Workspace, tmp_path: Path, run: Callable[..., Run]
-) -> None:
+def test_the_command_says_that_a_list_seems_partial(workspace: ik.Workspace, tmp_path: Path, run: Run) -> None:
     workspace.close()
     part, whole = "Account,Association Time\nnew,2026-02-11\n", LIST
     for text, day, unlisted in ((part, "2026-03-15", 2), (whole, "2026-03-16", 0)):
