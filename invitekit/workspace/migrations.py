@@ -50,7 +50,7 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 decision varchar not null, cause varchar, failure_code varchar, invitation_method varchar,
                 account_name varchar, email varchar)""",
             """create table marks (
-                mark_id integer not null, record_id varchar, customer_id varchar,
+                mark_id integer not null, record_id varchar, customer_id varchar, email varchar,
                 failure_code varchar, resolved_at timestamp not null, marked_at timestamp not null,
                 marked_by varchar not null, note varchar, unmarked_at timestamp, unmarked_by varchar)""",
             """create table exports (
@@ -74,7 +74,6 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 reason varchar, content varchar, snapshot_at timestamp)""",
         ),
     ),
-    (3, ("alter table marks add column email varchar",)),
 )
 SCHEMA_VERSION = VERSIONS[-1][0]
 _TABLE = re.compile(r"create table (\w+)")
