@@ -101,7 +101,7 @@ def test_a_batch_is_planned_marked_as_sent_and_measured(run: Run, memory: Path, 
     assert "not marked as sent" not in run("trend", "-w", memory).stdout
 
     logged = run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20 10:00", "-w", memory)
-    assert logged.stdout == f"Batch {batch_id} marked as sent: 2 customers invited again.\n"
+    assert logged.stdout == f"Batch {batch_id} marked as sent on 2026-03-20: 2 customers invited again.\n"
     assert decisions(run, memory, "2026-03-22") == {"wait_for_cooldown": 2, "wait_for_customer": 1}
     assert "not marked as sent" not in run("plan", "-w", memory).stdout
     assert "2 on 2026-03-20 by anna" in run("workspace", "show", "-w", memory).stdout

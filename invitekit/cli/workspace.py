@@ -108,8 +108,10 @@ def mark_sent(
         sent = opened.mark_batches_sent(batch_ids, by=by, at=when, note=note, exclude=exclude or (), force=force)
         if as_json:
             return out.json_line(workspace_json(opened) | {"sent": sent})
+        days = dict(opened.batches().filter("sent_at is not null").select("batch_id, sent_at::date").fetchall())
     for batch_id, customers in sent.items():
-        out.line(f"Batch {batch_id} marked as sent: {many(customers, 'customer')} invited again.")
+        day = f"{days[batch_id]:%Y-%m-%d}"
+        out.line(f"Batch {batch_id} marked as sent on {day}: {many(customers, 'customer')} invited again.")
     return None
 
 
