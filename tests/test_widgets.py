@@ -827,6 +827,8 @@ def test_a_column_with_a_name_of_the_screen_is_refused(newest: pl.DataFrame) -> 
         ("remarks", "mobile_13800001234, a＠x.example", "mobile_•••, •••@x.example"), ("an extra", 13800001234, "•••"),
         ("record_id", "k7d466484eb9c7cb77e49a4f938175b32", "k7d466484eb9c7cb77e49a4f938175b32"),
         ("remarks", "call +86 138 0013 8000, or a.b@x.example!", "call •••, or •••@x.example!"),
+        ("remarks", "手机：１３８００１３８０００", "手机：•••"), ("remarks", "＋86–138–0013–8000", "•••"),
+        ("remarks", "Tel.13800138000, 0170/1234567", "Tel.•••, •••"), ("remarks", "+49 (0) 170 1234567", "•••"),
         ("custom_tag", "anna@acme.example", "•••@acme.example"), ("an extra", "0170-1234567", "•••"),
         ("remarks", "offer 2026-03, 1,250.00 EUR, v2.3", "offer 2026-03, 1,250.00 EUR, v2.3"),
         ("invited_at", dt.datetime(2026, 3, 30, 8, 5), "2026-03-30 08:05"), ("effective_status", "expired", "Expired"),

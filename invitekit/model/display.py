@@ -15,7 +15,12 @@ from invitekit.model.vocabularies import UNKNOWN
 
 HIDDEN = "•••"
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+[@＠]([^\s@<>,;:\"')）】]+)")
-_NUMBER = re.compile(r"(?<![0-9A-Za-z.-])\+?[0-9](?:[\s().-]{0,2}[0-9]){6,}(?![0-9A-Za-z])")
+_NUMBER = re.compile(
+    r"(?:(?<![\dA-Za-z.-])|(?<=\btel[.-])|(?<=\bmob[.-])|(?<=\bfax[.-]))"
+    r"[+＋]?\d(?:[\s()（）./·‐-―−－-]{0,3}\d){6,}(?![\dA-Za-z])",
+    re.IGNORECASE,
+)
+"""Seven digits or more, of any width. After a letter with a stop or a hyphen they are an account or a version."""
 _MAX_LENGTH = 300
 """The most characters of a cell on the page; the details show all."""
 
