@@ -87,6 +87,7 @@ TEXTS = {
     "Cyrillic": ("иван", ["Иван"]),
     "a mobile number, however written": ("+491713920", ["Acme"]),
     "a mobile number as written": ("171-3920", ["Acme"]),
+    "a mobile number with other separators": ("+49-(171)/39.20", ["Acme"]),
     "no word across two fields": ("acme4711", []),
     "invisible signs only": ("\u200b \u0301", None),
 }  # fmt: skip

@@ -216,6 +216,13 @@ def test_a_text_is_not_counted_among_the_rows_of_another(explorer: FakeBrowser, 
             assert matched(con, cache, choice) == where(newest, choice).height
 
 
+def test_a_number_is_found_with_other_separators_while_it_is_typed() -> None:
+    explorer = _screen([{"Account": "acme", "Mobile": "+49 171 3920111", "Status": "Expired"}])
+    for typed, found in (("+49-1", 0), ("+49-17", 0), ("+49-171", 1), ("+49-171-3920111", 1), ("+49-171-4", 0)):
+        explorer.request(type="set_filter", filter={"text": typed})
+        assert explorer.widget.count == found, typed
+
+
 def test_combinations_that_share_a_hash_are_not_used() -> None:
     own = Store(ROWS)
     with own.cursor() as con:

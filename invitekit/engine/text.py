@@ -44,10 +44,17 @@ def search_words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(re.sub(f"[{_ACCENTS}]", "", folded).split()))
 
 
+def bare_number(word: str) -> str | None:
+    """Return a number of five digits or more without its separators; None for any other word, and without separators."""
+    bare = re.sub("[()./–-]", "", unicodedata.normalize("NFKC", word))
+    return bare if bare != word and re.fullmatch(r"\+?[0-9]{5,}", bare) else None
+
+
 def plain_spellings(word: str) -> list[str]:
     """Return the spellings of a word of ``search_words`` with ``PLAIN`` letters only."""
+    bare = bare_number(word)
     letters = [(_base(letter), _base(letter) + "e") if letter in _WITH_E else (_base(letter),) for letter in word]
-    return ["".join(spelling) for spelling in itertools.product(*letters)]
+    return ["".join(spelling) for spelling in itertools.product(*letters)] + ([bare] if bare else [])
 
 
 def other_letters(word: str) -> str:
@@ -60,8 +67,13 @@ def word_pattern(word: str) -> str:
     """Build a regular expression for a word of ``search_words`` that has the same meaning on all engines.
 
     Case, accents and width do not matter. An umlaut matches its base letter with or without an e, a ligature matches
-    its letters, and the other way round.
+    its letters, and the other way round. A number matches with its separators and without them.
     """
+    bare = bare_number(word)
+    return f"(?:{_pattern(word)}|{_pattern(bare)})" if bare else _pattern(word)
+
+
+def _pattern(word: str) -> str:
     parts, at = [], 0
     while at < len(word):
         letters = next((some for some in _JOINED if word.startswith(some, at)), word[at])

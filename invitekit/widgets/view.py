@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from invitekit.engine.duckdb import ident, one, rows, run
-from invitekit.engine.text import search_words
+from invitekit.engine.text import bare_number, search_words
 from invitekit.model.filters import Filter
 from invitekit.widgets.conditions import COMBINATION, DAY, GROUP, KEY, ONCE, SEARCH, VARIED, both, chosen, matching
 from invitekit.widgets.selection import Selection
@@ -241,8 +241,12 @@ class QueryCache:
 
 
 def _continues(text: str, before: str) -> bool:
-    """Return whether each word of ``before`` begins a word of ``text``: only rows with the one contain the other."""
-    return all(any(word.startswith(old) for word in search_words(text)) for old in search_words(before))
+    """Return whether each word of ``before`` begins a word of ``text``: only rows with the one contain the other.
+
+    A number with separators may be in rows without them, which ``before`` did not find.
+    """
+    words = [word for word in search_words(text) if not bare_number(word)]
+    return all(any(word.startswith(old) for word in words) for old in search_words(before))
 
 
 def _about(con: duckdb.DuckDBPyConnection, text: str) -> float:
