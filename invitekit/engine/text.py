@@ -45,7 +45,7 @@ def search_words(text: str) -> tuple[str, ...]:
 
 
 def bare_number(word: str) -> str | None:
-    """Return a number of five digits or more without its separators; None for any other word, and without separators."""
+    """Return a number of five digits or more without its separators; None if it has none, or is another word."""
     bare = re.sub("[()./–-]", "", unicodedata.normalize("NFKC", word))
     return bare if bare != word and re.fullmatch(r"\+?[0-9]{5,}", bare) else None
 
