@@ -99,7 +99,7 @@ test-core: setup ## install the wheel without extras into .venv-core, run the co
 	@rm -rf build/core && $(BIN)/python -m hatchling build -t wheel -d build/core >/dev/null
 	@$(WITH_MIRROR) .uv/bin/uv pip install --quiet --python .venv-core/bin/python build/core/*.whl
 	@INVITEKIT_CORE=$(CURDIR)/.venv-core $(BIN)/pytest -q tests/test_core_install.py
-	@du -sm .venv-core/lib/python3*/site-packages
+	@du -sm --exclude=__pycache__ .venv-core/lib/python3*/site-packages
 
 check: setup ## ruff, its formatter, mypy, the contract on who imports what, and the catalogues of texts
 	@mkdir -p build
