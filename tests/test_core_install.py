@@ -61,5 +61,7 @@ def test_a_command_of_a_missing_extra_names_it_in_one_line(folder: Path, command
 
 def test_the_core_is_small() -> None:
     (packages,) = Path(CORE).glob("lib/python3*/site-packages")
-    measured = subprocess.run(["du", "-sm", "--exclude=__pycache__", str(packages)], capture_output=True, text=True, check=True)
+    measured = subprocess.run(
+        ["du", "-sm", "--exclude=__pycache__", str(packages)], capture_output=True, text=True, check=True
+    )
     assert int(measured.stdout.split()[0]) < LIMIT
