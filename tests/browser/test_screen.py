@@ -67,6 +67,8 @@ def test_type_click_brush_sort_and_scroll_to_the_end(lab: Lab) -> None:
         page.locator(".ik-facets label", has_text="Association failed").locator("input").check()
         tab.until("x.value", "{'status': ['association_failed']}")
         expect(page.locator(".ik-chip")).to_have_text("Effective Status is Association failed×")
+        # The bars are drawn anew with the counts.
+        expect(page.locator(".ik-count")).to_contain_text(f"{int(tab.value('x.count')):,} of 705 invitations, ")
         total = page.locator(".ik-facets label", has_text="Associated").first.locator(".ik-n").inner_text()
         assert int(total) > 0, "the counts of a choice follow all filters but its own"
 
