@@ -145,7 +145,7 @@ def load(
     ignored, notes = (*summary.ignored, *files.ignored), summary.notes
     if any("portal_customer_id" in file.headers.values() for file in summary.files):
         notes += (note,) if (note := note_on_shared_ids(records)) else ()
-    notes += (*notes_on_leading_zeros(records),)
+    notes += tuple(notes_on_leading_zeros(records))
     return Loaded(
         records,
         rejects,

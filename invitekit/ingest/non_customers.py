@@ -50,9 +50,9 @@ def why_not_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Serie
         pl.sum_horizontal((pl.col(n) == h.strip()).fill_null(value=False) for n, h in headers.items())
     )
     few = (filled <= _FEW_CELLS) | (as_header.to_series() >= 2)
-    nothing = _header_rows(rows, headers)
+    found = _header_rows(rows, headers)
     if not few.any():
-        return nothing
+        return found
     cells = rows.with_row_index("row").filter(few).unpivot(index="row", variable_name="column", value_name="cell")
     cells = cells.with_columns(cell.str.strip_chars(TRIM_CHARS)).filter(cell != "")
     is_total = cell.str.contains(_TOTAL)
@@ -81,7 +81,7 @@ def why_not_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Serie
         .then(pl.lit(ONE_CELL))
     )
     reasons = facts.select("row", reason=reason).filter(pl.col("reason").is_not_null()).sort("row")
-    return nothing.scatter(reasons["row"], reasons["reason"])
+    return found.scatter(reasons["row"], reasons["reason"])
 
 
 def _header_rows(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series:

@@ -126,7 +126,7 @@ class Comparison:
 
     @property
     def row_rejected(self) -> Any:
-        """Customers of one snapshot whose row in the other one may have been rejected."""
+        """Customers in one of the snapshots, of whom the other one may have a rejected row."""
         return self._of("row_rejected")
 
     def _of(self, change: str) -> Any:
