@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import polars as pl
+from xxhash import xxh3_128_hexdigest
 
 from invitekit.errors import SourceError
 from invitekit.i18n import Message, _, ngettext
@@ -496,11 +496,12 @@ def _record_ids(frame: pl.DataFrame, masked: pl.DataFrame) -> pl.Series:
     )
     portal = pl.lit("customer ") + pl.col("portal_customer_id")
     person = frame.select(pl.coalesce(account, email, pl.concat_str([name, mobile], separator="|"), portal)).to_series()
-    parts = [_lower(person), pl.col("invitation_method"), time_text(frame["invited_at"])]
+    parts = [_lower(person), pl.col("invitation_method"), pl.col("invited_at").cast(pl.Int64)]
     key = pl.concat_str(parts, separator="|", ignore_nulls=True)
     position = pl.concat_str(["source_file", "source_row"], separator="|")
     unknown = person.is_null()
-    digests = _md5(frame.select(pl.when(unknown).then(position).otherwise(key)).to_series())
+    keys = frame.select(pl.when(unknown).then(position).otherwise(key)).to_series().cast(pl.Binary)
+    digests = pl.Series(list(map(xxh3_128_hexdigest, keys)), dtype=pl.String)
     return pl.select(pl.when(unknown).then(pl.lit("r")).otherwise(pl.lit("k")) + digests).to_series()
 
 
@@ -509,8 +510,3 @@ def _lower(texts: pl.Series) -> pl.Series:
     if texts.str.contains_any(["Σ", "İ"]).any():
         texts = texts.str.replace_many(["Σ", "İ"], ["σ", "i"])
     return texts.str.to_lowercase()
-
-
-def _md5(texts: pl.Series) -> pl.Series:
-    digests = [hashlib.md5(text, usedforsecurity=False).digest() for text in texts.cast(pl.Binary).to_list()]
-    return pl.Series(digests, dtype=pl.Binary).bin.encode("hex")
