@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
@@ -259,19 +259,21 @@ class TimeColumn:
         left = time_text(cells).to_frame("left").select(pl.when(times.is_null()).then("left")).to_series()
         return times, left
 
-    def _read_common(self, cells: pl.Series, forms: Iterable[Form]) -> tuple[pl.Series, pl.Series]:
+    def _read_common(self, cells: pl.Series, forms: Sequence[Form]) -> tuple[pl.Series, pl.Series]:
         """Parse the cells in common forms; return times, and the other texts."""
         times = _nulls(cells, pl.Datetime("us"))
-        left, untried = cells, list(forms)
-        while (form := _frequent_form(left, untried)) is not None:
-            untried.remove(form)
-            fits = left.str.contains(form.pattern)
-            parsed = left.set(~fits, None) if not fits.all() else left
-            parsed = self._parse(parsed, form)
-            self._count(form.example, parsed.count(), has_offset=form.has_offset)
-            times = times.fill_null(parsed)
-            left = left.set(times.is_not_null(), None)
-        return times, left
+        rows = cells.is_not_null().arg_true()
+        if 0 < len(rows) < len(cells) / 2:
+            read, rest = self._read_common(cells.gather(rows), forms)
+            return times.scatter(rows, read), _nulls(cells, pl.String).scatter(rows, rest)
+        form = _frequent_form(cells, forms)
+        if form is None:
+            return times, cells
+        fits = cells.str.contains(form.pattern)
+        parsed = self._parse(cells if fits.all() else cells.set(~fits, None), form)
+        self._count(form.example, parsed.count(), has_offset=form.has_offset)
+        times, left = self._read_common(cells.set(parsed.is_not_null(), None), [one for one in forms if one != form])
+        return parsed.fill_null(times), left
 
     def _parse(self, texts: pl.Series, form: Form) -> pl.Series:
         if form.format.endswith("%z"):
@@ -280,7 +282,8 @@ class TimeColumn:
         if "%H" not in form.format:
             parsed = texts.str.to_date(form.format, strict=False).cast(pl.Datetime("us"))
         else:
-            parsed = texts.str.to_datetime(form.format, time_unit="us", strict=False)
+            # Most times are distinct: a cache costs more than it saves.
+            parsed = texts.str.to_datetime(form.format, time_unit="us", strict=False, cache=False)
         if form.format.startswith("%Y"):
             self._count_year_first(parsed.count(), late_day=self._late_day or bool((parsed.dt.day() > MONTHS).any()))
         return _in_range(parsed if form.has_offset else self._to_utc(parsed))
@@ -496,7 +499,7 @@ def is_null_like(text: str) -> bool:
 _COMMON_ORDERED = f"(?:{'|'.join(form.pattern for form in ORDERED_FORMS['day first'])})"
 
 
-def _frequent_form(cells: pl.Series, forms: Iterable[Form]) -> Form | None:
+def _frequent_form(cells: pl.Series, forms: Sequence[Form]) -> Form | None:
     """Return the most frequent form of the first cells, or None if they have none of these."""
     sample = cells.drop_nulls().head(_SAMPLE).to_list()
     counted = Counter(form for text in sample for form in forms if re.match(form.pattern, text))
@@ -508,6 +511,5 @@ def _nulls(like: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Series
 
 
 def _in_range(times: pl.Series) -> pl.Series:
-    year = times.dt.year()
-    outside = (year < EARLIEST) | (year >= LATEST)
+    outside = (times < dt.datetime(EARLIEST, 1, 1)) | (times >= dt.datetime(LATEST, 1, 1))  # noqa: DTZ001 - UTC
     return times.set(outside, None) if outside.any() else times
