@@ -211,6 +211,19 @@ def test_a_guard_far_down_a_column_comes_off() -> None:
     assert ik.load(frame).records["invited_at"].dt.day().to_list()[300:] == [2, 3, 4]
 
 
+def test_a_long_column_of_few_texts_is_cleaned_like_a_short_one() -> None:
+    cells = [
+        " Nord", "Süd\u00a0", "\u3000西部 ", '="007"', "'Ost", '"West"', "`x", "- ", "N/A", "无", "", None, "ＡＢＣ"
+    ]  # fmt: skip
+    short = pl.DataFrame({"Account": [f"a{i}" for i in range(len(cells))], "Status": "Invited"}).with_columns(
+        pl.Series(cells).alias(name) for name in ("Customer Full Name", "Country", "Account Manager", "Remarks", "Team")
+    )
+    names = ["customer_full_name", "country", "account_manager", "remarks", "Team"]
+    once, often = ik.load(short).records, ik.load(pl.concat([short] * 1000)).records
+    assert once["customer_full_name"].to_list()[:4] == ["Nord", "Süd", "西部", "007"]
+    assert often.select(names).equals(pl.concat([once.select(names)] * 1000))
+
+
 def test_quotes_around_a_message_come_off_and_those_inside_a_remark_stay() -> None:
     message, remark = "The invitation link has expired.", '"as agreed"'
     columns = {"Account": ["a"], "Status": ["Failed"], "Failure Cause": [f'"{message}"'], "Remarks": [remark]}

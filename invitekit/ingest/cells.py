@@ -43,8 +43,12 @@ KEYS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
 """Columns in which full-width characters become half-width, because their values are compared letter by letter."""
 _MARKED = (*KEYS, *(column.name for column in schema.RECORD if column.kind == "time"))
 """Columns where a quotation mark or backtick at the beginning only marks the cell as text."""
-_SAMPLE = 200
-"""Cells that are checked first for garbled text."""
+_OWN_RULES = (*_MARKED, "remarks")
+"""Columns that are not cleaned like all others."""
+_MANY = 10_000
+"""Cells from which on a column with few distinct texts is cleaned by these: below, this costs more than it saves."""
+_SAMPLE = 2000
+"""Cells that are looked at to decide how to clean a column, and for garbled text."""
 _FULL_WIDTH = [*map(chr, range(0xFF01, 0xFF5F)), "\u3000"]
 _HALF_WIDTH = [*map(chr, range(0x21, 0x7F)), " "]
 _FORMULA_TEXT = '(?s)^="{1,2}(.*?)"{1,2}$'
@@ -74,6 +78,31 @@ def clean_texts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
     Returns:
         The cells, and the counts that the summary reports.
     """
+    few = {name: cells[name].unique() for name in cells.columns if name not in _OWN_RULES and _has_few(cells[name])}
+    others, notes = _clean(cells.drop(few))
+    texts = others.get_columns()
+    if few:
+        # Each distinct text is cleaned once.
+        distinct = pl.concat([column.alias("text") for column in few.values()]).unique()
+        clean = _clean(distinct.to_frame())[0]["text"]
+        changes = distinct.ne_missing(clean)
+        written, read = distinct.filter(changes), clean.filter(changes)
+        for name, known in few.items():
+            has_changes = known.is_in(written.implode()).any()
+            texts.append(cells[name].replace(written, read) if has_changes else cells[name])
+    cells = pl.DataFrame(texts).select(cells.columns)
+    cells = cells.with_columns(pl.when(~pl.all().is_in(schema.NULL_LIKE)).then(pl.all()))
+    notes.update(_garbled(cells))
+    return cells, notes
+
+
+def _has_few(cells: pl.Series) -> bool:
+    """Return whether a long column seems to have few distinct texts."""
+    sample = cells.gather_every(len(cells) // _SAMPLE or 1)
+    return len(cells) >= _MANY and sample.n_unique() < len(sample) / 2
+
+
+def _clean(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
     contacts = [name for name in cells.columns if name in KEYS]
     for name in _columns_where(cells, contacts, _is_wide):
         column = cells[name]
@@ -81,10 +110,7 @@ def clean_texts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
         half = column.gather(at).str.replace_many(_FULL_WIDTH, _HALF_WIDTH)
         cells = cells.with_columns(column.scatter(at, half))
     cells = without_text_marks(cells.with_columns(pl.all().str.strip_chars(TRIM_CHARS)))
-    cells, notes = _readable_contacts(cells)
-    cells = cells.with_columns(pl.when(~pl.all().is_in(schema.NULL_LIKE)).then(pl.all()))
-    notes.update(_garbled(cells))
-    return cells, notes
+    return _readable_contacts(cells)
 
 
 def without_text_marks(cells: pl.DataFrame) -> pl.DataFrame:
