@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +26,7 @@ MAX_RECORD_LINES = 1000
 _MAX_LINE = 1 << 25
 """The most bytes of a line: a longer one is not a row of a table, and splitting it takes many times its size."""
 _MAX_CELL = 1 << 30
+_Lines = pl.Series | list[str]
 _MARK_UNDECODABLE = "invitekit.mark_undecodable"
 BROKEN = re.compile("[\ud800-\udfff]")
 """A surrogate: it replaces a byte that does not decode, or is half a character in JSON."""
@@ -70,14 +71,13 @@ def read_delimited(path: Path, dialect: Dialect) -> Iterator[Batch]:
     # By default, Python's reader rejects cells of more than 128 KB.
     csv.field_size_limit(_MAX_CELL)
     skip, number = dialect.skip, dialect.first_row
-    unfinished: list[bytes] = []
+    unfinished = b""
     for block, is_last in _blocks(path, dialect.encoding):
-        lines = block.splitlines(keepends=True)
+        lines = _lines(unfinished + block if unfinished else block)
         skipped = min(skip, len(lines))
-        del lines[:skipped]
         skip -= skipped
-        if unfinished or lines:
-            split = _Block([*unfinished, *lines], dialect, number, is_last=is_last)
+        if len(lines) > skipped:
+            split = _Block(lines[skipped:], dialect, number, is_last=is_last)
             yield split.batch()
             unfinished, number = split.unfinished, split.next_number
 
@@ -128,19 +128,20 @@ class _Block:
 
     Attributes:
         next_number: The number of the row after the block.
-        unfinished: Lines at the end of the block that may belong to a row of the next one.
+        unfinished: Lines at the end of the block that may belong to a row of the next one, in UTF-8.
     """
 
-    def __init__(self, lines: list[bytes], dialect: Dialect, first_number: int, *, is_last: bool) -> None:
+    def __init__(self, lines: _Lines, dialect: Dialect, first_number: int, *, is_last: bool) -> None:
         self._delimiter, self._width, self._quote = dialect.delimiter, len(dialect.headers), dialect.quote
         self._min_cells, self._is_last = dialect.min_cells, is_last
         # A row need not have the last cells if they have no header.
         self._full = next((i + 1 for i in reversed(range(self._width)) if dialect.headers[i]), self._width)
         self._notes: Counter[Message] = Counter()
         self._padded: pl.Series | None = None
-        regular, blank, cells = self._classify(_as_text(lines))
+        text = lines if isinstance(lines, pl.Series) else _decodable(lines)
+        regular, blank, cells = self._classify(text)
         irregular, end = self._read_irregular(lines, ~(regular | blank) & cells.is_null())
-        self.unfinished = lines[end:]
+        self.unfinished = "".join(lines[end:]).encode("utf-8", "surrogatepass")
         readable = [row for row in irregular if row.cells is not None]
         follows = mark_rows(len(lines), (i for row in irregular for i in range(row.start + 1, row.start + row.lines)))
         kept = ((regular & ~follows) | mark_rows(len(lines), (row.start for row in readable))).head(end)
@@ -149,7 +150,7 @@ class _Block:
         numbers = first_number + pl.int_range(end, eager=True) - follows.cum_sum()
         self.next_number = first_number + end - int(follows.sum())
         self._numbers = numbers.filter(kept)
-        self._body = self._one_row_a_line(lines, readable, kept.to_list())
+        self._body = self._one_row_a_line(text, readable, kept)
         self._notes.update(row.note for row in readable if row.note)
         if self._padded is not None:
             self._notes[_PADDED] += int((self._padded.head(end) & regular.head(end) & kept).sum())
@@ -158,7 +159,7 @@ class _Block:
         ]
         at = (cells.head(end).is_not_null() & (follows == 0)).arg_true()
         for number, start, count in zip(numbers.gather(at), at, cells.gather(at), strict=True):
-            content = lines[start].decode().rstrip("\r\n")
+            content = lines[start].rstrip("\r\n")
             self._rejected.append(RejectedRow(number, f"has {count} cells, not {self._width}", content))
 
     def batch(self) -> Batch:
@@ -174,22 +175,22 @@ class _Block:
         )
         return Batch(frame.insert_column(0, self._numbers.alias(ROW)), self._rejected, self._notes)
 
-    def _one_row_a_line(self, lines: list[bytes], readable: Sequence[_Irregular], kept: list[bool]) -> bytes:
+    def _one_row_a_line(self, text: pl.Series, readable: Sequence[_Irregular], kept: pl.Series) -> bytes:
         """Join a header, the regular lines, and the irregular rows with all their cells quoted."""
+        if text.str.ends_with("\r").any():  # the line ends of old Macs
+            text = text.str.strip_chars_end("\r\n") + "\n"
+        quoted = io.StringIO()
+        writer = csv.writer(
+            quoted, delimiter=self._delimiter, quotechar=self._quote, quoting=csv.QUOTE_ALL, lineterminator="\n"
+        )
+        rows = []
         for row in readable:
-            quoted = io.StringIO()
-            writer = csv.writer(
-                quoted, delimiter=self._delimiter, quotechar=self._quote, quoting=csv.QUOTE_ALL, lineterminator="\n"
-            )
             writer.writerow(row.cells or [])
-            lines[row.start] = quoted.getvalue().encode()
-        header = self._delimiter.join(column_names(self._width)).encode() + b"\n"
-        body = b"".join([header, *compress(lines, kept)])
-        if b"\r" not in body:
-            return body
-        irregular = {row.start for row in readable}
-        ended = (line if i in irregular else line.rstrip(b"\r\n") + b"\n" for i, line in enumerate(lines))
-        return b"".join([header, *compress(ended, kept)])
+            rows.append(quoted.getvalue())
+            quoted.seek(quoted.truncate(0))
+        text = text.scatter([row.start for row in readable], rows) if rows else text
+        header = pl.Series([self._delimiter.join(column_names(self._width)) + "\n"])
+        return bytes(pl.concat([header, text.head(len(kept)).filter(kept).alias("")]).str.join("").cast(pl.Binary)[0])
 
     def _classify(self, text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
         """Return which lines are complete rows, which are blank, and the number of cells of lines with a wrong one.
@@ -243,7 +244,7 @@ class _Block:
         flags = lines.select(fits=fits, padded=(fits & (count < self._full - 1)).fill_null(value=False))
         return flags["fits"], flags["padded"]
 
-    def _read_irregular(self, lines: list[bytes], odd: pl.Series) -> tuple[list[_Irregular], int]:
+    def _read_irregular(self, lines: _Lines, odd: pl.Series) -> tuple[list[_Irregular], int]:
         """Read the rows that begin at odd lines; return them, and the line of a row that the block cuts off."""
         rows: list[_Irregular] = []
         end = 0
@@ -257,13 +258,13 @@ class _Block:
             end = start + rows[-1].lines
         return rows, len(lines)
 
-    def _read_row(self, lines: list[bytes], start: int) -> _Irregular | None:
+    def _read_row(self, lines: _Lines, start: int) -> _Irregular | None:
         """Read the row that begins at a line; None if a quote in it is not closed."""
         if (row := self._read_backslashed(lines[start], start)) is not None:
             return row
         # Not islice, which would iterate from the first line of the block.
-        decoded = (_decode(lines[i]) for i in range(start, min(start + MAX_RECORD_LINES, len(lines))))
-        reader = csv.reader(decoded, delimiter=self._delimiter, quotechar=self._quote, strict=True)
+        following = (lines[i] for i in range(start, min(start + MAX_RECORD_LINES, len(lines))))
+        reader = csv.reader(following, delimiter=self._delimiter, quotechar=self._quote, strict=True)
         note = None
         try:
             cells = next(reader)
@@ -273,7 +274,7 @@ class _Block:
             return self._read_spaced(lines[start], start) or self._unreadable(lines[start], start)
         if len(cells) == 1 and self._delimiter in cells[0]:
             cells, note = self._split(cells)
-        content = "".join(map(_decode, lines[start : start + reader.line_num]))
+        content = "".join(lines[start : start + reader.line_num])
         reason = None
         if BROKEN.search(content):
             reason = "holds bytes that do not decode"
@@ -283,7 +284,7 @@ class _Block:
             after = start + reader.line_num
             if after == len(lines) and not self._is_last:
                 return None
-            reason = self._why_not_padded(len(cells), content, lines[after] if after < len(lines) else b"")
+            reason = self._why_not_padded(len(cells), content, lines[after] if after < len(lines) else "")
             note = note or (_PADDED if len(cells) < self._full else None)
         cells = [*cells[: self._width], *[""] * (self._width - len(cells))]
         return _Irregular(start, reader.line_num, None if reason else cells, reason, content.rstrip("\r\n"), note)
@@ -296,29 +297,28 @@ class _Block:
             return cells, None
         return (inside, _SPLIT) if self._min_cells <= len(inside) <= self._width else (cells, None)
 
-    def _why_not_padded(self, count: int, content: str, following: bytes) -> str | None:
+    def _why_not_padded(self, count: int, content: str, following: str) -> str | None:
         """Return why a row with missing last cells is rejected; None if they count as empty."""
         if not content.endswith(("\r", "\n")):
             return f"has {count} cells, not {self._width}, and no line end: the file may be cut off"
         q = self._quote
-        rest = _decode(following).strip(_BLANK)
+        rest = following.strip(_BLANK)
         more = re.sub(f"{q}[^{q}]*{q}", "q", rest).count(self._delimiter)
         if rest and not BROKEN.search(rest) and more < self._min_cells - 1 and count + more == self._width:
             return f"has {count} cells, not {self._width}: the next line seems to be the rest of it"
         return None
 
-    def _read_backslashed(self, line: bytes, start: int) -> _Irregular | None:
+    def _read_backslashed(self, line: str, start: int) -> _Irregular | None:
         """Read a line with quotes escaped by a backslash; None if it has no such quotes, or is not a row even so."""
-        if b"\\" + self._quote.encode() not in line:
+        if "\\" + self._quote not in line:
             return None
-        text = _decode(line)
-        return self._one_line(text, start) or self._one_line(text, start, "\\", _BACKSLASHED)
+        return self._one_line(line, start) or self._one_line(line, start, "\\", _BACKSLASHED)
 
-    def _read_spaced(self, line: bytes, start: int) -> _Irregular | None:
+    def _read_spaced(self, line: str, start: int) -> _Irregular | None:
         """Read a line with spaces between a closing quote and a delimiter; None if it is still not a row."""
         q, separator = self._quote, re.escape(self._delimiter)
         spaced = f"(?:^|(?<={separator}))({q}(?:[^{q}]|{q}{q})*{q}) +(?={separator}|[\r\n]*$)"
-        return self._one_line(re.sub(spaced, r"\1", _decode(line)), start)
+        return self._one_line(re.sub(spaced, r"\1", line), start)
 
     def _one_line(
         self, text: str, start: int, escape: str | None = None, note: Message | None = None
@@ -332,8 +332,8 @@ class _Block:
         complete = len(cells) == self._width and not BROKEN.search(text)
         return _Irregular(start, 1, cells, None, text.rstrip("\r\n"), note) if complete else None
 
-    def _unreadable(self, line: bytes, start: int) -> _Irregular:
-        content = _decode(line).rstrip("\r\n")
+    def _unreadable(self, line: str, start: int) -> _Irregular:
+        content = line.rstrip("\r\n")
         reason = "has a quote that is not closed, or text after a closing one"
         if "\\" + self._quote in content:
             reason += "; its quotes are escaped with a backslash: export it again with doubled quotes"
@@ -342,14 +342,16 @@ class _Block:
         return _Irregular(start, 1, None, reason, content)
 
 
-def _as_text(lines: list[bytes]) -> pl.Series:
-    """Return lines as text; those that do not decode are null."""
-    try:
-        return pl.Series("line", lines, dtype=pl.Binary).cast(pl.String)
-    except pl.exceptions.ComputeError:
-        decoded = map(_decode, lines)
-        return pl.Series("line", [None if BROKEN.search(line) else line for line in decoded], dtype=pl.String)
+def _lines(block: bytes) -> _Lines:
+    """Return the lines of a block with their ends; bytes that do not decode become surrogates, which Polars forbids."""
+    returns = block.count(b"\r")
+    if not returns or returns == block.count(b"\r\n"):
+        with contextlib.suppress(pl.exceptions.ComputeError):
+            text = pl.Series("line", [block] if block else [], dtype=pl.Binary).cast(pl.String)
+            return text.str.split("\n", inclusive=True).explode()
+    return [line.decode("utf-8", _MARK_UNDECODABLE) for line in block.splitlines(keepends=True)]
 
 
-def _decode(line: bytes) -> str:
-    return line.decode("utf-8", _MARK_UNDECODABLE)
+def _decodable(lines: Sequence[str]) -> pl.Series:
+    """Return lines as text; those with bytes that do not decode are null."""
+    return pl.Series("line", [None if BROKEN.search(line) else line for line in lines], dtype=pl.String)
