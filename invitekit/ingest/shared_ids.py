@@ -6,7 +6,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.materialize import collect
+from invitekit.engine.materialize import collect, count_rows
 from invitekit.i18n import Message, _, ngettext
 from invitekit.model import schema
 from invitekit.model.identity import key
@@ -52,7 +52,10 @@ def notes_on_leading_zeros(records: Any) -> list[Message]:
     """
     notes = []
     for name in _NUMBERS:
-        numbers = nw.from_native(records).select(_ik_id=name).filter(nw.col("_ik_id").str.contains("^[0-9]+$"))
+        ids = nw.from_native(records).select(_ik_id=name)
+        if not count_rows(ids.filter(nw.col("_ik_id").str.starts_with("0"))):
+            continue
+        numbers = ids.filter(nw.col("_ik_id").str.contains("^[0-9]+$"))
         bare = numbers.with_columns(_ik_bare=nw.col("_ik_id").str.replace_all("^0+", ""))
         ends = bare.group_by("_ik_bare").agg(_ik_low=nw.col("_ik_id").min(), _ik_high=nw.col("_ik_id").max())
         ((count,),) = collect(ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_ik_ids=nw.len())).rows()

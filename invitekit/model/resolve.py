@@ -225,8 +225,10 @@ def _times_of_undated(frame: Any) -> Any:
 
     Within a snapshot, records with a time come first; the others look back to them, or ahead to later snapshots.
     """
-    undated = frame.filter(nw.col("_ik_undated") == 1).select(_GROUP).unique()
-    frame = frame.join(undated, on=_GROUP).select(_ROW, _GROUP, _SEEN, "_ik_undated", "_ik_own", "effective_status")
+    undated = nw.col("_ik_undated")
+    ends = frame.group_by(_GROUP).agg(_ik_low=undated.min(), _ik_high=undated.max())
+    both = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_GROUP)
+    frame = frame.join(both, on=_GROUP).select(_ROW, _GROUP, _SEEN, "_ik_undated", "_ik_own", "effective_status")
     first_seen = nw.col(_SEEN).min().over(_GROUP, "_ik_own")
     frame = frame.with_columns(
         _ik_earlier=nw.col("_ik_own").fill_null(_NEVER),
@@ -241,37 +243,25 @@ def _times_of_undated(frame: Any) -> Any:
     ahead = nw.when(nw.col("_ik_ahead") < _ALWAYS).then(nw.col("_ik_ahead"))
     waiting = nw.col("effective_status").is_in(list(NOT_INVITED))
     time = nw.when(waiting).then(ahead).otherwise(nw.coalesce(back, ahead))
-    return frame.filter(nw.col("_ik_undated") == 1).select(_ROW, time.alias(_AT))
+    return frame.filter(undated == 1).select(_ROW, time.alias(_AT))
 
 
 def _with_exact_times(frame: Any) -> Any:
-    """Add ``_ik_own``: ``invited_at``, or the exact time in another record of the customer for that minute or day.
+    """Add ``_ik_own``: ``invited_at``, or the latest exact time in the customer's other records for that minute or day.
 
     A spreadsheet saves times without their seconds, or only dates.
     """
-    frame = frame.with_columns(_ik_own=nw.col("invited_at"), _ik_minute=nw.col("invited_at").dt.truncate("1m"))
-    seconds = frame.filter(nw.col("_ik_own") != nw.col("_ik_minute"))
-    seconds = seconds.select(_GROUP, _ik_own="_ik_minute", _ik_exact="invited_at")
-    frame = _with_latest(frame.drop("_ik_minute"), seconds)
-    is_date = nw.col(_IS_DAY) & (nw.col("_ik_own") == nw.col("invited_at"))
-    times = frame.filter(~is_date).select(_GROUP, _ik_exact="_ik_own")
-    pairs = frame.filter(is_date).select(_GROUP, "_ik_own").unique().join(times, on=_GROUP)
-    pairs = pairs.filter(
-        (nw.col("_ik_exact") >= nw.col("_ik_own")) & (nw.col("_ik_exact") < nw.col("_ik_own").dt.offset_by("1d"))
-    )
-    return _with_latest(frame, pairs).drop(_IS_DAY)
-
-
-def _with_latest(frame: Any, exact: Any) -> Any:
-    """Replace each time of ``_ik_own`` by the latest of its exact times, if there are any.
-
-    Args:
-        frame: The records.
-        exact: A customer's time without seconds or hours, and an exact time: ``_ik_group, _ik_own, _ik_exact``.
-    """
-    latest = exact.group_by(_GROUP, "_ik_own").agg(nw.col("_ik_exact").max())
-    frame = frame.join(latest, on=[_GROUP, "_ik_own"], how="left")
-    return frame.with_columns(_ik_own=nw.coalesce("_ik_exact", "_ik_own")).drop("_ik_exact")
+    time, minute, keys = nw.col("invited_at"), nw.col("invited_at").dt.truncate("1m"), [_GROUP, "invited_at"]
+    whole = frame.filter(time == minute).select(*keys, _IS_DAY).unique()
+    seconds = frame.filter(time != minute).select(_GROUP, invited_at=minute, _ik_exact="invited_at")
+    latest = nw.col("_ik_exact").max()
+    minutes = seconds.join(whole.select(*keys), on=keys, how="semi").group_by(*keys).agg(latest)
+    days = whole.filter(nw.col(_IS_DAY)).select(*keys).join(minutes.select(*keys), on=keys, how="anti")
+    times = frame.filter(~nw.col(_IS_DAY)).select(_GROUP, _ik_exact="invited_at")
+    in_day = (nw.col("_ik_exact") >= time) & (nw.col("_ik_exact") < time.dt.offset_by("1d"))
+    dated = days.join(times, on=_GROUP).filter(in_day).group_by(*keys).agg(latest)
+    frame = frame.join(nw.concat([minutes, dated]), on=keys, how="left")
+    return frame.with_columns(_ik_own=nw.coalesce("_ik_exact", "invited_at")).drop("_ik_exact", _IS_DAY)
 
 
 def _with_days(frame: Any) -> Any:
