@@ -123,6 +123,25 @@ def with_running_sum(frame: Any, name: str, group: str, order: str) -> Any:
     return frame.with_columns(nw.col(name).cum_sum().over(group, order_by=order).cast(nw.Int64))
 
 
+def with_next(frame: Any, group: list[str], order: str, columns: dict[str, str]) -> Any:
+    """Add values of the next row of the group to each row of a Narwhals frame, null in the last row of a group.
+
+    Eager frames are sorted once, as in ``with_positions``; the order of rows may change.
+
+    Args:
+        frame: The rows.
+        group: The columns that make a group, without nulls.
+        order: The column that the rows of a group are ordered by.
+        columns: The columns to take values from, by the name of the new column.
+    """
+    following = {name: nw.col(column).shift(-1) for name, column in columns.items()}
+    if not isinstance(frame, nw.DataFrame):
+        return frame.with_columns(**{name: value.over(*group, order_by=order) for name, value in following.items()})
+    in_group = nw.all_horizontal(*(nw.col(name) == nw.col(name).shift(-1) for name in group), ignore_nulls=False)
+    frame = frame.sort(*group, order)
+    return frame.with_columns(**{name: nw.when(in_group).then(value) for name, value in following.items()})
+
+
 def collect(frame: Any) -> Any:
     """Return the rows of a small Narwhals frame in memory; NaN of pandas is null in the result.
 

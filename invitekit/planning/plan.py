@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.literal_table import literal_table
-from invitekit.engine.materialize import count_rows, materialize, temp_tables
+from invitekit.engine.materialize import count_rows, materialize, temp_tables, with_next
 from invitekit.errors import check_language
 from invitekit.i18n import Language
 from invitekit.metrics.success_rates import SuccessRates, count_resends
@@ -236,11 +236,8 @@ def _with_differing_times(newest: Any, frame: Any) -> Any:
     at = nw.col("_ik_at").dt
     sent = sent.with_columns(_ik_minute=at.minute() % 15, _ik_second=at.second())
     # Only neighbours are compared: the pairs of a customer with many invitations would be too many.
-    first, last, later = (
-        nw.col(name).shift(-1).over("_ik_customer", "_ik_minute", "_ik_second", order_by="_ik_at")
-        for name in ("first_seen_at", "last_seen_at", "_ik_at")
-    )
-    sent = sent.with_columns(_ik_first=first, _ik_last=last, _ik_later=later)
+    following = {"_ik_first": "first_seen_at", "_ik_last": "last_seen_at", "_ik_later": "_ik_at"}
+    sent = with_next(sent, ["_ik_customer", "_ik_minute", "_ik_second"], "_ik_at", following)
     is_apart = (nw.col("last_seen_at") < nw.col("_ik_first")) | (nw.col("_ik_last") < nw.col("first_seen_at"))
     found = sent.filter((nw.col("_ik_later") <= at.offset_by(_ZONES)) & is_apart)
     found = found.select("_ik_customer").unique().with_columns(_ik_times_differ=nw.lit(value=True))
