@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Callable
+from collections.abc import Iterable
 
 _TINY = 1e-300
 _MAX_LOG = 700
@@ -72,14 +72,21 @@ def fisher_exact(first: tuple[int, int], second: tuple[int, int]) -> float:
     right = bisect.bisect_left(range(mode, highest + 1), -limit, key=lambda k: -log_probability(k)) + mode
     if left + 1 >= right:
         return 1.0
-    return min(1.0, _tail(log_probability, left, -1, lowest) + _tail(log_probability, right, 1, highest))
+
+    def ratio(k: int) -> float:
+        """Return the probability of the next table as a multiple of this one's."""
+        return (first_row - k) * (first_column - k) / ((k + 1) * (second_row - first_column + k + 1))
+
+    down, up = (1 / ratio(k) for k in range(left - 1, lowest - 1, -1)), map(ratio, range(right, highest))
+    tails = ((left, down), (right, up))
+    return min(1.0, sum(_tail(log_probability(k), ratios) for k, ratios in tails if lowest <= k <= highest))
 
 
-def _tail(log_probability: Callable[[int], float], start: int, step: int, end: int) -> float:
-    """Add up probabilities from ``start`` outwards, where they decrease."""
-    total = 0.0
-    for k in range(start, end + step, step):
-        probability = math.exp(log_probability(k))
+def _tail(log_probability: float, ratios: Iterable[float]) -> float:
+    """Add up probabilities outwards, where they decrease: the first one, and the ratio of each to the one before."""
+    total = probability = math.exp(log_probability)
+    for ratio in ratios:
+        probability *= ratio
         total += probability
         if probability <= total * _PRECISION:
             break
