@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import end_of_day
 from invitekit.engine.materialize import count_rows, materialize
-from invitekit.model.identity import NEEDED, OPTIONAL, address, identify
+from invitekit.model.identity import NEEDED, OPTIONAL, identify
 
 LISTED_AT, LISTED_BY, SINCE, HAS_LEFT = "_ik_listed_at", "_ik_listed_by", "_ik_listed_since", "_ik_has_left"
 _OWN, _ROW = "_ik_own", "_ik_list_row"
@@ -85,21 +85,6 @@ def with_customer_list(histories: Any, records: Any, customer_list: Any | None) 
         (nw.col(HAS_LEFT) & nw.lit(value=left <= stays)).alias(HAS_LEFT),
         nw.when(is_listed).then(nw.lit(2)).otherwise(nw.col("_ik_association")).cast(nw.Int64).alias("_ik_association"),
     ).drop("_ik_list_at", "_ik_associated_at", "_ik_stays")
-
-
-def with_listed_addresses(newest: Any, customer_list: Any | None) -> Any:
-    """Mark the addresses on the list as taken: its customers are associated, even if their accounts are in no record.
-
-    Args:
-        newest: One row per customer: ``_ik_address, _ik_is_taken``.
-        customer_list: As for ``match_customers``.
-    """
-    if customer_list is None:
-        return newest
-    listed = customer_list.select(_ik_address=address()).filter(~nw.col("_ik_address").is_null()).unique()
-    joined = newest.join(listed.with_columns(_ik_has_owner=nw.lit(value=True)), on="_ik_address", how="left")
-    is_taken = nw.col("_ik_is_taken") | nw.col("_ik_has_owner").fill_null(value=False)
-    return joined.with_columns(_ik_is_taken=is_taken).drop("_ik_has_owner")
 
 
 def _associated(records: Any) -> Any:

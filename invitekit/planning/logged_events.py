@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import end_of_day, literal
 from invitekit.engine.materialize import count_rows, materialize
 from invitekit.model.catalogue import DO_NOT_INVITE
-from invitekit.model.identity import address, key_ids
+from invitekit.model.identity import key_ids
 
 OWN_ACCOUNT = "prepaid_partner"
 """The failure that the partner's own account causes: a change of the account resolves all of them."""
@@ -119,7 +119,7 @@ def with_barred(histories: Any, records: Any, resolved: Any | None, moment: dt.d
         resolved: As for ``with_resolutions``.
         moment: The time that the plan is for; later marks do not count.
     """
-    marks = _barring(resolved, moment)
+    marks = barring(resolved, moment)
     if marks is None:
         return histories.with_columns(nw.lit(None, nw.Datetime("us")).alias(BARRED_AT))
     barred = resolve_logged(records, marks, "resolved_at").group_by("customer_id")
@@ -127,36 +127,11 @@ def with_barred(histories: Any, records: Any, resolved: Any | None, moment: dt.d
     return histories.join(last, left_on="_ik_customer", right_on="customer_id", how="left")
 
 
-def _barring(resolved: Any | None, moment: dt.datetime) -> Any | None:
+def barring(resolved: Any | None, moment: dt.datetime) -> Any | None:
     """Return the marks of customers who must not be invited; None if there can be none."""
     if resolved is None or "failure_code" not in resolved.collect_schema().names():
         return None
     return resolved.filter((nw.col("failure_code") == DO_NOT_INVITE) & (nw.col("resolved_at") <= literal(moment)))
-
-
-def with_logged_addresses(
-    newest: Any, records: Any, sent: Any | None, resolved: Any | None, moment: dt.datetime
-) -> Any:
-    """Mark the addresses of logged events as taken for other customers, even if no record shows them any more.
-
-    Args:
-        newest: One row per customer: ``_ik_customer, _ik_address, _ik_is_taken``.
-        records: The result of ``resolve``, as a Narwhals frame.
-        sent: The logged resends that are younger than the pause: ``record_id``, and ``customer_id, email`` if known.
-        resolved: As for ``with_resolutions``, and ``email`` if known.
-        moment: As for ``with_resolutions``.
-    """
-    for events in (sent, _barring(resolved, moment)):
-        if events is None or "email" not in events.collect_schema().names():
-            continue
-        owners = assign_customer(records, events).select(_ik_owner="customer_id", _ik_address=address()).unique()
-        pairs = newest.select("_ik_customer", "_ik_address").join(owners, on="_ik_address")
-        is_other = (nw.col("_ik_owner") != nw.col("_ik_customer")).fill_null(value=True)
-        taken = pairs.filter(is_other).select("_ik_customer").unique().with_columns(_ik_is_other=nw.lit(value=True))
-        newest = materialize(newest.join(taken, on="_ik_customer", how="left"))
-        is_taken = nw.col("_ik_is_taken") | nw.col("_ik_is_other").fill_null(value=False)
-        newest = newest.with_columns(_ik_is_taken=is_taken).drop("_ik_is_other")
-    return newest
 
 
 def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt.datetime) -> Any:

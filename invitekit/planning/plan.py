@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.literal_table import literal_table
-from invitekit.engine.materialize import count_rows, materialize, temp_tables, with_next
+from invitekit.engine.materialize import materialize, temp_tables, with_next
 from invitekit.errors import check_language
 from invitekit.i18n import Language
 from invitekit.metrics.success_rates import SuccessRates, count_resends
@@ -22,15 +22,9 @@ from invitekit.model.resolve import used_columns, with_contradictions
 from invitekit.model.schema import require
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ranking, reason_texts, reasons
-from invitekit.planning.customer_list import with_customer_list, with_listed_addresses
-from invitekit.planning.logged_events import (
-    BARRED_AT,
-    resolve_logged,
-    with_barred,
-    with_logged_addresses,
-    with_resolutions,
-    with_sent,
-)
+from invitekit.planning.addresses import addresses_of, taken_addresses, with_older_addresses, with_sharing
+from invitekit.planning.customer_list import with_customer_list
+from invitekit.planning.logged_events import resolve_logged, with_barred, with_resolutions, with_sent
 from invitekit.planning.reasons import first_of
 from invitekit.planning.rejected_rows import REJECTED, with_rejected
 from invitekit.planning.rules import ResendRules
@@ -165,14 +159,13 @@ def _decided(
     newest = frame.select(*_OF_RECORDS, *optional).filter(nw.col("is_latest_of_customer"))
     newest = newest.with_columns(_ik_address=address()).drop("is_latest_of_customer", "email")
     newest = with_contradictions(newest, frame).join(histories, on="_ik_customer")
-    addresses = _addresses(frame)
-    newest = _with_older_addresses(newest, frame)
-    newest = _with_shared_addresses(newest, addresses, histories, reasons.is_resting(rules, moment))
+    addresses = addresses_of(frame)
+    taken = taken_addresses(
+        frame, addresses, histories, rules, moment, sent=sent, resolved=resolved, customer_list=customer_list
+    )
+    newest = with_sharing(with_older_addresses(newest, frame), addresses, taken)
     newest = with_vanished(materialize(_with_differing_times(newest, frame)), rules)
     newest = _with_associations(with_words(newest), frame)
-    newest = with_listed_addresses(newest, customer_list)
-    recent = None if sent is None else sent.filter(reasons.is_resting(rules, moment, "sent_at"))
-    newest = with_logged_addresses(newest, frame, recent, resolved, moment)
     if rejected is None:
         newest = newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
     else:
@@ -243,45 +236,6 @@ def _with_differing_times(newest: Any, frame: Any) -> Any:
     found = found.select("_ik_customer").unique().with_columns(_ik_times_differ=nw.lit(value=True))
     newest = newest.join(found, on="_ik_customer", how="left")
     return newest.with_columns(nw.col("_ik_times_differ").fill_null(value=False))
-
-
-def _addresses(frame: Any) -> Any:
-    """Return the email addresses of each customer in all records: ``_ik_customer, _ik_address``."""
-    pairs = frame.select("_ik_customer", "email").filter(~nw.col("email").is_null()).unique()
-    pairs = pairs.select("_ik_customer", _ik_address=address()).filter(~nw.col("_ik_address").is_null()).unique()
-    return materialize(pairs)
-
-
-def _with_older_addresses(newest: Any, frame: Any) -> Any:
-    """Fill an address that the newest record masks or lacks: with the last one that the customer's records show."""
-    lacking = materialize(newest.filter(nw.col("_ik_address").is_null()).select("_ik_customer"))
-    if not count_rows(lacking):
-        return newest
-    known = frame.select("_ik_customer", "email", "snapshot_at").join(lacking, on="_ik_customer", how="semi")
-    known = known.select("_ik_customer", "snapshot_at", _ik_older=address()).filter(~nw.col("_ik_older").is_null())
-    last = known.group_by("_ik_customer").agg(_ik_last=nw.col("snapshot_at").max())
-    known = known.join(last, on="_ik_customer").filter(
-        nw.col("_ik_last").is_null() | (nw.col("snapshot_at") == nw.col("_ik_last"))
-    )
-    known = known.group_by("_ik_customer").agg(nw.col("_ik_older").min())
-    newest = newest.join(known, on="_ik_customer", how="left")
-    return newest.with_columns(_ik_address=nw.coalesce("_ik_address", "_ik_older")).drop("_ik_older")
-
-
-def _with_shared_addresses(newest: Any, addresses: Any, histories: Any, is_resting: Any) -> Any:
-    """Add whether other customers share a record's address, and whether one of them must not be invited now.
-
-    That is a customer who is associated, in a pause, or marked as not to be invited.
-    """
-    is_taken = (nw.col("_ik_association") > 0) | ~nw.col(BARRED_AT).is_null() | is_resting
-    taken = nw.when(is_taken).then(nw.lit(1)).otherwise(nw.lit(0))
-    pairs = addresses.join(histories.select("_ik_customer", _ik_taken=taken), on="_ik_customer")
-    owners = pairs.group_by("_ik_address").agg(nw.col("_ik_taken").max(), _ik_customers=nw.len())
-    shared = owners.filter(nw.col("_ik_customers") > 1).select("_ik_address", "_ik_taken")
-    newest = newest.join(shared, on="_ik_address", how="left")
-    return newest.with_columns(
-        _ik_is_shared=~nw.col("_ik_taken").is_null(), _ik_is_taken=(nw.col("_ik_taken") == 1).fill_null(value=False)
-    )
 
 
 def _with_decisions(frame: Any, rules: ResendRules, moment: dt.datetime, language: Language) -> Any:
