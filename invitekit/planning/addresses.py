@@ -1,6 +1,6 @@
-"""Email addresses: those of each customer, and those that must not be invited now, because another customer has them.
+"""Email addresses: those of each customer, and those that must not be invited now.
 
-An invitation goes to an address: whom it may reach again depends on every customer with that address.
+An invitation goes to an address: whether it may be sent depends on every customer with that address.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.materialize import count_rows, materialize
 from invitekit.model.identity import address
-from invitekit.planning.logged_events import BARRED_AT, assign_customer, barring
+from invitekit.planning.logged_events import BARRED_AT, barring
 from invitekit.planning.reasons import is_resting
 from invitekit.planning.rules import ResendRules
-
-_OWNED = ("_ik_address", "_ik_owner")
 
 
 def addresses_of(frame: Any) -> Any:
@@ -43,7 +41,6 @@ def with_older_addresses(newest: Any, frame: Any) -> Any:
 
 
 def taken_addresses(
-    frame: Any,
     addresses: Any,
     histories: Any,
     rules: ResendRules,
@@ -53,54 +50,41 @@ def taken_addresses(
     resolved: Any | None = None,
     customer_list: Any | None = None,
 ) -> Any:
-    """Return the addresses that must not be invited now, each with its customer: ``_ik_address, _ik_owner``.
+    """Return the addresses that must not be invited now: ``_ik_address``.
 
     These are the addresses of customers who are associated, in a pause or marked as not to be invited; those that a
-    logged resend or such a mark had, which no record may show any more; and those on the customer list. The owner is
-    null where no customer of the records is known.
+    logged resend or such a mark had, which no record may show any more; and those on the customer list.
 
     Args:
-        frame: All records, as a Narwhals frame: the result of ``resolve`` with ``_ik_customer``.
         addresses: The result of ``addresses_of``.
         histories: One row per customer: ``_ik_customer, _ik_association, _ik_last_at`` and ``BARRED_AT``.
         rules: The rules of the plan.
         moment: The time that the plan is for.
-        sent: The logged resends: ``record_id``, and ``customer_id, email`` if known.
+        sent: The logged resends: ``sent_at``, and ``email`` if known.
         resolved: As for ``with_resolutions``, and ``email`` if known.
         customer_list: As for ``match_customers``.
     """
-    rests = is_resting(rules, moment)
-    is_taken = (nw.col("_ik_association") > 0) | ~nw.col(BARRED_AT).is_null() | rests
+    is_taken = (nw.col("_ik_association") > 0) | ~nw.col(BARRED_AT).is_null() | is_resting(rules, moment)
     customers = histories.filter(is_taken).select("_ik_customer")
-    owners = [addresses.join(customers, on="_ik_customer", how="semi").select("_ik_address", _ik_owner="_ik_customer")]
     resting = None if sent is None else sent.filter(is_resting(rules, moment, "sent_at"))
-    owners += [
-        assign_customer(frame, events).select(_ik_address=address(), _ik_owner="customer_id")
-        for events in (resting, barring(resolved, moment))
-        if events is not None and "email" in events.collect_schema().names()
-    ]
-    if customer_list is not None:
-        owners.append(customer_list.select(_ik_address=address(), _ik_owner=nw.lit(None, nw.String)))
-    return nw.concat([one.select(*_OWNED) for one in owners])
+    others = [one.select(_ik_address=address()) for one in (resting, barring(resolved, moment), customer_list)
+              if one is not None and "email" in one.collect_schema().names()]  # fmt: skip
+    own = addresses.join(customers, on="_ik_customer", how="semi").select("_ik_address")
+    return nw.concat([own, *others]).filter(~nw.col("_ik_address").is_null()).unique()
 
 
 def with_sharing(newest: Any, addresses: Any, taken: Any) -> Any:
     """Add whether other customers have a customer's address, and whether it is taken: ``_ik_is_shared, _ik_is_taken``.
 
-    An address that only its own customer takes is not taken.
-
     Args:
         newest: One row per customer: ``_ik_customer, _ik_address``.
         addresses: The result of ``addresses_of``.
-        taken: The result of ``taken_addresses``.
+        taken: The result of ``taken_addresses``. A customer who takes its own address is not invited anyway.
     """
-    # The pairs of one address and thousands of customers would be too many.
-    ends = taken.with_columns(nw.col("_ik_owner").fill_null("")).group_by("_ik_address")
-    ends = ends.agg(_ik_low=nw.col("_ik_owner").min(), _ik_high=nw.col("_ik_owner").max())
-    shared = addresses.group_by("_ik_address").agg(_ik_customers=nw.len())
-    joined = newest.join(ends, on="_ik_address", how="left").join(shared, on="_ik_address", how="left")
-    customer = nw.col("_ik_customer")
-    is_taken = (nw.col("_ik_low") != customer) | (nw.col("_ik_high") != customer)
+    owners = addresses.group_by("_ik_address").agg(_ik_customers=nw.len())
+    joined = newest.join(owners, on="_ik_address", how="left")
+    joined = joined.join(taken.with_columns(_ik_is_taken=nw.lit(value=True)), on="_ik_address", how="left")
     return joined.with_columns(
-        _ik_is_shared=(nw.col("_ik_customers") > 1).fill_null(value=False), _ik_is_taken=is_taken.fill_null(value=False)
-    ).drop("_ik_low", "_ik_high", "_ik_customers")
+        _ik_is_shared=(nw.col("_ik_customers") > 1).fill_null(value=False),
+        _ik_is_taken=nw.col("_ik_is_taken").fill_null(value=False),
+    ).drop("_ik_customers")

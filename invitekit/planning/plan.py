@@ -160,9 +160,8 @@ def _decided(
     newest = newest.with_columns(_ik_address=address()).drop("is_latest_of_customer", "email")
     newest = with_contradictions(newest, frame).join(histories, on="_ik_customer")
     addresses = addresses_of(frame)
-    taken = taken_addresses(
-        frame, addresses, histories, rules, moment, sent=sent, resolved=resolved, customer_list=customer_list
-    )
+    events = {"sent": sent, "resolved": resolved, "customer_list": customer_list}
+    taken = taken_addresses(addresses, histories, rules, moment, **events)
     newest = with_sharing(with_older_addresses(newest, frame), addresses, taken)
     newest = with_vanished(materialize(_with_differing_times(newest, frame)), rules)
     newest = _with_associations(with_words(newest), frame)
