@@ -98,8 +98,10 @@ def clean_texts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
 
 def _has_few(cells: pl.Series) -> bool:
     """Return whether a long column seems to have few distinct texts."""
-    sample = cells.gather_every(len(cells) // _SAMPLE or 1)
-    return len(cells) >= _MANY and sample.n_unique() < len(sample) / 2
+    if len(cells) < _MANY:
+        return False
+    sample = cells.gather_every(len(cells) // _SAMPLE)
+    return sample.n_unique() < len(sample) / 2
 
 
 def _clean(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
