@@ -154,10 +154,34 @@ def test_an_unusual_cell_is_read_correctly(tmp_path: Path, raw: str, meant: str)
     assert (loaded.summary.rejects, adds_up(loaded)) == (0, True)
 
 
-def test_quoted_rows_without_line_breaks_are_split_all_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quoted_rows_are_split_all_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delimited._Block, "_read_row", None)
-    path = write(tmp_path, text_of([*ROW[:-1], 'two, "quoted"'], [f"  {cell} " for cell in ROW]))
-    assert records(ik.load(path))["remarks"].to_list() == ['two, "quoted"', "called"]
+    remarks = ['two, "quoted"', "one\ntwo\n\nfour", "last\nline"]
+    path = write(tmp_path, text_of(*([*ROW[:-1], remark] for remark in remarks), [f"  {cell} " for cell in ROW]))
+    assert records(ik.load(path)).select("source_row", "remarks").rows() == [
+        *zip((2, 3, 4), remarks, strict=True), (5, "called")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [8, 1 << 20])
+@pytest.mark.parametrize("lines", ["\udcff\ntwo\nthree", "one\n\udcff\nthree"])
+def test_a_row_with_bytes_that_do_not_decode_is_rejected_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, lines: str
+) -> None:
+    monkeypatch.setattr(delimited, "BLOCK_SIZE", size)
+    content = f'Bea,bea,,,Invited,,"{lines}"\n'
+    loaded = ik.load(write(tmp_path, (text_of(ROW) + content).encode("utf-8", "surrogateescape")), encoding="utf-8")
+    shown = content.rstrip("\n").encode("utf-8", "backslashreplace").decode()
+    assert loaded.rejects.select("reason", "content").rows() == [("holds bytes that do not decode", shown)]
+
+
+def test_a_cell_of_too_many_lines_has_a_quote_that_is_not_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "MAX_RECORD_LINES", 3)
+    loaded = ik.load(write(tmp_path, text_of([*ROW[:-1], "1\n2\n3"], [*ROW[:-1], "1\n2\n3\n4"])))
+    assert records(loaded).select("source_row", "remarks").rows() == [(2, "1\n2\n3")]
+    assert loaded.rejects["source_row"].to_list() == [3, 4, 5, 6]
 
 
 def test_a_ragged_row_with_a_line_break_in_quotes_is_one_rejected_row(tmp_path: Path) -> None:

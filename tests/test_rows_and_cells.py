@@ -52,6 +52,10 @@ def test_missing_last_cells_are_empty_and_reported(tmp_path: Path) -> None:
             ["Cem Example,cem,,,Invited,2026-03-03", "4,he wrote back"],
             [(3, "has 6 cells, not 7: the next line seems to be the rest of it"), (4, "has 2 cells, not 7")],
         ),
+        (
+            ['"Cem\nExample",cem,,,Invited,2026-03-03', "4,he wrote back"],
+            [(3, "has 6 cells, not 7: the next line seems to be the rest of it"), (4, "has 2 cells, not 7")],
+        ),
         (["Cem Example,cem,,,Invited,2026-03-03,x,y"], [(3, "has 8 cells, not 7")]),
     ],
 )

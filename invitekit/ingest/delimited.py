@@ -50,8 +50,13 @@ _BACKSLASHED = ngettext(
 )
 
 
-def _surrogate(error: UnicodeError) -> tuple[str, int]:
-    """Return a surrogate for bytes that do not decode, or the euro sign for byte 0x80 of Windows' GBK."""
+def _surrogate(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return a surrogate for bytes that do not decode, or the euro sign for byte 0x80 of Windows' GBK.
+
+    For surrogates that do not encode, return as many bytes that do not decode.
+    """
+    if isinstance(error, UnicodeEncodeError):
+        return b"\xff" * (error.end - error.start), error.end
     if isinstance(error, UnicodeDecodeError) and error.encoding == "gb18030" and error.object[error.start] == 0x80:
         return "€", error.start + 1
     return "\udcff", getattr(error, "end", 0)
@@ -95,7 +100,7 @@ def _blocks(path: Path, encoding: str) -> Iterator[tuple[bytes, bool]]:
     with path.open("rb") as file:
         while read := file.read(BLOCK_SIZE):
             # Bytes that do not decode stay invalid in UTF-8, and are detected later.
-            block = rest + (read if decoder is None else decoder.decode(read).encode("utf-8", "surrogatepass"))
+            block = rest + (read if decoder is None else decoder.decode(read).encode("utf-8", _MARK_UNDECODABLE))
             # A carriage return at the end may be followed by a line feed.
             end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1
             if end:
@@ -107,7 +112,7 @@ def _blocks(path: Path, encoding: str) -> Iterator[tuple[bytes, bool]]:
                     hint=_("export it again: no table has such lines."),
                 )
     if decoder is not None:
-        rest += decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+        rest += decoder.decode(b"", final=True).encode("utf-8", _MARK_UNDECODABLE)
     yield rest, True
 
 
@@ -139,11 +144,14 @@ class _Block:
         self._notes: Counter[Message] = Counter()
         self._padded: pl.Series | None = None
         text = lines if isinstance(lines, pl.Series) else _decodable(lines)
+        text, inside = self._with_whole_rows(text)
         regular, blank, cells = self._classify(text)
-        irregular, end = self._read_irregular(lines, ~(regular | blank) & cells.is_null())
-        self.unfinished = "".join(lines[end:]).encode("utf-8", "surrogatepass")
+        irregular, end = self._read_irregular(lines, ~(regular | blank | inside) & cells.is_null())
+        self.unfinished = "".join(lines[end:]).encode("utf-8", _MARK_UNDECODABLE)
         readable = [row for row in irregular if row.cells is not None]
-        follows = mark_rows(len(lines), (i for row in irregular for i in range(row.start + 1, row.start + row.lines)))
+        follows = inside | mark_rows(
+            len(lines), (i for row in irregular for i in range(row.start + 1, row.start + row.lines))
+        )
         kept = ((regular & ~follows) | mark_rows(len(lines), (row.start for row in readable))).head(end)
         # A row is numbered by its first line; the lines that follow it do not count.
         follows = follows.head(end).cast(pl.Int64)
@@ -188,9 +196,29 @@ class _Block:
             writer.writerow(row.cells or [])
             rows.append(quoted.getvalue())
             quoted.seek(quoted.truncate(0))
-        text = text.scatter([row.start for row in readable], rows) if rows else text
+        text = text.clone().scatter([row.start for row in readable], rows) if rows else text
         header = pl.Series([self._delimiter.join(column_names(self._width)) + "\n"])
         return bytes(pl.concat([header, text.head(len(kept)).filter(kept).alias("")]).str.join("").cast(pl.Binary)[0])
+
+    def _with_whole_rows(self, text: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """Join the lines of each row with line breaks in quotes; return the lines, and which of them are such rest.
+
+        A joined row is at its first line, and the other ones are empty. If one of them is not complete, then a quote
+        may be not closed, and nothing is joined.
+        """
+        inside = _begins_in_quotes(text, self._quote)
+        if not inside.any():
+            return text, inside
+        is_first = inside.shift(-1, fill_value=False) & ~inside
+        rows = pl.DataFrame({"row": (~inside).cum_sum(), "text": text}).filter(inside | is_first)
+        whole = rows.group_by("row", maintain_order=True).agg(pl.col("text").str.join(""), lines=pl.len())
+        joined = text.clone().scatter(inside.arg_true(), "").scatter(is_first.arg_true(), whole["text"])
+        regular = self._classify(joined)[0]
+        short = is_first if self._padded is None else is_first & self._padded
+        is_complete = regular.filter(is_first).all() and (self._padded is None or not short.any())
+        if not is_complete or whole["lines"].max() > MAX_RECORD_LINES:
+            return text, inside & ~inside
+        return joined, inside
 
     def _classify(self, text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
         """Return which lines are complete rows, which are blank, and the number of cells of lines with a wrong one.
@@ -350,6 +378,15 @@ def _lines(block: bytes) -> _Lines:
             text = pl.Series("line", [block] if block else [], dtype=pl.Binary).cast(pl.String)
             return text.str.split("\n", inclusive=True).explode()
     return [line.decode("utf-8", _MARK_UNDECODABLE) for line in block.splitlines(keepends=True)]
+
+
+def _begins_in_quotes(text: pl.Series, quote: str) -> pl.Series:
+    """Return which lines begin inside a quoted cell, if each quote is closed; none if a line does not decode."""
+    at = text.str.contains(quote, literal=True).arg_true()
+    odd = mark_rows(len(text), at.filter(text.gather(at).str.count_matches(quote, literal=True) % 2 == 1))
+    if text.null_count() or not odd.any():
+        return mark_rows(len(text), ())
+    return (odd.cum_sum() - odd.cast(pl.UInt32)) % 2 == 1
 
 
 def _decodable(lines: Sequence[str]) -> pl.Series:
