@@ -26,7 +26,6 @@ MAX_RECORD_LINES = 1000
 _MAX_LINE = 1 << 25
 """The most bytes of a line: a longer one is not a row of a table, and splitting it takes many times its size."""
 _MAX_CELL = 1 << 30
-_Lines = pl.Series | list[str]
 _MARK_UNDECODABLE = "invitekit.mark_undecodable"
 BROKEN = re.compile("[\ud800-\udfff]")
 """A surrogate: it replaces a byte that does not decode, or is half a character in JSON."""
@@ -78,11 +77,11 @@ def read_delimited(path: Path, dialect: Dialect) -> Iterator[Batch]:
     skip, number = dialect.skip, dialect.first_row
     unfinished = b""
     for block, is_last in _blocks(path, dialect.encoding):
-        lines = _lines(unfinished + block if unfinished else block)
-        skipped = min(skip, len(lines))
+        lines = _split(unfinished + block if unfinished else block)
+        skipped = min(skip, len(lines.raw))
         skip -= skipped
-        if len(lines) > skipped:
-            split = _Block(lines[skipped:], dialect, number, is_last=is_last)
+        if len(lines.raw) > skipped:
+            split = _Block(lines.without(skipped), dialect, number, is_last=is_last)
             yield split.batch()
             unfinished, number = split.unfinished, split.next_number
 
@@ -117,6 +116,41 @@ def _blocks(path: Path, encoding: str) -> Iterator[tuple[bytes, bool]]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Lines:
+    """The lines of a block, with their ends.
+
+    Attributes:
+        block: Their bytes; a line does not end with a carriage return.
+        sizes: The bytes of each line.
+        raw: Their texts, with surrogates for bytes that do not decode.
+        text: Their texts; null where bytes do not decode.
+    """
+
+    block: memoryview
+    sizes: pl.Series
+    raw: pl.Series | list[str]
+    text: pl.Series
+
+    def without(self, count: int) -> _Lines:
+        """Return the lines after the first ones."""
+        begin = int(self.sizes.head(count).sum())
+        return _Lines(self.block[begin:], self.sizes[count:], self.raw[count:], self.text[count:])
+
+
+def _split(block: bytes) -> _Lines:
+    returns = block.count(b"\r")
+    if not returns or returns == block.count(b"\r\n"):
+        with contextlib.suppress(pl.exceptions.ComputeError):
+            whole = pl.Series("line", [block] if block else [], dtype=pl.Binary).cast(pl.String)
+            text = whole.str.split("\n", inclusive=True).explode()
+            return _Lines(memoryview(block), text.str.len_bytes(), text, text)
+    raw = [line.decode("utf-8", _MARK_UNDECODABLE) for line in block.splitlines(keepends=True)]
+    encoded = [re.sub(r"\r\Z", "\n", line).encode("utf-8", _MARK_UNDECODABLE) for line in raw]
+    text = pl.Series("line", [None if BROKEN.search(line) else line for line in raw], dtype=pl.String)
+    return _Lines(memoryview(b"".join(encoded)), pl.Series(map(len, encoded), dtype=pl.UInt32), raw, text)
+
+
+@dataclass(frozen=True, slots=True)
 class _Irregular:
     """A row that was read separately: the lines that it spans, and its cells or why it is rejected."""
 
@@ -143,22 +177,20 @@ class _Block:
         self._full = next((i + 1 for i in reversed(range(self._width)) if dialect.headers[i]), self._width)
         self._notes: Counter[Message] = Counter()
         self._padded: pl.Series | None = None
-        text = lines if isinstance(lines, pl.Series) else _decodable(lines)
-        text, inside = self._with_whole_rows(text)
+        text, inside = self._with_whole_rows(lines)
         regular, blank, cells = self._classify(text)
-        irregular, end = self._read_irregular(lines, ~(regular | blank | inside) & cells.is_null())
-        self.unfinished = "".join(lines[end:]).encode("utf-8", _MARK_UNDECODABLE)
+        irregular, end = self._read_irregular(lines.raw, ~(regular | blank | inside) & cells.is_null())
+        self.unfinished = "".join(lines.raw[end:]).encode("utf-8", _MARK_UNDECODABLE)
         readable = [row for row in irregular if row.cells is not None]
-        follows = inside | mark_rows(
-            len(lines), (i for row in irregular for i in range(row.start + 1, row.start + row.lines))
-        )
-        kept = ((regular & ~follows) | mark_rows(len(lines), (row.start for row in readable))).head(end)
+        rest = mark_rows(len(text), (i for row in irregular for i in range(row.start + 1, row.start + row.lines)))
+        whole, follows = regular & ~rest & ~inside, inside | rest
+        kept = (whole | mark_rows(len(text), (row.start for row in readable))).head(end)
         # A row is numbered by its first line; the lines that follow it do not count.
         follows = follows.head(end).cast(pl.Int64)
         numbers = first_number + pl.int_range(end, eager=True) - follows.cum_sum()
         self.next_number = first_number + end - int(follows.sum())
         self._numbers = numbers.filter(kept)
-        self._body = self._one_row_a_line(text, readable, kept)
+        self._body = self._one_row_a_line(lines, (whole | inside).head(end), readable)
         self._notes.update(row.note for row in readable if row.note)
         if self._padded is not None:
             self._notes[_PADDED] += int((self._padded.head(end) & regular.head(end) & kept).sum())
@@ -167,7 +199,7 @@ class _Block:
         ]
         at = (cells.head(end).is_not_null() & (follows == 0)).arg_true()
         for number, start, count in zip(numbers.gather(at), at, cells.gather(at), strict=True):
-            content = lines[start].rstrip("\r\n")
+            content = lines.raw[start].rstrip("\r\n")
             self._rejected.append(RejectedRow(number, f"has {count} cells, not {self._width}", content))
 
     def batch(self) -> Batch:
@@ -183,32 +215,34 @@ class _Block:
         )
         return Batch(frame.insert_column(0, self._numbers.alias(ROW)), self._rejected, self._notes)
 
-    def _one_row_a_line(self, text: pl.Series, readable: Sequence[_Irregular], kept: pl.Series) -> bytes:
-        """Join a header, the regular lines, and the irregular rows with all their cells quoted."""
-        if text.str.ends_with("\r").any():  # the line ends of old Macs
-            text = text.str.strip_chars_end("\r\n") + "\n"
-        quoted = io.StringIO()
-        writer = csv.writer(
-            quoted, delimiter=self._delimiter, quotechar=self._quote, quoting=csv.QUOTE_ALL, lineterminator="\n"
-        )
-        rows = []
+    def _one_row_a_line(self, lines: _Lines, unchanged: pl.Series, readable: Sequence[_Irregular]) -> bytes:
+        """Join a header, the unchanged lines, and the irregular rows with all their cells quoted."""
+        rows: dict[int, bytes] = {}
         for row in readable:
+            quoted = io.StringIO()
+            writer = csv.writer(
+                quoted, delimiter=self._delimiter, quotechar=self._quote, quoting=csv.QUOTE_ALL, lineterminator="\n"
+            )
             writer.writerow(row.cells or [])
-            rows.append(quoted.getvalue())
-            quoted.seek(quoted.truncate(0))
-        text = text.clone().scatter([row.start for row in readable], rows) if rows else text
-        header = pl.Series([self._delimiter.join(column_names(self._width)) + "\n"])
-        return bytes(pl.concat([header, text.head(len(kept)).filter(kept).alias("")]).str.join("").cast(pl.Binary)[0])
+            rows[row.start] = quoted.getvalue().encode()
+        pieces: list[bytes | memoryview] = [f"{self._delimiter.join(column_names(self._width))}\n".encode()]
+        ends, changed, begin = lines.sizes.cast(pl.Int64).cum_sum(), (~unchanged).arg_true(), 0
+        for i, end, size in zip(changed, ends.gather(changed), lines.sizes.gather(changed), strict=True):
+            pieces += [lines.block[begin : end - size], rows.get(i, b"")]
+            begin = end
+        pieces.append(lines.block[begin : ends[len(unchanged) - 1] if len(unchanged) else 0])
+        return b"".join(pieces)
 
-    def _with_whole_rows(self, text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    def _with_whole_rows(self, lines: _Lines) -> tuple[pl.Series, pl.Series]:
         """Join the lines of each row with line breaks in quotes; return the lines, and which of them are such rest.
 
         A joined row is at its first line, and the other ones are empty. If one of them is not complete, then a quote
-        may be not closed, and nothing is joined.
+        may be not closed, and nothing is joined; nor are lines of bytes that do not decode or with other ends.
         """
+        text = lines.text
         inside = _begins_in_quotes(text, self._quote)
-        if not inside.any():
-            return text, inside
+        if isinstance(lines.raw, list) or not inside.any():
+            return text, inside & ~inside
         is_first = inside.shift(-1, fill_value=False) & ~inside
         rows = pl.DataFrame({"row": (~inside).cum_sum(), "text": text}).filter(inside | is_first)
         whole = rows.group_by("row", maintain_order=True).agg(pl.col("text").str.join(""), lines=pl.len())
@@ -216,7 +250,7 @@ class _Block:
         regular = self._classify(joined)[0]
         short = is_first if self._padded is None else is_first & self._padded
         is_complete = regular.filter(is_first).all() and (self._padded is None or not short.any())
-        if not is_complete or whole["lines"].max() > MAX_RECORD_LINES:
+        if not is_complete or (whole["lines"] > MAX_RECORD_LINES).any():
             return text, inside & ~inside
         return joined, inside
 
@@ -272,7 +306,7 @@ class _Block:
         flags = lines.select(fits=fits, padded=(fits & (count < self._full - 1)).fill_null(value=False))
         return flags["fits"], flags["padded"]
 
-    def _read_irregular(self, lines: _Lines, odd: pl.Series) -> tuple[list[_Irregular], int]:
+    def _read_irregular(self, lines: pl.Series | list[str], odd: pl.Series) -> tuple[list[_Irregular], int]:
         """Read the rows that begin at odd lines; return them, and the line of a row that the block cuts off."""
         rows: list[_Irregular] = []
         end = 0
@@ -286,7 +320,7 @@ class _Block:
             end = start + rows[-1].lines
         return rows, len(lines)
 
-    def _read_row(self, lines: _Lines, start: int) -> _Irregular | None:
+    def _read_row(self, lines: pl.Series | list[str], start: int) -> _Irregular | None:
         """Read the row that begins at a line; None if a quote in it is not closed."""
         if (row := self._read_backslashed(lines[start], start)) is not None:
             return row
@@ -370,25 +404,8 @@ class _Block:
         return _Irregular(start, 1, None, reason, content)
 
 
-def _lines(block: bytes) -> _Lines:
-    """Return the lines of a block with their ends; bytes that do not decode become surrogates, which Polars forbids."""
-    returns = block.count(b"\r")
-    if not returns or returns == block.count(b"\r\n"):
-        with contextlib.suppress(pl.exceptions.ComputeError):
-            text = pl.Series("line", [block] if block else [], dtype=pl.Binary).cast(pl.String)
-            return text.str.split("\n", inclusive=True).explode()
-    return [line.decode("utf-8", _MARK_UNDECODABLE) for line in block.splitlines(keepends=True)]
-
-
 def _begins_in_quotes(text: pl.Series, quote: str) -> pl.Series:
-    """Return which lines begin inside a quoted cell, if each quote is closed; none if a line does not decode."""
+    """Return which lines begin inside a quoted cell, if each quote is closed."""
     at = text.str.contains(quote, literal=True).arg_true()
     odd = mark_rows(len(text), at.filter(text.gather(at).str.count_matches(quote, literal=True) % 2 == 1))
-    if text.null_count() or not odd.any():
-        return mark_rows(len(text), ())
     return (odd.cum_sum() - odd.cast(pl.UInt32)) % 2 == 1
-
-
-def _decodable(lines: Sequence[str]) -> pl.Series:
-    """Return lines as text; those with bytes that do not decode are null."""
-    return pl.Series("line", [None if BROKEN.search(line) else line for line in lines], dtype=pl.String)
