@@ -14,7 +14,7 @@ import polars as pl
 
 from invitekit.engine.arrow import as_table
 from invitekit.errors import ArgumentError
-from invitekit.i18n import Language, _, translate
+from invitekit.i18n import Label, Language, _, translate
 from invitekit.ingest.rejection_texts import reason_message
 from invitekit.io.table_writers import write_table
 from invitekit.model import display
@@ -28,6 +28,7 @@ LISTED = 500
 LISTS = ("shown.xlsx", "shown.csv", "selected.xlsx")
 """The lists of a screen's rows that can be downloaded; the file is named after what they hold: ``customers.xlsx``."""
 _WHY = ("source_file", "source_row", "column", "reason")
+_CONTENT = Label("Content", "内容")
 NewFile = Callable[[str], Path]
 """Returns a path for a file name, in a new private folder."""
 Rows = list[list[str | None]]
@@ -112,9 +113,13 @@ def why_rejected(rejected: Any, language: Language) -> Rows:
     ]
 
 
-def write_rejected(rejected: Any, new_file: NewFile) -> Path:
-    """Write the rejected rows with their content, so that a person can correct the source."""
-    return _written(_frame(rejected), new_file("rejected_rows.csv"))
+def write_rejected(rejected: Any, new_file: NewFile, language: Language) -> Path:
+    """Write the rejected rows as the page lists them, and with their content: to correct them in their source."""
+    words, rows = payloads.words(language), _frame(rejected)
+    headers = [words[name] for name in ("c_file", "c_row", "c_column", "c_reason")]
+    listed = pl.DataFrame(why_rejected(rows, language), dict.fromkeys(headers, pl.String), orient="row")
+    content = rows["content"].alias(translate(_CONTENT, language))
+    return _written(listed.with_columns(content), new_file("rejected_rows.csv"))
 
 
 def _written(rows: pl.DataFrame, path: Path) -> Path:

@@ -434,7 +434,7 @@ class Session:
         new_file, screen = self.transfers.new_file, self._screens.get(message["tab"])
         if what == "rejected":
             with self._rejected() as rejected:
-                return downloads.write_rejected(rejected, new_file)
+                return downloads.write_rejected(rejected, new_file, self._language)
         if what == "list" and isinstance(screen, Grid):
             return downloads.write_list(screen, name, new_file, self._language)
         if what == "batch" and isinstance(screen, ResendPicker):
