@@ -90,7 +90,7 @@ def test_a_header_that_is_a_formula_is_escaped(run: Run, tmp_path: Path, extensi
     headers: tuple[str, ...] | list[str]
     cells: tuple[str, ...] | list[str]
     if extension == ".csv":
-        headers, cells = csv.reader(target.read_text().splitlines())
+        headers, cells = csv.reader(target.read_text("utf-8-sig").splitlines())
     else:
         headers, cells = pl.read_excel(target, has_header=False).rows()
     extras = {"""'=HYPERLINK("http://x.example","see")""": "a", "'@sum": "b", "'@sum (2)": "c", "'+49": "d"}

@@ -1,3 +1,4 @@
+import codecs
 import csv
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 import invitekit as ik
 from invitekit.export import writers
+from invitekit.io import table_writers
 from invitekit.io.spreadsheet_escape import escape, escape_frame, escape_headers, unescape, unescape_header
 from invitekit.io.table_writers import write_table
 
@@ -42,6 +44,26 @@ def test_no_cell_runs_and_each_is_read_back_to_the_letter(tmp_path: Path, make: 
     assert not [cell for cell in raw(tmp_path / "out.csv", 0) if cell.startswith(tuple(SIGNS))]
     back = ik.load(tmp_path / "out.csv").records["custom_tag"]
     assert [found for found, cell in zip(back, CELLS, strict=True) if cell in KEPT] == KEPT
+
+
+@pytest.mark.parametrize("make", [through_write, through_export])
+def test_a_csv_for_spreadsheets_starts_with_a_byte_order_mark(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "out.csv")
+    content = (tmp_path / "out.csv").read_bytes()
+    assert content.startswith(codecs.BOM_UTF8), "Excel garbles Müller and 李伟 without it"
+    assert content.count(codecs.BOM_UTF8) == 1
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 1 << 20])
+def test_a_mark_moves_each_byte_of_a_file_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(table_writers, "_BLOCK", block)
+    for rows in (0, 1, 9):
+        frame = pl.DataFrame({"a": ["李伟"] * rows})
+        write_table(frame, tmp_path / "out.csv", overwrite=True)
+        write_table(frame, tmp_path / "raw.csv", overwrite=True, spreadsheet_safe=False)
+        assert (tmp_path / "out.csv").read_bytes() == codecs.BOM_UTF8 + (tmp_path / "raw.csv").read_bytes()
 
 
 def test_engines_escape_and_unescape_in_the_same_way() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import datetime as dt
 import os
@@ -24,6 +25,8 @@ XLSX_ROWS = 1_048_575
 """The most rows of an Excel sheet below its header."""
 _ROW_GROUP = 1 << 16
 """Rows of a Parquet row group: small groups stay in the CPU cache, which saves a fifth of the time."""
+_BLOCK = 1 << 20
+"""Bytes of a block that moves in a file."""
 _SHOWN_WIDTH = 60
 _CELL = 32_767
 """The most UTF-16 units of an Excel cell."""
@@ -45,8 +48,9 @@ def write_table(
         records: A DuckDB relation of plain columns, or a small table in memory (Polars, pandas, Arrow).
         path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``.
         overwrite: Replace a file of that name.
-        spreadsheet_safe: In CSV, prefix a text that a spreadsheet would run as a formula with an
-            apostrophe, which ``load`` removes again. Headers are escaped in CSV and XLSX.
+        spreadsheet_safe: In CSV, write a byte order mark, without which Excel garbles ``Müller`` and ``李伟``, and
+            prefix a text that a spreadsheet would run as a formula with an apostrophe, which ``load`` removes again.
+            Headers are escaped in CSV and XLSX.
         finish: Called with the finished file before it is renamed to its target.
 
     Returns:
@@ -57,10 +61,13 @@ def write_table(
     """
     target = check_target(path, extensions=WRITERS, overwrite=overwrite)
     extension = target.suffix.lower()
+    is_safe_csv = extension == ".csv" and spreadsheet_safe
 
     def write(fill: Callable[[Path], None]) -> Path:
         def finished(part: Path) -> None:
             fill(part)
+            if is_safe_csv:
+                _mark(part)
             if finish is not None:
                 finish(part)
 
@@ -82,7 +89,7 @@ def write_table(
             records = stack.enter_context(duckdb.connect()).from_arrow(
                 records.to_arrow() if _is_polars(records) else records
             )
-        safe = _escaped(records) if extension == ".csv" and spreadsheet_safe else records
+        safe = _escaped(records) if is_safe_csv else records
         try:
             return write(lambda part: WRITERS[extension](safe, part))
         except (duckdb.IOException, XlsxWriterException) as error:
@@ -119,6 +126,19 @@ def _write_parquet(records: duckdb.DuckDBPyRelation, part: Path) -> None:
 
 def _write_csv(records: duckdb.DuckDBPyRelation, part: Path) -> None:
     records.to_csv(str(part), header=True, use_tmp_file=False)
+
+
+def _mark(part: Path) -> None:
+    """Write a byte order mark before a file's content, which moves block by block."""
+    with part.open("r+b") as file:
+        at, before = 0, codecs.BOM_UTF8
+        while block := file.read(_BLOCK):
+            content = before + block
+            file.seek(at)
+            at += file.write(content[: len(block)])
+            before = content[len(block) :]
+            file.seek(at)
+        file.write(before)
 
 
 def _escaped(records: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -101,7 +100,7 @@ def _write(rows: pl.DataFrame, path: Path, language: Language) -> Path:
     for name in rows.columns:
         label = payloads.label(name, language)
         headers[name] = name if label in headers.values() else label
-    return _written(rows.rename(headers), path)
+    return write_table(rows.rename(headers), path)
 
 
 def why_rejected(rejected: Any, language: Language) -> Rows:
@@ -119,16 +118,7 @@ def write_rejected(rejected: Any, new_file: NewFile, language: Language) -> Path
     headers = [words[name] for name in ("c_file", "c_row", "c_column", "c_reason")]
     listed = pl.DataFrame(why_rejected(rows, language), dict.fromkeys(headers, pl.String), orient="row")
     content = rows["content"].alias(translate(_CONTENT, language))
-    return _written(listed.with_columns(content), new_file("rejected_rows.csv"))
-
-
-def _written(rows: pl.DataFrame, path: Path) -> Path:
-    """Write rows; a CSV starts with a byte order mark, without which Excel garbles ``Müller`` and ``李伟``."""
-
-    def mark(part: Path) -> None:
-        part.write_bytes(codecs.BOM_UTF8 + part.read_bytes())
-
-    return write_table(rows, path, finish=mark if path.suffix == ".csv" else None)
+    return write_table(listed.with_columns(content), new_file("rejected_rows.csv"))
 
 
 def together(paths: Sequence[Path], name: str, new_file: NewFile) -> Path:
