@@ -82,6 +82,18 @@ def test_a_page_break_and_an_end_mark_are_no_rows(tmp_path: Path, line: str) -> 
     assert reasons(load(tmp_path, HEADER, ANN, line)) == []
 
 
+@pytest.mark.parametrize("line", [",,,,,,", '"","","","","","",""', " , , , , , , ", ",,,,", ",,,,,,,,,"])
+def test_a_row_of_empty_cells_is_no_row_but_is_counted_in_row_numbers(tmp_path: Path, line: str) -> None:
+    loaded = load(tmp_path, HEADER, ANN, line, BEA, line)
+    assert (accounts(loaded), reasons(loaded), loaded.records["source_row"].to_list()) == (["ann", "bea"], [], [2, 4])
+
+
+def test_a_line_of_empty_cells_inside_a_cell_stays_there(tmp_path: Path) -> None:
+    loaded = load(tmp_path, HEADER, '"', 'Cem",cem,,,Invited,,"first', ",,,,,,", 'last"', BEA)
+    assert (accounts(loaded), reasons(loaded)) == (["cem", "bea"], [])
+    assert loaded.records["remarks"][0].split() == ["first", ",,,,,,", "last"]
+
+
 # ---- quotes -------------------------------------------------------------------------------------
 
 QUOTED = {

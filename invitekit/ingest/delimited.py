@@ -69,8 +69,8 @@ def read_delimited(path: Path, dialect: Dialect) -> Iterator[Batch]:
 
     A row with more cells than the header is rejected unless the additional ones are empty. In a row with fewer
     cells the missing last ones are empty, unless the row lacks its key or status, or is a part of a broken row.
-    A line that is quoted as a whole is split. A quote that is not closed rejects only its own line. Blank lines are
-    skipped, but count in row numbers, as in a spreadsheet.
+    A line that is quoted as a whole is split. A quote that is not closed rejects only its own line. Blank lines and
+    rows of empty cells are skipped, but count in row numbers, as in a spreadsheet.
     """
     # By default, Python's reader rejects cells of more than 128 KB.
     csv.field_size_limit(_MAX_CELL)
@@ -280,6 +280,8 @@ class _Block:
             self._padded = mark_rows(len(text), at.filter(padded)) if padded.any() else None
             blank = blank.scatter(at, (text.gather(at).str.strip_chars(_BLANK) == "").fill_null(value=False))
         regular = regular.scatter(malformed, values=False) if len(malformed) else regular
+        blank |= regular & (text.str.strip_chars(f"{_BLANK}\t{self._delimiter}{self._quote}") == "")
+        regular &= ~blank
         miscounted = ~(regular | blank | quoted) & ~delimiters.is_between(self._min_cells - 1, self._width - 1)
         return regular, blank, (delimiters + 1).set(~miscounted.fill_null(value=False), None)
 
