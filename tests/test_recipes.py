@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import tomllib
 from collections.abc import Callable
@@ -208,6 +209,15 @@ def test_a_folder_of_batches_is_replaced_if_it_is_empty_or_with_overwrite(run: R
     assert [one["as_recorded"] for one in repeated(run, "weekly.toml", "-o", "again")["outputs"]] == [True]
     done = run("check", "batches", "--save-recipe", "weekly.toml")
     assert "reads what another command of the recipe writes" in done.stderr
+
+
+@pytest.mark.usefixtures("week")
+@pytest.mark.skipif(os.name == "nt", reason="shlex reads what a shell of Linux and macOS does")
+def test_the_printed_command_repeats_the_recipe(run: Run) -> None:
+    done = run("trend", "exports", *DAY, "-o", "t.csv", "--save-recipe", "our weekly.toml")
+    _, *words = shlex.split(done.stdout.rpartition("to repeat it: ")[2])
+    done = run(*words)
+    assert (done.returncode, "1 of 1 output byte for byte as recorded" in done.stdout) == (0, True), done.stderr
 
 
 @pytest.mark.usefixtures("week")
