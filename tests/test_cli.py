@@ -133,6 +133,20 @@ def test_a_source_is_never_overwritten(run: Run, export: Path) -> None:
     assert export.read_bytes() == before
 
 
+@pytest.mark.parametrize("verb", ["check", "annotate", "plan", "trend", "export"])
+@pytest.mark.parametrize("pattern", ["", "*.csv"])
+def test_a_result_is_not_written_where_the_next_run_would_read_it(
+    run: Run, export: Path, tmp_path: Path, verb: str, pattern: str
+) -> None:
+    target = export.parent / "result.csv"
+    found = run(verb, export.parent / pattern, "-o", target)
+    assert (found.returncode, target.exists()) == (1, False)
+    assert "'result.csv' would be read by the next run, as an export." in found.stderr
+    (tmp_path / "elsewhere").mkdir()
+    assert run(verb, export.parent / pattern, "-o", tmp_path / "elsewhere" / "result.csv").returncode == 0
+    assert run("check", export.parent / pattern, "-o", export.parent / "page.html").returncode == 0, "it is not read"
+
+
 @pytest.mark.parametrize(
     ("verb", "option"),
     [*itertools.product(["check", "annotate", "plan"], ["--messages", "--catalogue"]), ("plan", "--rules")],
@@ -284,11 +298,12 @@ def test_wrong_usage_is_exit_2(run: Run, words: list[str], tmp_path: Path) -> No
 
 @pytest.mark.parametrize("header", ["No.", "Record No.", "序号", "编号"])
 def test_a_row_number_is_not_an_id(run: Run, tmp_path: Path, header: str) -> None:
+    (exports := tmp_path / "exports").mkdir()
     for week, mail in (("2026-03-02", "ann"), ("2026-03-09", "bea")):
-        (tmp_path / f"{week}.csv").write_text(f"{header},Email,Status\n1,{mail}@example.com,Invited\n")
-    found = json.loads(run("check", tmp_path, "--json").stdout)
+        (exports / f"{week}.csv").write_text(f"{header},Email,Status\n1,{mail}@example.com,Invited\n")
+    found = json.loads(run("check", exports, "--json").stdout)
     assert [file["extras"] for file in found["files"]] == [[header], [header]]
-    assert run("annotate", tmp_path, "-o", tmp_path / "out.parquet").returncode == 0
+    assert run("annotate", exports, "-o", tmp_path / "out.parquet").returncode == 0
     written = pl.read_parquet(tmp_path / "out.parquet")
     assert written["record_id"].n_unique() == 2
     assert written[header].to_list() == ["1", "1"]

@@ -14,7 +14,8 @@ import typer
 from typer.models import ArgumentInfo
 
 from invitekit.cli import options as o
-from invitekit.i18n import Language, translate
+from invitekit.errors import OutputError
+from invitekit.i18n import Language, _, translate
 
 if TYPE_CHECKING:
     from invitekit.ingest import Loaded, Summary
@@ -88,13 +89,16 @@ class SourceOptions:
         """
         if output is None:
             return []
-        from invitekit.ingest.discover import list_files
+        from invitekit.ingest.discover import list_files, would_read
         from invitekit.io.atomic_write import check_target
         from invitekit.io.table_writers import WRITERS
 
         others = [path for path in (self.messages, self.words, *(self.catalogue or []), *inputs) if path is not None]
         read = [*list_files(self.sources or []).paths, *others]
         check_target(output, extensions=extensions or WRITERS, overwrite=overwrite, sources=read)
+        if would_read(self.sources or [], output):
+            problem = _("'{name}' would be read by the next run, as an export.", name=output.name)
+            raise OutputError(problem, hint=_("write it to another folder."))
         return read
 
 

@@ -140,6 +140,17 @@ def list_files(sources: Iterable[str | os.PathLike[str]]) -> Files:
     return Files([*paths], ignored)
 
 
+def would_read(sources: Iterable[str | os.PathLike[str]], path: Path) -> bool:
+    """Return whether folders and globs would include a new file of this path."""
+    target = path.parent.resolve() / path.name
+    return _is_known(target) and any(
+        target.parent == source.resolve()
+        if source.is_dir()
+        else bool(_GLOB.search(str(source))) and target.match(os.path.abspath(source))  # noqa: PTH100 - keeps the glob
+        for source in map(Path, sources)
+    )
+
+
 def _source(path: Path, name: str, snapshot_at: dt.datetime | None, encoding: str | None) -> Source:
     if path.suffix.lower() not in PACKED:
         return Source(path, _format_of(path, encoding), name, snapshot_at)
