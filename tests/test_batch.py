@@ -1111,3 +1111,10 @@ def test_a_bad_target_is_refused_before_the_plan_is_read(tmp_path: Path) -> None
     (tmp_path / "set").touch()
     with pytest.raises(OutputError, match="is not a folder"):
         write_batches(None, tmp_path / "set")
+
+
+def test_a_text_that_no_cell_of_excel_holds_is_an_error_that_names_its_column(tmp_path: Path) -> None:
+    frame = expired(1, customer_full_name="x" * 32_768)
+    with pytest.raises(OutputError, match=r"A Customer Full Name in 'batch_01_resend_now' .* leave out the customer\."):
+        write(frame, tmp_path / "set")
+    assert not (tmp_path / "set").exists()

@@ -15,6 +15,7 @@ from invitekit.errors import OutputError
 from invitekit.i18n import _
 from invitekit.io.spreadsheet_escape import escape_frame
 from invitekit.io.table_writers import XLSX_ROWS, is_too_long
+from invitekit.model.schema import label_in_message
 
 _FORMATS: dict[Any, dict[str, Any]] = {
     pl.String: {"num_format": "@", "text_wrap": True, "align": "left"},
@@ -113,10 +114,10 @@ def _fill(sheet: Any, worklist: WorkList) -> None:
                 raise OutputError(
                     _(
                         "A {column} in '{name}' is longer than an Excel cell allows.",
-                        column=worklist.rows.columns[index],
+                        column=label_in_message(worklist.rows.columns[index]),
                         name=worklist.name,
                     ),
-                    hint=_("write formats=['csv']."),
+                    hint=_("correct the cell in its file, or leave out the customer."),
                 )
             if cell is not None:
                 write[index](number, index, cell)
