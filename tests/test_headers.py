@@ -185,6 +185,18 @@ def test_a_column_of_names_and_accounts_is_split() -> None:
     assert tags.select("custom_tag", "account_manager").row(0) == ("spring fair", "li01")
 
 
+def test_a_missing_part_of_a_joined_cell_leaves_no_mark_in_the_other() -> None:
+    cells = ["李某某/-", "Acme Ltd/ --", "Bea/", "-/cem1", "-"]
+    loaded = load({"Customer Name/Account Name": cells, "Email": ["e@example.com"] * 5, "Status": ["Invited"] * 5})
+    names = [("李某某", None), ("Acme Ltd", None), ("Bea", None), (None, "cem1"), (None, None)]
+    assert loaded.records.select("customer_name", "account_name").rows() == names
+    assert "holds one part only" not in str(loaded.summary)
+    cells = ["-/李某某", "/Bea", "cem1/-"]
+    reverse = {"Account Name/Customer Name": cells, "Email": ["e@example.com"] * 3, "Status": ["Invited"] * 3}
+    names = [(None, "李某某"), (None, "Bea"), ("cem1", None)]
+    assert load(reverse).records.select("account_name", "customer_name").rows() == names
+
+
 def test_a_joined_column_is_extra_if_the_file_has_one_of_its_parts() -> None:
     found = load({**CUSTOMER, "Customer Name/Account Name": "Acme/other"})
     assert found.records.select("account_name", "Customer Name/Account Name").row(0) == ("ann", "Acme/other")

@@ -353,10 +353,12 @@ def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Exp
     """Return the two parts of a cell such as ``Acme Ltd/acme01``.
 
     An account name has three characters or more, and no space, line break or slash: "Nord A/S" is not split. Without
-    an account name at its end, or at its beginning if ``account_first``, the whole cell is the first part.
+    an account name at its end, or at its beginning if ``account_first``, the whole cell is the first part. A dash, or
+    nothing, in place of the account name means that there is none: "Acme Ltd/-".
     """
-    parts = both.str.extract_groups(r"(?s)^([^\s/|]{3,})\s*[/|\n]\s*(.*\S)$" if account_first else
-                                    r"(?s)^(.*\S)\s*[/|\n]\s*([^\s/|]{3,})$")  # fmt: skip
+    account = r"([^\s/|]{3,}|[-–—]*)"
+    parts = both.str.extract_groups(rf"(?s)^{account}\s*[/|\n]\s*(.*\S)$" if account_first else
+                                    rf"(?s)^(.*\S)\s*[/|\n]\s*{account}$")  # fmt: skip
     first, second = parts.struct[0], parts.struct[1]
     return pl.when(second.is_null()).then(both).otherwise(first), second
 
