@@ -411,9 +411,10 @@ def test_a_long_list_is_written_like_a_short_one(tmp_path: Path, rows: int) -> N
 
 def test_a_text_too_long_for_excel_is_refused_whole(tmp_path: Path) -> None:
     frame = records({"account_name": "a", "customer_full_name": "Secret" * 6000})
-    with pytest.raises(OutputError, match="A customer_full_name in 'batch_01_resend_now' is longer") as caught:
+    with pytest.raises(OutputError, match="A Customer Full Name in 'batch_01_resend_now' is longer") as caught:
         write(frame, tmp_path / "set")
     assert "Secret" not in str(caught.value)
+    assert caught.value.hint == "correct the cell in its file, or leave out the customer."
     assert names(tmp_path) == []
     write(frame, tmp_path / "set", formats=["csv"])
 
@@ -666,6 +667,13 @@ def test_a_reminder_is_a_draft_to_the_customers_own_address(tmp_path: Path) -> N
     page = (folder / PAGE).read_text("utf-8-sig")
     assert "reminder_*.eml (4): a draft of each reminder" in page
     assert "shared with another customer: 4" in page
+
+
+def test_the_read_me_names_the_mail_merge_only_if_it_is_written(tmp_path: Path) -> None:
+    for folder, rows in (("none", expired(1)), ("one", records(failed("overdue_payment")))):
+        write_batches(plan(rows), tmp_path / folder, reminders=True, formats=["csv"])
+        page = (tmp_path / folder / PAGE).read_text("utf-8-sig")
+        assert ("mail_merge.xlsx" in page) is ("mail_merge.xlsx" in names(tmp_path / folder)) is (folder == "one")
 
 
 def own_messages(folder: Path, text: str) -> Path:
@@ -1111,10 +1119,3 @@ def test_a_bad_target_is_refused_before_the_plan_is_read(tmp_path: Path) -> None
     (tmp_path / "set").touch()
     with pytest.raises(OutputError, match="is not a folder"):
         write_batches(None, tmp_path / "set")
-
-
-def test_a_text_that_no_cell_of_excel_holds_is_an_error_that_names_its_column(tmp_path: Path) -> None:
-    frame = expired(1, customer_full_name="x" * 32_768)
-    with pytest.raises(OutputError, match=r"A Customer Full Name in 'batch_01_resend_now' .* leave out the customer\."):
-        write(frame, tmp_path / "set")
-    assert not (tmp_path / "set").exists()

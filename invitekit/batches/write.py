@@ -131,7 +131,8 @@ def write_batches(
         rows = {each.file_name(kind): each.rows.height for each in lists for kind in kinds}
         extras = [_write_by_manager(lists, folder, settings.as_of, language)] if by is not None else []
         if reminders:
-            extras.append(_write_reminders(plan, lists, folder, settings.as_of, messages))
+            waiting = [each for each in lists if each.who == "customer"]
+            extras += [_write_reminders(plan, each, folder, settings.as_of, messages) for each in waiting]
         if calendar is not None:
             how: dict[str, Any] = {"language": language, "names": calendar == "names"}
             dates = calendar_file.write(plan, folder / calendar_file.FILE, settings, **how)
@@ -169,20 +170,14 @@ def _write_by_manager(lists: Sequence[WorkList], folder: Path, as_of: dt.datetim
     return Extra("managers", rows, len(workbooks))
 
 
-def _write_reminders(
-    plan: Any, lists: Sequence[WorkList], folder: Path, as_of: dt.datetime, templates: Templates
-) -> Extra:
+def _write_reminders(plan: Any, waiting: WorkList, folder: Path, as_of: dt.datetime, templates: Templates) -> Extra:
     """Write a draft for each customer who has to act, and all of them as a table for a mail merge."""
-    waiting = [each for each in lists if each.who == "customer"]
-    if not waiting:
-        return Extra("reminders", {}, 0)
-    table = drafts.build(waiting[0], drafts.shared_addresses(plan), templates)
+    table = drafts.build(waiting, drafts.shared_addresses(plan), templates)
     drafts.write_drafts(table, folder)
     merge = drafts.merge_list(table)
     sheets.write_xlsx(merge, folder / merge.file_name("xlsx"), as_of)
-    return Extra(
-        "reminders", {merge.file_name("xlsx"): table.height}, table.height, waiting[0].rows.height - table.height
-    )
+    without = waiting.rows.height - table.height
+    return Extra("reminders", {merge.file_name("xlsx"): table.height}, table.height, without)
 
 
 def _written(
