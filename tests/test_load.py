@@ -441,11 +441,14 @@ def test_a_workbooks_serials_count_from_its_own_day_to_the_second(tmp_path: Path
     assert records(ik.load(path))["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 9, 30)] * 2
 
 
-def test_a_rejected_row_keeps_its_unknown_status_and_is_not_counted_among_records(tmp_path: Path) -> None:
+def test_a_rejected_row_keeps_its_words_and_is_not_counted_among_records(tmp_path: Path) -> None:
     header = "Account,Status,Sent At,Remarks\n"
-    loaded = ik.load(write(tmp_path, header + 'a,Frozen,soon,\nb,Lost,2026-03-01,"say ""hi"""\n'))
-    content = {"account_name": "a", "status": "unknown", "invited_at": "soon", "unrecognised": "status: Frozen"}
-    assert json.loads(loaded.rejects["content"][0]) == content
+    loaded = ik.load(write(tmp_path, header + 'a,Frozen,soon,\nb,Lost,2026-03-01,"say ""hi"""\nc,,soon,\n'))
+    contents = [
+        {"account_name": "a", "status": "Frozen", "invited_at": "soon"},
+        {"account_name": "c", "invited_at": "soon"},
+    ]
+    assert [json.loads(content) for content in loaded.rejects["content"]] == contents
     assert loaded.summary.unknown_codes == {"status": {"Lost": 1}}
 
 
@@ -688,7 +691,7 @@ def test_bytes_that_are_not_text_are_rejected_but_kept_in_an_extra_column() -> N
         (2, "account_name", "holds bytes that are not text"),
     ]
     assert json.loads(refused["content"][0]) == {
-        "account_name": "a", "status": "invited", "remarks": "\\xFE", "Hash": "\\xFF"
+        "account_name": "a", "status": "Invited", "remarks": "\\xFE", "Hash": "\\xFF"
     }  # fmt: skip
 
 

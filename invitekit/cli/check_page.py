@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
@@ -15,7 +14,7 @@ from invitekit import __version__
 from invitekit.cli.output import date_forms, day_and_month, how_read
 from invitekit.i18n import Label, Language, Message, _, ngettext, translate
 from invitekit.ingest import FileSummary, Loaded, Summary
-from invitekit.ingest.rejection_texts import reason_message
+from invitekit.ingest.rejection_texts import cells_in_words, reason_message
 from invitekit.ingest.words import Words, skeleton
 from invitekit.io.table_writers import write_bytes
 from invitekit.model import schema
@@ -153,23 +152,12 @@ def _rejected(rejects: Any, language: Language, *, values: bool) -> list[list[st
             f"{row}",
             schema.label(column, language) if column else "",
             translate(reason_message(reason), language),
-            *([_content(content, language)] if values else []),
+            *([cells_in_words(content, language)] if values else []),
         ]
         for file, row, column, reason, content in rows.select(
             "source_file", "source_row", "column", "reason", "content"
         ).rows()
     ]
-
-
-def _content(content: str | None, language: Language) -> str:
-    """Return the cells of a rejected row by the labels of their fields; a row that was not split stays as it is."""
-    try:
-        cells = json.loads(content or "")
-    except ValueError:
-        cells = None
-    if not isinstance(cells, dict):
-        return content or ""
-    return "; ".join(f"{schema.label(name, language)}: {cell}" for name, cell in cells.items())
 
 
 def _file(file: FileSummary, language: Language) -> list[str]:

@@ -213,7 +213,9 @@ class Cleaner:
         frame = pl.DataFrame([column.alias(name) for name, column in cells.items()])
         frame = _with_reasons(frame, rejects)
         accepted = frame["_ik_reason"].is_null()
-        rejected_rows = frame.filter(~accepted)
+        rejected_rows = frame.filter(~accepted).with_columns(
+            texts_of.filter(~accepted).alias(name) for name, texts_of in as_written.items()
+        )
         originals = pl.DataFrame([raw[n].filter(~accepted).alias(n) for n in self._times]) if self._times else None
         self._count_unknown(unknown, accepted)
         self._count_problems(unread, frame)
@@ -330,7 +332,7 @@ class Cleaner:
     def _rejected(self, batch: Batch, rejected_rows: pl.DataFrame, originals: pl.DataFrame | None) -> pl.DataFrame:
         self.counts.rows += batch.rows.height + len(batch.rejected)
         self.counts.rejected += rejected_rows.height + len(batch.rejected)
-        names = [n for n in self._types if n in rejected_rows.columns and n not in ("source_row", "source_file")]
+        names = [name for name in self._types if name in rejected_rows.columns and name not in schema.DERIVED]
         snapshot = pl.lit(self._snapshot_at, pl.Datetime("us"))
         if self._snapshot_at is None and "snapshot_at" in names:
             snapshot = pl.col("snapshot_at")
@@ -473,7 +475,7 @@ def _with_reasons(
 
 
 def _contents(rejected_rows: pl.DataFrame, originals: pl.DataFrame | None) -> pl.Series:
-    """Return the filled cells of rejected rows as JSON; times that could not be read are quoted from the file."""
+    """Return the filled cells of rejected rows as JSON; codes and times that were not read are as in the file."""
     times = [n for n in rejected_rows.columns if isinstance(rejected_rows[n].dtype, pl.Datetime)]
     texts = rejected_rows.with_columns(time_text(rejected_rows[n]).alias(n) for n in times)
     if originals is not None:

@@ -1,11 +1,13 @@
-"""Return why a row was rejected as a message: the table of rejected rows has its reasons in English."""
+"""Return why a row was rejected, and its cells, as texts to read: the table of rejected rows is in English and JSON."""
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 
-from invitekit.i18n import Message, read_texts
+from invitekit.i18n import Language, Message, read_texts
+from invitekit.model import schema
 
 
 def reason_message(reason: str) -> str:
@@ -14,6 +16,17 @@ def reason_message(reason: str) -> str:
         if match := pattern.fullmatch(reason):
             return Message(template, match.groupdict())
     return reason
+
+
+def cells_in_words(content: str | None, language: Language) -> str:
+    """Return the cells of a rejected row by the labels of their columns; a row that was not split stays as it is."""
+    try:
+        cells = json.loads(content or "")
+    except ValueError:
+        cells = None
+    if not isinstance(cells, dict):
+        return content or ""
+    return "; ".join(f"{schema.label(name, language)}: {cell}" for name, cell in cells.items())
 
 
 @cache

@@ -14,7 +14,7 @@ import polars as pl
 from invitekit.engine.arrow import as_table
 from invitekit.errors import ArgumentError
 from invitekit.i18n import Label, Language, _, translate
-from invitekit.ingest.rejection_texts import reason_message
+from invitekit.ingest.rejection_texts import cells_in_words, reason_message
 from invitekit.io.table_writers import write_table
 from invitekit.model import display
 from invitekit.model.catalogue import Catalogue
@@ -117,8 +117,8 @@ def write_rejected(rejected: Any, new_file: NewFile, language: Language) -> Path
     words, rows = payloads.words(language), _frame(rejected)
     headers = [words[name] for name in ("c_file", "c_row", "c_column", "c_reason")]
     listed = pl.DataFrame(why_rejected(rows, language), dict.fromkeys(headers, pl.String), orient="row")
-    content = rows["content"].alias(translate(_CONTENT, language))
-    return write_table(listed.with_columns(content), new_file("rejected_rows.csv"))
+    contents = pl.Series(translate(_CONTENT, language), [cells_in_words(cells, language) for cells in rows["content"]])
+    return write_table(listed.with_columns(contents), new_file("rejected_rows.csv"))
 
 
 def together(paths: Sequence[Path], name: str, new_file: NewFile) -> Path:
