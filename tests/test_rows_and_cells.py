@@ -213,12 +213,28 @@ def test_a_mark_that_belongs_to_a_text_stays(column: str, cell: str) -> None:
         ("ann@example.com，bea@example.com", "ann@example.com", True),
         ("ann@example.com\nbea@example.com", "ann@example.com", True), ("a***@example.com", "a***@example.com", False),
         ("ann @ example.com", "ann@example.com", False), ("not an address", "not an address", False),
+        ("ann@example.com bea@example.com", "ann@example.com", True),
+        ("Email: ann@example.com (old)", "ann@example.com", False), ("李雷 ann@example.com", "ann@example.com", False),
     ],
 )  # fmt: skip
 def test_the_first_address_of_a_cell_is_used(cell: str, address: str, several: bool) -> None:
     loaded = ik.load(pl.DataFrame({"email": [cell], "status": ["Invited"]}))
     assert loaded.records["email"].to_list() == [address]
     assert ("Email: 1 cell holds several addresses: the first one was used." in str(loaded.summary)) == several
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "anna schmidt@example.com", "anna. schmidt@example.com", "anna,schmidt@example.com", "ann@example. com",
+        "ann@mail.co m", "ann@mail.example,com", "sales/ann@example.com", "x@example.com; anna schmidt@example.com",
+    ],
+)  # fmt: skip
+def test_an_address_that_may_be_broken_is_not_repaired_to_that_of_somebody_else(cell: str) -> None:
+    loaded = ik.load(pl.DataFrame({"email": [cell], "status": ["Invited"]}))
+    assert loaded.records["email"].to_list() == [cell]
+    note = "Email: 1 cell holds an address beside a word that may be a part of it: it was left as it is."
+    assert [str(one) for one in loaded.summary.notes] == [note]
 
 
 def test_a_guard_far_down_a_column_comes_off() -> None:

@@ -32,6 +32,11 @@ SEVERAL_ADDRESSES = ngettext(
     "{n:,} cells hold several addresses: the first one was used.",
     0,
 )
+BROKEN_ADDRESS = ngettext(
+    "{n:,} cell holds an address beside a word that may be a part of it: it was left as it is.",
+    "{n:,} cells hold an address beside a word that may be a part of it: they were left as they are.",
+    0,
+)
 GARBLED = ngettext(
     "{n:,} cell seems garbled by a wrong encoding, such as Ã¤ or ????: export again as UTF-8, and do not edit the "
     "file in between.",
@@ -59,6 +64,13 @@ _TEXT_MARK = "^[`']+"
 """Marks that people type before a number or a date to keep it as text."""
 _AROUND_ADDRESS = "[ <>;,:(\\[|、\t\n\"/]|[.']$"
 _ADDRESS = r"""[^\s<>;,:()\[\]|、"'/][^\s<>;,:()\[\]|、"/]*@[^\s<>;,:()\[\]|、"'/]*[^\s<>;,:()\[\]|、"'/.]"""
+_PART = "A-Za-z0-9_.%+'-"
+_BESIDE_ADDRESS = (
+    rf"(?:^|[^{_PART}@])[{_PART}]+(?: +|[,;/]){_ADDRESS}|"
+    rf"{_ADDRESS}\.?(?: +|[,;/])[{_PART}]+(?:$|[^{_PART}@])"
+)
+"""Matches a word of ASCII beside an address, with a space or a sign where a dot may be meant:
+``anna schmidt@a.example`` may be another person than ``schmidt@a.example``."""
 _SHORTENED = r"^\d(?:[.,]\d+)?[Ee]\+\d\d$"
 _POINT_ZERO = r"^(\d+)\.0$"
 _GARBLED = (
@@ -135,9 +147,11 @@ def _readable_contacts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
     if "email" in cells.columns and cells.select(wrapped.any()).item():
         joined = email.str.replace_all(r"[ \t]*@[ \t]*", "@")
         addresses = joined.str.to_lowercase().str.extract_all(_ADDRESS).list.n_unique()
-        notes["email", SEVERAL_ADDRESSES] = int(cells.select((addresses > 1).sum()).item() or 0)
+        is_broken = joined.str.contains(_BESIDE_ADDRESS)
+        for note, is_noted in ((SEVERAL_ADDRESSES, (addresses > 1) & ~is_broken), (BROKEN_ADDRESS, is_broken)):
+            notes["email", note] = int(cells.select(is_noted.sum()).item() or 0)
         first = pl.coalesce(joined.str.extract(f"({_ADDRESS})"), email)
-        cells = cells.with_columns(email=pl.when(wrapped).then(first).otherwise(email))
+        cells = cells.with_columns(email=pl.when(wrapped & ~is_broken).then(first).otherwise(email))
     keys = [name for name in ("record_id", "portal_customer_id", "account_name", "mobile") if name in cells.columns]
     for name in _columns_where(cells, keys, lambda cell: (cell >= "0") & (cell < ":")):  # begins with a digit
         shortened = pl.col(name).str.contains(_SHORTENED)
