@@ -1274,6 +1274,21 @@ def test_a_written_batch_is_marked_by_its_id(filled: Workspace) -> None:
             filled.mark_batch_sent(batch_id, by="anna", force=again)
 
 
+def test_a_batch_cannot_have_been_sent_before_the_invitation_that_it_repeats(filled: Workspace, tmp_path: Path) -> None:
+    one, two = (filled.record_batches(batch(filled), at=day)[1] for day in (MONDAY, NEXT))
+    # A typing error in the day or the year: the pause would be over at once, and the customer invited again.
+    for wrong in (dt.date(2026, 3, 8), dt.date(2025, 3, 30)):
+        with pytest.raises(
+            ArgumentError, match=rf"^1 customer of batch '{one}' was invited after {wrong}, before .*day"
+        ):
+            filled.mark_batch_sent(one, by="anna", at=wrong)
+    assert len(filled.resends()) == 0
+    # An invitation that only a later export shows may be this very resend.
+    filled.add(snapshot(tmp_path, NEXT, row("acme", failure="link_used", email="a@b.c", invited="2026-03-31")))
+    assert filled.mark_batch_sent(one, by="anna", at=dt.date(2026, 3, 29)) == 3
+    assert filled.mark_batch_sent(two, by="anna", at=dt.date(2026, 3, 9), force=True) == 3
+
+
 def test_customers_of_two_batches_are_marked_twice_only_with_force(filled: Workspace) -> None:
     one, two = (filled.record_batches(batch(filled), at=day)[1] for day in (MONDAY, NEXT))
     filled.mark_batch_sent(one, by="anna", at=MONDAY)  # before the other was written, but logged since

@@ -90,7 +90,10 @@ def mark_sent(
         typer.Option("--exclude", metavar="CUSTOMER", help="A customer who was left out: account, email or an ID."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Mark them although some customers were invited since they were written.")
+        bool,
+        typer.Option(
+            "--force", help="Mark them although customers were invited since they were written, or after --at."
+        ),
     ] = False,
     note: o.Note = None,
     as_json: o.Json = False,

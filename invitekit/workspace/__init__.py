@@ -409,11 +409,12 @@ class Workspace:
             note: A remark to store.
             exclude: Customers of the batch who were not invited again: account names, email
                 addresses, portal or record IDs.
-            force: Mark it although some of its customers were marked as sent since it was recorded.
+            force: Mark it although some of its customers were marked as sent since it was recorded, or were invited
+                between ``at`` and the plan.
 
         Raises:
             ArgumentError: The batch is unknown or was marked already, a customer was invited again since
-                it was recorded, or one to exclude is not in it; then nothing is marked.
+                it was recorded, or between ``at`` and the plan, or one to exclude is not in it; then nothing is marked.
         """
         return self.mark_batches_sent([batch_id], by=by, at=at, note=note, exclude=exclude, force=force)[batch_id]
 

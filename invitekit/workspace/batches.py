@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.duckdb import registered, rows, run
+from invitekit.engine.duckdb import lit, registered, rows, run
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import temp_tables
 from invitekit.errors import ArgumentError, SchemaError
@@ -18,7 +18,7 @@ from invitekit.i18n import Message, _, ngettext
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.planning.settings import settings_of
-from invitekit.workspace.customers import as_list, events_of_customers, find_in, resolved_history
+from invitekit.workspace.customers import as_list, events_of_customers, find_in, find_records, resolved_history
 from invitekit.workspace.database import transaction
 from invitekit.workspace.validation import are_texts, now, past_datetime, require_name, require_text
 
@@ -30,6 +30,8 @@ _DIGEST_LENGTH = 8
 _DIGEST = "md5(string_agg(customer_id, chr(10) order by customer_id))"
 """The SQL of a digest of a batch's customers."""
 _ROW = (*_NEEDED, "effective_status", *_OPTIONAL)
+_DAY = dt.timedelta(days=1)
+"""Times in different zones differ by less than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def mark_batches_sent(
                 _require_unmarked(con, batch_id)
                 if not force:
                     _require_not_sent_since(con, batch_id)
+                    _require_after_invitations(con, batch_id, batch, sending.sent_at)
                 _check(con)
                 _store_sent(con, batch.column_names, batch_id, sending)
     return {batch_id: len(batch) for batch_id, batch in chosen.items()}
@@ -336,6 +339,29 @@ def _require_not_sent_since(con: duckdb.DuckDBPyConnection, batch_id: str) -> No
                 "nothing was marked; exclude them, discard the batch if it was not sent, or say that they "
                 "were invited once more: --force (force=True)."
             ),
+        )
+
+
+def _require_after_invitations(con: duckdb.DuckDBPyConnection, batch_id: str, batch: Any, sent_at: dt.datetime) -> None:
+    """Check that no customer of a batch was last invited a day or more after the batch is said to be sent.
+
+    A newer invitation than the plan may be this very resend.
+    """
+    planned_at = rows(con, f"select min(planned_at) from batches where batch_id = {lit(batch_id)}")[0][0]
+    if planned_at <= sent_at:
+        return
+    matches = find_records(con, batch["record_id"].to_pylist())
+    invited = [match.invited_at for match in matches if match is not None and match.invited_at is not None]
+    if later := sum(sent_at + _DAY <= at <= planned_at for at in invited):
+        raise ArgumentError(
+            ngettext(
+                "{n:,} customer of batch '{batch_id}' was invited after {day:%Y-%m-%d}, before it was planned.",
+                "{n:,} customers of batch '{batch_id}' were invited after {day:%Y-%m-%d}, before it was planned.",
+                later,
+                batch_id=batch_id,
+                day=sent_at,
+            ),
+            hint=_("nothing was marked; check the day, or say that it is right: --force (force=True)."),
         )
 
 
