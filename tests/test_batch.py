@@ -192,6 +192,16 @@ def test_the_page_warns_of_an_old_export_and_of_one_of_a_later_day(
     assert warning is None or warning in page
 
 
+def test_the_page_says_that_the_plan_was_filtered(tmp_path: Path) -> None:
+    whole = plan(records({"account_name": "a"}, failed("overdue_payment")))
+    for folder, part, more in (("all", whole, None), ("some", whole.filter(decision="resend_now"), whole)):
+        write_batches(part, tmp_path / folder, formats=["csv"], whole=more)
+        page = (tmp_path / folder / PAGE).read_text("utf-8-sig")
+        assert ("its other customers are in none of them" in page) is (folder == "some")
+        assert f"Customer has to act: {int(folder == 'all')}\n" in page
+        assert "All records" not in page
+
+
 def test_the_page_warns_of_a_partial_newest_export(tmp_path: Path) -> None:
     old, new = (dt.datetime(2026, 3, day) for day in (23, 30))
     rows = [{"account_name": f"a{n}", "snapshot_at": old} for n in range(6)]

@@ -40,6 +40,7 @@ def text(
     language: Language,
     batch_ids: Mapping[int, str] | None = None,
     extras: Sequence[Extra] = (),
+    is_filtered: bool = False,
 ) -> str:
     """Return the text of the read-me, which names no customer.
 
@@ -51,12 +52,14 @@ def text(
         language: Of the text.
         batch_ids: The ID of each batch in the workspace.
         extras: The files besides them.
+        is_filtered: Whether the lists and counts are of a part of the plan.
     """
     page = read_texts(__package__, "words.toml", language)["page"]
     batches = [each for each in lists if each.batch is not None]
     parts = [
         page["whose"],
         _today(page, summary, settings, len(batches), language),
+        *[page["filtered"]] * is_filtered,
         page["steps"] if summary.candidates else page["none"],
     ]
     if batch_ids:

@@ -138,7 +138,8 @@ def write_batches(
             dates = calendar_file.write(plan, folder / calendar_file.FILE, settings, **how)
             extras.append(Extra("calendar", {calendar_file.FILE: dates}, dates))
         known = dict(batch_ids or {})
-        page = readme.text(summary, settings, lists, kinds, language=language, batch_ids=known, extras=extras)
+        named: dict[str, Any] = {"batch_ids": known, "extras": extras, "is_filtered": whole is not None}
+        page = readme.text(summary, settings, lists, kinds, language=language, **named)
         (folder / output_folder.PAGE).write_text(page, encoding="utf-8-sig")
         replaced = output_folder.earlier_files(target, overwrite=overwrite)
         names = publish_folder(folder, target, replaced=replaced)
