@@ -218,6 +218,17 @@ def test_the_printed_command_repeats_the_recipe(run: Run) -> None:
     _, *words = shlex.split(done.stdout.rpartition("to repeat it: ")[2])
     done = run(*words)
     assert (done.returncode, "1 of 1 output byte for byte as recorded" in done.stdout) == (0, True), done.stderr
+    Path("recipes").mkdir()
+    done = run("trend", "exports", *DAY, "-o", "t2.csv", "--save-recipe", "recipes/weekly.toml")
+    assert done.stdout.rpartition("to repeat it: ")[2].split() == [
+        "invitekit",
+        "run",
+        "recipes/weekly.toml",
+        "-o",
+        "FOLDER",
+    ]
+    assert run("run", "recipes/weekly.toml", "--overwrite").returncode == 1, "it writes outside of its folder"
+    assert run("run", "recipes/weekly.toml", "-o", "again").returncode == 0
 
 
 @pytest.mark.usefixtures("week")

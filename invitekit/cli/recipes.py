@@ -188,7 +188,8 @@ def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], 
         text = as_toml(Recipe(version("invitekit"), steps))
         write_file(path, lambda part: part.write_text(text, encoding="utf-8"), overwrite=True)
         if not values["as_json"]:
-            again = f"invitekit run {out.shell_quoted(str(path))} --overwrite"
+            is_inside = all((folder / name).resolve().is_relative_to(folder) for one in steps for name in one.written())
+            again = f"invitekit run {out.shell_quoted(str(path))} {'--overwrite' if is_inside else '-o FOLDER'}"
             out.line(f"This is command {len(steps)} of the recipe {path}; to repeat it: {again}")
 
     return finish
