@@ -145,6 +145,16 @@ def test_a_result_is_not_written_where_the_next_run_would_read_it(
     (tmp_path / "elsewhere").mkdir()
     assert run(verb, export.parent / pattern, "-o", tmp_path / "elsewhere" / "result.csv").returncode == 0
     assert run("check", export.parent / pattern, "-o", export.parent / "page.html").returncode == 0, "it is not read"
+    found = run("check", export.parent / "*", "-o", export.parent / "again.html")
+    assert "'again.html' would be read by the next run" in found.stderr
+
+
+def test_batches_are_not_written_where_the_next_run_would_read_them(run: Run, export: Path) -> None:
+    found = run("plan", export.parent, "--batch-dir", export.parent)
+    assert "'00_read_me_first.txt' would be read by the next run, as an export." in found.stderr
+    assert [*export.parent.iterdir()] == [export]
+    assert run("plan", export.parent, "--batch-dir", export.parent / "batches").returncode == 0
+    assert json.loads(run("check", export.parent, "--json").stdout)["rows_read"] == 4
 
 
 @pytest.mark.parametrize(

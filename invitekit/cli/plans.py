@@ -59,9 +59,11 @@ def plan(
         raise typer.BadParameter("it is written with the batches; add --batch-dir DIR.", param_hint=f"--{needless[0]}")
     source.check_output(output, overwrite=overwrite, inputs=[rules, templates])
     if batch_dir is not None:
+        from invitekit.batches.output_folder import PAGE
         from invitekit.batches.output_folder import check as check_folder
 
         check_folder(batch_dir, overwrite=overwrite)
+        source.check_not_read(batch_dir / PAGE)
     with source.opened(language, to_write=batch_dir is not None) as inputs:
         if not as_json:
             _print_inputs(inputs, batch_dir)

@@ -89,17 +89,23 @@ class SourceOptions:
         """
         if output is None:
             return []
-        from invitekit.ingest.discover import list_files, would_read
+        from invitekit.ingest.discover import list_files
         from invitekit.io.atomic_write import check_target
         from invitekit.io.table_writers import WRITERS
 
         others = [path for path in (self.messages, self.words, *(self.catalogue or []), *inputs) if path is not None]
         read = [*list_files(self.sources or []).paths, *others]
         check_target(output, extensions=extensions or WRITERS, overwrite=overwrite, sources=read)
+        self.check_not_read(output)
+        return read
+
+    def check_not_read(self, output: Path) -> None:
+        """Check that a new file is not in a folder of sources, where the next run would read it."""
+        from invitekit.ingest.discover import would_read
+
         if would_read(self.sources or [], output):
             problem = _("'{name}' would be read by the next run, as an export.", name=output.name)
             raise OutputError(problem, hint=_("write it to another folder."))
-        return read
 
 
 @dataclass(frozen=True)

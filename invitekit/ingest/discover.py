@@ -143,8 +143,8 @@ def list_files(sources: Iterable[str | os.PathLike[str]]) -> Files:
 def would_read(sources: Iterable[str | os.PathLike[str]], path: Path) -> bool:
     """Return whether folders and globs would include a new file of this path."""
     target = path.parent.resolve() / path.name
-    return _is_known(target) and any(
-        target.parent == source.resolve()
+    return not _is_hidden(target) and any(
+        target.parent == source.resolve() and _is_known(target)
         if source.is_dir()
         else bool(_GLOB.search(str(source))) and target.match(os.path.abspath(source))  # noqa: PTH100 - keeps the glob
         for source in map(Path, sources)
