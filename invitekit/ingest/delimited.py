@@ -280,8 +280,10 @@ class _Block:
             self._padded = mark_rows(len(text), at.filter(padded)) if padded.any() else None
             blank = blank.scatter(at, (text.gather(at).str.strip_chars(_BLANK) == "").fill_null(value=False))
         regular = regular.scatter(malformed, values=False) if len(malformed) else regular
-        blank |= regular & (text.str.strip_chars(f"{_BLANK}\t{self._delimiter}{self._quote}") == "")
-        regular &= ~blank
+        nothing = f"{_BLANK}\t{self._delimiter}{self._quote}"
+        at = (regular & text.str.contains(f"^[{re.escape(nothing)}]")).arg_true()
+        empty = at.filter(text.gather(at).str.strip_chars(nothing) == "")
+        regular, blank = regular.scatter(empty, values=False), blank.scatter(empty, values=True)
         miscounted = ~(regular | blank | quoted) & ~delimiters.is_between(self._min_cells - 1, self._width - 1)
         return regular, blank, (delimiters + 1).set(~miscounted.fill_null(value=False), None)
 
