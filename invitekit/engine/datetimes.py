@@ -42,7 +42,8 @@ def literal(moment: dt.datetime) -> Any:
 
 def is_day(name: str) -> Any:
     """Build the condition that a time may be only a date: midnight in some time zone."""
-    return (nw.col(name).dt.minute() % 15 == 0) & (nw.col(name).dt.second() == 0)
+    # Truncated, because seconds cost five times as much.
+    return (nw.col(name).dt.truncate("1m") == nw.col(name)) & (nw.col(name).dt.minute() % 15 == 0)
 
 
 def end_of_day(name: str) -> Any:

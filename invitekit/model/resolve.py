@@ -269,12 +269,13 @@ def _with_days(frame: Any) -> Any:
 
     A file with other times than quarters of an hour has times, and 9:30 is not a date in it.
     """
-    may_be_day = is_day("invited_at").fill_null(value=False)
-    timed = frame.filter(~may_be_day & ~nw.col("invited_at").is_null()).select("source_file").unique()
-    frame = frame.join(timed.with_columns(_ik_timed=nw.lit(value=True)), on="source_file", how="left")
-    midnight = (nw.col("invited_at").dt.hour() == 0) & (nw.col("invited_at").dt.minute() == 0)
-    dated = may_be_day & (nw.col("_ik_timed").is_null() | midnight)
-    return frame.with_columns(dated.fill_null(value=False).alias(_IS_DAY)).drop("_ik_timed")
+    frame = frame.with_columns(is_day("invited_at").fill_null(value=False).alias(_IS_DAY))
+    timed = frame.filter(~nw.col(_IS_DAY) & ~nw.col("invited_at").is_null()).select("source_file").unique()
+    is_midnight = nw.col("invited_at").dt.truncate("1d") == nw.col("invited_at")
+    others = frame.filter(nw.col(_IS_DAY) & ~is_midnight).select(_ROW, "source_file")
+    others = others.join(timed, on="source_file", how="semi").select(_ROW, _ik_timed=nw.lit(value=True))
+    frame = frame.join(others, on=_ROW, how="left")
+    return frame.with_columns(nw.col(_IS_DAY) & nw.col("_ik_timed").is_null()).drop("_ik_timed")
 
 
 def _with_positions(frame: Any) -> Any:

@@ -116,22 +116,25 @@ def _by_failure() -> Any:
 def detail() -> Any:
     """Build the expression for the placeholder of a reason: a row, a day, a status word or a mark."""
     code = nw.col("reason_code")
-    known_at = nw.coalesce("_ik_associated_at", "_ik_associated_seen", SINCE).dt.to_string("%Y-%m-%d").fill_null("?")
-    mark = nw.concat_str(
-        [nw.col("_ik_resolved_at").dt.to_string("%Y-%m-%d"), nw.col("cause")], separator=": ", ignore_nulls=True
-    )
+    is_earlier_association = code.is_in(["associated_then_failed", "associated_then_open"])
+    times = [
+        (code == "do_not_invite", nw.col(BARRED_AT)),
+        (is_earlier_association, nw.coalesce("_ik_associated_at", "_ik_associated_seen", SINCE)),
+        (code == "ours_already", nw.col(SINCE)),
+        (code == "cooling_down", nw.col("_ik_last_at")),
+        (code == "left_us", nw.col(LISTED_BY)),
+        (code == "marked_resolved", nw.col("_ik_resolved_at")),
+    ]
+    # Engines compute all branches, and a time as text is slow.
+    day = first_of(times, nw.lit(None, nw.Datetime("us"))).dt.to_string("%Y-%m-%d")
     rows = [
-        (code == "do_not_invite", nw.col(BARRED_AT).dt.to_string("%Y-%m-%d")),
         (code == "row_rejected", nw.col(REJECTED)),
-        (code.is_in(["associated_then_failed", "associated_then_open"]), known_at),
-        (code == "ours_already", nw.col(SINCE).dt.to_string("%Y-%m-%d")),
-        (code == "cooling_down", nw.col("_ik_last_at").dt.to_string("%Y-%m-%d")),
-        (code == "left_us", nw.col(LISTED_BY).dt.to_string("%Y-%m-%d")),
+        (is_earlier_association, day.fill_null("?")),
         (code == "vanished", nw.col(VANISHED)),
         (code == "unknown_status", nw.col(WORD)),
-        (code == "marked_resolved", mark),
+        (code == "marked_resolved", nw.concat_str([day, nw.col("cause")], separator=": ", ignore_nulls=True)),
     ]
-    return first_of(rows, nw.lit(None, nw.String))
+    return first_of(rows, day)
 
 
 def _pre_registered_at() -> Any:
