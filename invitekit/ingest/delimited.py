@@ -141,8 +141,8 @@ def _split(block: bytes) -> _Lines:
     returns = block.count(b"\r")
     if not returns or returns == block.count(b"\r\n"):
         with contextlib.suppress(pl.exceptions.ComputeError):
-            whole = pl.Series("line", [block] if block else [], dtype=pl.Binary).cast(pl.String)
-            text = whole.str.split("\n", inclusive=True).explode()
+            whole = pl.Series([block], dtype=pl.Binary).cast(pl.String)
+            text: pl.Series = whole.str.split("\n", inclusive=True)[0]
             return _Lines(memoryview(block), text.str.len_bytes(), text, text)
     raw = [line.decode("utf-8", _MARK_UNDECODABLE) for line in block.splitlines(keepends=True)]
     encoded = [re.sub(r"\r\Z", "\n", line).encode("utf-8", _MARK_UNDECODABLE) for line in raw]
