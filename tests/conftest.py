@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +37,13 @@ if TYPE_CHECKING:
 os.environ["TZ"] = "Asia/Shanghai"
 if hasattr(time, "tzset"):  # not on Windows
     time.tzset()
+
+# The settings of whoever runs the tests, such as saved views, are neither read nor changed; only pip needs its own.
+_settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+if (_settings / "pip" / "pip.conf").exists():
+    os.environ.setdefault("PIP_CONFIG_FILE", str(_settings / "pip" / "pip.conf"))
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="invitekit-settings-")
+atexit.register(shutil.rmtree, os.environ["XDG_CONFIG_HOME"], ignore_errors=True)
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_JAVA = 17
