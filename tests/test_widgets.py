@@ -627,6 +627,7 @@ def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: FakeBrowser, t
     assert answers["page"]["keys"][:20] == keys
     assert answers["state"]["column_order"] == ["account_name", "email"]
     assert "no saved view" in explorer.request(type="open_view", name="other")["error"]["problem"]
+    assert "is empty" in explorer.request(type="save_view", name=" ")["error"]["problem"]
     assert Grid(ROWS, views=tmp_path / "views.json")._state()["views"] == [], "they are another screen's"
     (tmp_path / "views.json").write_text("[]")
     assert "holds no saved views" in explorer.request(type="save_view", name="x")["error"]["problem"]

@@ -124,9 +124,17 @@ class Grid(Selectable):
         self._show(replace(self._view, by=by if known else None, down=down))
 
     def save_view(self, name: str) -> None:
-        """Save the current view under a name: filter, order, columns and layout."""
+        """Save the current view under a name: filter, order, columns and layout.
+
+        Raises:
+            ArgumentError: The name is blank.
+            SourceError: The file of saved views cannot be read.
+            OutputError: It cannot be written.
+        """
+        if not name.strip():
+            raise ArgumentError(_("The name of the view is empty."), hint=_("give it a name."))
         view = self._view
-        self._saved.save(name, SavedView(
+        self._saved.save(name.strip(), SavedView(
             filter=view.choice.to_dict(), by=view.by, down=view.down, every_row=view.every_row, grouped=view.grouped,
             two_lines=self._two_lines, columns=self._shown,
         ))  # fmt: skip
