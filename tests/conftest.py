@@ -38,13 +38,6 @@ os.environ["TZ"] = "Asia/Shanghai"
 if hasattr(time, "tzset"):  # not on Windows
     time.tzset()
 
-# The settings of whoever runs the tests, such as saved views, are neither read nor changed; only pip needs its own.
-_settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-if (_settings / "pip" / "pip.conf").exists():
-    os.environ.setdefault("PIP_CONFIG_FILE", str(_settings / "pip" / "pip.conf"))
-os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="invitekit-settings-")
-atexit.register(shutil.rmtree, os.environ["XDG_CONFIG_HOME"], ignore_errors=True)
-
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_JAVA = 17
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +69,15 @@ def find_java() -> str | None:
     said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
     version = re.search(r'version "(\d+)', said)
     return java if version and int(version[1]) >= OLDEST_JAVA else None
+
+
+def pytest_configure() -> None:
+    """Neither read nor change the settings of whoever runs the tests, such as saved views; only pip needs its own."""
+    settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    if (settings / "pip" / "pip.conf").exists():
+        os.environ.setdefault("PIP_CONFIG_FILE", str(settings / "pip" / "pip.conf"))
+    os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="settings-of-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CONFIG_HOME"], ignore_errors=True)
 
 
 @dataclass(frozen=True)
