@@ -69,7 +69,7 @@ pictures: setup ## take the pictures of the documentation from the real page and
 	@$(BIN)/python docs/take_pictures.py
 
 test: setup frontend-check ## run every test; says so when Chromium, Java or pdftotext is missing
-	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 soak: setup ## run the tests that repeat themselves four times as often, and all of them on Spark too: an hour
 	@INVITEKIT_SOAK=true $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not browser" $(PYTEST_ARGS)
