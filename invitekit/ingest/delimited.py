@@ -120,7 +120,7 @@ class _Lines:
     """The lines of a block, with their ends.
 
     Attributes:
-        block: Their bytes; a line does not end with a carriage return.
+        block: Their bytes, with a line feed at the end of each line but the last.
         sizes: The bytes of each line.
         raw: Their texts, with surrogates for bytes that do not decode.
         text: Their texts; null where bytes do not decode.
@@ -138,6 +138,7 @@ class _Lines:
 
 
 def _split(block: bytes) -> _Lines:
+    """Split a block into lines: all at once, unless bytes do not decode or lines end with a carriage return alone."""
     returns = block.count(b"\r")
     if not returns or returns == block.count(b"\r\n"):
         with contextlib.suppress(pl.exceptions.ComputeError):
@@ -177,14 +178,13 @@ class _Block:
         self._full = next((i + 1 for i in reversed(range(self._width)) if dialect.headers[i]), self._width)
         self._notes: Counter[Message] = Counter()
         self._padded: pl.Series | None = None
-        text, inside = self._with_whole_rows(lines)
-        regular, blank, cells = self._classify(text)
+        inside, regular, blank, cells = self._classify_rows(lines)
         irregular, end = self._read_irregular(lines.raw, ~(regular | blank | inside) & cells.is_null())
         self.unfinished = "".join(lines.raw[end:]).encode("utf-8", _MARK_UNDECODABLE)
         readable = [row for row in irregular if row.cells is not None]
-        rest = mark_rows(len(text), (i for row in irregular for i in range(row.start + 1, row.start + row.lines)))
+        rest = mark_rows(len(regular), (i for row in irregular for i in range(row.start + 1, row.start + row.lines)))
         whole, follows = regular & ~rest & ~inside, inside | rest
-        kept = (whole | mark_rows(len(text), (row.start for row in readable))).head(end)
+        kept = (whole | mark_rows(len(regular), (row.start for row in readable))).head(end)
         # A row is numbered by its first line; the lines that follow it do not count.
         follows = follows.head(end).cast(pl.Int64)
         numbers = first_number + pl.int_range(end, eager=True) - follows.cum_sum()
@@ -233,26 +233,25 @@ class _Block:
         pieces.append(lines.block[begin : ends[len(unchanged) - 1] if len(unchanged) else 0])
         return b"".join(pieces)
 
-    def _with_whole_rows(self, lines: _Lines) -> tuple[pl.Series, pl.Series]:
-        """Join the lines of each row with line breaks in quotes; return the lines, and which of them are such rest.
+    def _classify_rows(self, lines: _Lines) -> tuple[pl.Series, pl.Series, pl.Series, pl.Series]:
+        """Return which lines begin inside a quoted cell, and what ``_classify`` says of the lines.
 
-        A joined row is at its first line, and the other ones are empty. If one of them is not complete, then a quote
-        may be not closed, and nothing is joined; nor are lines of bytes that do not decode or with other ends.
+        The lines of a row with line breaks in quotes are classified together, as its first line; the other ones are
+        empty. If one of these rows is not complete, a quote may be not closed: then each line is classified by itself,
+        and so are lines with bytes that do not decode or with other ends.
         """
         text = lines.text
         inside = _begins_in_quotes(text, self._quote)
-        if isinstance(lines.raw, list) or not inside.any():
-            return text, inside & ~inside
-        is_first = inside.shift(-1, fill_value=False) & ~inside
-        rows = pl.DataFrame({"row": (~inside).cum_sum(), "text": text}).filter(inside | is_first)
-        whole = rows.group_by("row", maintain_order=True).agg(pl.col("text").str.join(""), lines=pl.len())
-        joined = text.clone().scatter(inside.arg_true(), "").scatter(is_first.arg_true(), whole["text"])
-        regular = self._classify(joined)[0]
-        short = is_first if self._padded is None else is_first & self._padded
-        is_complete = regular.filter(is_first).all() and (self._padded is None or not short.any())
-        if not is_complete or (whole["lines"] > MAX_RECORD_LINES).any():
-            return text, inside & ~inside
-        return joined, inside
+        if not isinstance(lines.raw, list) and inside.any():
+            is_first = inside.shift(-1, fill_value=False) & ~inside
+            rows = pl.DataFrame({"row": (~inside).cum_sum(), "text": text}).filter(inside | is_first)
+            whole = rows.group_by("row", maintain_order=True).agg(pl.col("text").str.join(""), lines=pl.len())
+            joined = text.clone().scatter(inside.arg_true(), "").scatter(is_first.arg_true(), whole["text"])
+            regular, blank, cells = self._classify(joined)
+            is_complete = regular if self._padded is None else regular & ~self._padded
+            if is_complete.filter(is_first).all() and (whole["lines"] <= MAX_RECORD_LINES).all():
+                return inside, regular, blank, cells
+        return mark_rows(len(text), ()), *self._classify(text)
 
     def _classify(self, text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
         """Return which lines are complete rows, which are blank, and the number of cells of lines with a wrong one.
