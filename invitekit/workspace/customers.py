@@ -53,7 +53,7 @@ def events_of_customers(history: duckdb.DuckDBPyRelation, events: duckdb.DuckDBP
 
 
 def count_orphans(con: duckdb.DuckDBPyConnection) -> int:
-    """Count resends and valid marks whose customer has no stored row. A plan uses only their email addresses."""
+    """Count resends and valid marks whose customer has no stored row: a plan uses only their email addresses."""
     resends = _EVENTS.format("resends")
     marks = _EVENTS.format("marks where unmarked_at is null and customer_id is not null")  # without the own account
     with temp_tables():
