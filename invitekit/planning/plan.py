@@ -36,7 +36,7 @@ _PLAN = [column.name for column in schema.PLAN]
 
 _OF_RECORDS = (
     "_ik_customer", "is_latest_of_customer", "email", "customer_id", "invitation_id", "snapshot_at", "first_seen_at",
-    "status", "effective_status", "failure_code", "cause", "resend_rule", "invitation_method", "invited_at",
+    "status", "effective_status", "failure_code", "cause", "advice", "resend_rule", "invitation_method", "invited_at",
     "invitation_sent_at", "expires_at", "customer_full_name", "mobile",
 )  # fmt: skip
 """The columns of a customer's newest record that its decision depends on."""
@@ -48,6 +48,7 @@ _OPTIONAL: dict[str, Any] = {
 """The optional ones of these columns."""
 _ZONES = "14h"
 """The furthest that the times of two files can be apart if they are in different zones: usually UTC and a local one."""
+_OF_CUSTOMER = ("decision", "reason_code", "reason", "next_step", "retry_at", "attempts", *ranking.COLUMNS)
 _DETAIL = "_ik_detail"
 _SLOTS = {"cause": "cause", "advice": "advice"} | dict.fromkeys(reason_texts.DETAILS, _DETAIL)
 """The placeholders of the texts of reasons, and the columns that fill them."""
@@ -130,10 +131,10 @@ def plan_resends(
         decided = _decided(frame, rules, moment, language, **known)
         candidates = decided.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE)))
         ranked = ranking.rank_candidates(candidates, success_rates, rules, moment)
-        decided = decided.select("_ik_customer", "reason_code", "retry_at", "attempts", _DETAIL)
+        decided = decided.select("_ik_customer", "reason_code", "retry_at", "attempts", *dict.fromkeys(_SLOTS.values()))
         decided = decided.join(ranked, on="_ik_customer", how="left")
-        planned = frame.join(decided, on="_ik_customer", how="left")
-        planned = _with_decisions(planned, rules, moment, language)
+        decided = _with_decisions(decided, rules, moment, language).select("_ik_customer", *_OF_CUSTOMER)
+        planned = _superseded(frame.join(decided, on="_ik_customer", how="left"), language)
         planned = planned.with_columns(planned_at=literal(moment), plan_rules=nw.lit(rules.to_json()))
         planned = planned.select(*(name for name in names if name not in _PLAN), *_PLAN)
         return persist(materialize(cast("Frame", planned.to_native())))
@@ -237,23 +238,34 @@ def _with_differing_times(newest: Any, frame: Any) -> Any:
     return newest.with_columns(nw.col("_ik_times_differ").fill_null(value=False))
 
 
-def _with_decisions(frame: Any, rules: ResendRules, moment: dt.datetime, language: Language) -> Any:
+def _with_decisions(customers: Any, rules: ResendRules, moment: dt.datetime, language: Language) -> Any:
     """Add the decisions and texts of the reasons, and keep rank and batch where customers are invited again."""
-    is_superseded, code = ~nw.col("is_latest_of_customer"), nw.col("reason_code")
-    rows = [
-        (is_superseded & nw.col("customer_id").is_null(), nw.lit("older_snapshot")),
-        (is_superseded, nw.lit("superseded")),
-        # Of candidates with one address, only the best is ranked.
-        (code.is_in(list(reasons.CANDIDATE)) & nw.col("rank").is_null(), nw.lit("same_email")),
-    ]
-    frame = frame.with_columns(reason_code=first_of(rows, code), attempts=nw.coalesce("attempts", "attempt_no"))
-    frame = frame.join(_texts(frame, rules, language), on="reason_code", how="left")
+    code = nw.col("reason_code")
+    # Of candidates with one address, only the best is ranked.
+    rows = [(code.is_in(list(reasons.CANDIDATE)) & nw.col("rank").is_null(), nw.lit("same_email"))]
+    customers = customers.with_columns(reason_code=first_of(rows, code))
+    customers = customers.join(_texts(customers, rules, language), on="reason_code", how="left")
     chosen = nw.col("decision").is_in(list(RESENDS))
-    is_ahead = (nw.col("retry_at") > literal(moment)) & ~nw.col("decision").is_in(["superseded", "blocked"])
+    is_ahead = (nw.col("retry_at") > literal(moment)) & (nw.col("decision") != "blocked")
     dated = nw.when(chosen | is_ahead).then(nw.col("retry_at"))
     of_candidates = [nw.when(chosen).then(nw.col(name)).alias(name) for name in ranking.COLUMNS]
     texts = {"reason": _filled("reason"), "next_step": _filled("step")}
-    return frame.with_columns(dated.alias("retry_at"), *of_candidates, **texts)
+    return customers.with_columns(dated.alias("retry_at"), *of_candidates, **texts)
+
+
+def _superseded(frame: Any, language: Language) -> Any:
+    """Change the decisions of records that are not the newest one of their customer."""
+    known = reason_texts.read_reasons(language)
+    is_newest, is_masked = nw.col("is_latest_of_customer"), nw.col("customer_id").is_null()
+    newer, older = known["superseded"], known["older_snapshot"]
+    texts = {"reason_code": (newer.code, older.code), "decision": (newer.decision, older.decision),
+             "reason": (newer.reason, older.reason), "next_step": (newer.step, older.step)}  # fmt: skip
+    decided = {
+        name: nw.when(is_newest).then(nw.col(name)).otherwise(first_of([(is_masked, nw.lit(old))], nw.lit(new)))
+        for name, (new, old) in texts.items()
+    }
+    of_newest = [nw.when(is_newest).then(nw.col(name)).alias(name) for name in ("retry_at", *ranking.COLUMNS)]
+    return frame.with_columns(*of_newest, **decided)
 
 
 def _texts(frame: Any, rules: ResendRules, language: Language) -> Any:
