@@ -177,9 +177,10 @@ def address() -> Any:
 
 def _mobile() -> Any:
     """Build the expression of the last digits of a mobile number, which do not depend on the country prefix."""
-    folded = key("mobile")
-    digits = folded.str.replace_all("[^0-9]", "").str.tail(_DIGITS)
-    return nw.when(digits != "").then(digits).otherwise(folded)
+    value = nw.col("mobile")
+    has_digits = value.str.contains("[0-9]") & ~value.str.contains(schema.MASKED)
+    digits = value.str.replace_all("[^0-9]", "").str.tail(_DIGITS)
+    return nw.when(has_digits).then(digits).otherwise(key("mobile"))
 
 
 def person() -> Any:

@@ -70,30 +70,27 @@ def _label(row: Mapping[str, Any], language: Language) -> str:
 
 def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[tuple[str, str, dt.datetime | None]]:
     """Return each customer that has one of the keys, the key, and the snapshot of the customer's newest record."""
-    wanted = literal_table(frame, {_KEY: keys})
-    customer = nw.col("_ik_customer")
+    customer, columns = nw.col("_ik_customer"), frame.collect_schema().names()
     sources = [
-        newest.select("_ik_customer", customer.alias(_KEY)),
-        addresses.select("_ik_customer", nw.concat_str([nw.lit(_EMAIL), nw.col("_ik_address")]).alias(_KEY)),
-    ]
-    if any(one.startswith(_ACCOUNT) for one in keys):
+        ("", newest, customer),
+        (_EMAIL, addresses, nw.col("_ik_address")),
         # A customer with a portal ID is not identified by its account.
-        accounts = frame.select("_ik_customer", "account_name").filter(customer.str.starts_with(_PORTAL))
-        account = nw.concat_str([nw.lit(_ACCOUNT), key("account_name")])
-        sources.append(accounts.select("_ik_customer", account.alias(_KEY)))
-    if any(one.startswith(_PORTAL) for one in keys) and "portal_customer_id" in frame.collect_schema().names():
+        (_ACCOUNT, frame.select("_ik_customer", "account_name").filter(customer.str.starts_with(_PORTAL)),
+         key("account_name")),
+        (_PERSON, newest, person()),
+        (_NAME, newest.filter(customer.str.starts_with(_PERSON)), key("customer_full_name")),
+        (_ID, frame, nw.col("record_id")),
+    ]  # fmt: skip
+    if "portal_customer_id" in columns:
         # Several IDs of one account are one ID.
-        portal = nw.concat_str([nw.lit(_PORTAL), key("portal_customer_id")])
-        sources.append(frame.select("_ik_customer", portal.alias(_KEY)))
-    if any(one.startswith(_PERSON) for one in keys):
-        sources.append(newest.select("_ik_customer", nw.concat_str([nw.lit(_PERSON), person()]).alias(_KEY)))
-    if any(one.startswith(_NAME) for one in keys):
-        known = newest.filter(customer.str.starts_with(_PERSON))
-        name = nw.concat_str([nw.lit(_NAME), key("customer_full_name")])
-        sources.append(known.select("_ik_customer", name.alias(_KEY)))
-    if any(one.startswith(_ID) for one in keys):
-        sources.append(frame.select("_ik_customer", nw.concat_str([nw.lit(_ID), nw.col("record_id")]).alias(_KEY)))
-    pairs = nw.concat([source.join(wanted, on=_KEY) for source in sources])
+        sources.append((_PORTAL, frame, key("portal_customer_id")))
+    pairs = []
+    for prefix, records, value in sources:
+        # The many records are matched without the prefix.
+        if wanted := [one.removeprefix(prefix) for one in keys if one.startswith(prefix)]:
+            matched = records.select(customer, value.alias(_KEY)).join(literal_table(frame, {_KEY: wanted}), on=_KEY)
+            pairs.append(matched.select(customer, nw.concat_str([nw.lit(prefix), nw.col(_KEY)]).alias(_KEY)))
+    pairs = nw.concat(pairs)
     pairs = pairs.join(newest.select("_ik_customer", "snapshot_at"), on="_ik_customer")
     return [tuple(row) for row in collect(pairs.select("_ik_customer", _KEY, "snapshot_at")).rows()]
 
