@@ -34,11 +34,11 @@ from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.figures import ClickableFigure
 from invitekit.widgets.grid import Grid
+from invitekit.widgets.picker import undo_marks
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import QueryCache
 from invitekit.widgets.worker import Worker, error_payload
-from invitekit.widgets.workspace_client import WorkspaceClient
 from tests.conftest import DATA, busy, often
 from tests.messages import check_response
 
@@ -1324,9 +1324,9 @@ def test_a_resolved_customer_may_be_invited_again(picker: FakeBrowser) -> None:
     assert picker.widget.workspace.marks().aggregate("count(*)").fetchall() == [(1,)]
 
 
-def test_a_mark_of_the_own_account_is_taken_back_in_the_list_that_the_error_names() -> None:
+def test_a_mark_of_the_own_account_is_taken_back_in_the_list_that_the_error_names(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="no mark of its own") as found:
-        WorkspaceClient(None).unmark([], by="anna")
+        undo_marks(ik.Workspace(tmp_path / "own.duckdb"), [], by="anna")
     shown = error_payload(found.value)
     support = next(value.label("en") for value in LISTS if value.code == "support")
     assert shown["hint"] == f"In the list “{support}”, take the mark of your own account back."

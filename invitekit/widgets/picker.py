@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import getpass
 import os
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import duckdb
 
@@ -15,12 +18,12 @@ from invitekit.batches import Written, write_batches
 from invitekit.batches.output_folder import files_of_batch, kind_of_batch, written_files
 from invitekit.engine.arrow import as_table
 from invitekit.engine.datetimes import as_utc
-from invitekit.engine.duckdb import apart, rows
+from invitekit.engine.duckdb import apart, lit, rows
 from invitekit.engine.frames import HasRecords, as_frame
 from invitekit.errors import ArgumentError
 from invitekit.i18n import Language, _
 from invitekit.model import display
-from invitekit.model.catalogue import Catalogue
+from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import BATCH_KINDS, RESENDS
 from invitekit.planning import PlanSummary, ResendRules, count_decisions
@@ -32,7 +35,6 @@ from invitekit.widgets.protocol import PickerRequest
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import View
-from invitekit.widgets.workspace_client import OUTCOMES, WorkspaceClient
 from invitekit.workspace import Workspace
 
 ADJUSTABLE = ("cool_down_days", "max_attempts", "batch_size", "link_life_days")
@@ -42,6 +44,8 @@ COLUMNS = (
     "attempts", "chance", "account_manager", "custom_tag", "email", "mobile", "next_step", "decision",
 )  # fmt: skip
 """Columns that are shown at first: who, and why."""
+OUTCOMES = ("batch_id", "sent_at", "cause", "resent", "associated", "failed_again", "expired", "open", "not_seen")
+Answer = TypeVar("Answer")
 
 
 class ResendPicker(Grid):
@@ -100,7 +104,9 @@ class ResendPicker(Grid):
         self._rejected = {"rejected": as_table(records.rejects)} if isinstance(records, HasRecords) else {}
         self._rules, self._as_of = rules or ResendRules(), as_of
         self._moment = as_utc(as_of)
-        self._client = WorkspaceClient(self.workspace)
+        # A connection of its own, since a cell may use the workspace at the same time.
+        self._own_workspace = self.workspace and self.workspace.cursor()
+        self._workspace_lock, self._marks_made = threading.RLock(), 0
         self._planning: Store | None = None
         self._counted: tuple[Store, PlanSummary] | None = None
         self._off_list: tuple[Store | None, dict[str, int]] = None, {}
@@ -110,7 +116,7 @@ class ResendPicker(Grid):
         self.written: Written | None = None
         plan = self._planner(self._rules, language)
         traits.setdefault("columns", list(COLUMNS))
-        with self._client.records_or_history(self._records) as history:
+        with self._history() as history:
             super().__init__(history, derive=plan, language=language, every_row=every_row, views=views, **traits)
         self._view = View(self._whole(), every_row=every_row, grouped=True)
         self.set_trait("value", self._view.choice.to_dict())
@@ -121,7 +127,9 @@ class ResendPicker(Grid):
         for store in (self._planning, self._previewed[1] if self._previewed else None):
             if store is not None:
                 store.close()
-        self._client.close()
+        if self._own_workspace is not None:
+            with self._workspace_lock:
+                self._own_workspace.close()
 
     @property
     def rules(self) -> ResendRules:
@@ -144,11 +152,42 @@ class ResendPicker(Grid):
         return Store(records, derive, once=self.once, group=planning.GROUP_OF)
 
     def _new_plan(self, rules: ResendRules) -> Store:
-        with self._client.records_or_history(self._records) as history:
+        with self._history() as history:
             return self._new_store(history, self._planner(rules, self._language))
 
+    @contextlib.contextmanager
+    def _locked_workspace(self) -> Iterator[Workspace]:
+        """Yield the workspace to one thread at a time, as a connection allows one call at a time.
+
+        Raises:
+            ArgumentError: There is no workspace.
+        """
+        if self._own_workspace is None:
+            raise ArgumentError(_("There is no workspace to note it in."), hint=_("open the picker with one."))
+        with self._workspace_lock:
+            yield self._own_workspace
+
+    def _from_workspace(self, ask: Callable[[Workspace], Answer]) -> Answer | None:
+        """Return what the workspace knows; None without a workspace."""
+        if self._own_workspace is None:
+            return None
+        with self._locked_workspace() as own:
+            return ask(own)
+
+    @contextlib.contextmanager
+    def _history(self) -> Iterator[Any]:
+        """Yield the given records, or every stored row; the caller opens its own connection from them."""
+        if self._records is not None:
+            yield self._records
+        else:
+            with self._locked_workspace() as own:
+                yield own.history()
+
     def _planner(self, rules: ResendRules, language: Language) -> Any:
-        inputs = self._client.plan_inputs() | self._rejected
+        def stored(own: Workspace) -> dict[str, Any]:
+            return {name: relation.to_arrow_table() for name, relation in own.plan_inputs().items()}
+
+        inputs = (self._from_workspace(stored) or {}) | self._rejected
         self._moment = as_utc(self._as_of)  # without as_of: the current time of each plan
         return planning.planner(rules, self._moment, inputs, self._catalogue, language, on_step=self._send_progress)
 
@@ -188,13 +227,13 @@ class ResendPicker(Grid):
             "day": self._day(),
             "unsent_batches": [each for each in batches if each["sent"] is None],
             "sent_batches": [each for each in batches if each["sent"] is not None],
-            "own_account_marked": bool(self._client.own_account_marks()),
+            "own_account_marked": self._has_own_account_mark(),
         }
         return super()._state() | with_rows | stored | {"rules": rules, "rules_text": self._rules.words(self._language)}
 
     def _batches(self) -> list[dict[str, Any]]:
         """Return every batch as its card shows it, with the names of its existing files."""
-        batches = self._client.batches()
+        batches = self._stored_batches()
         written = {folder: self._written(folder) for folder in {each["folder"] for each in batches}}
         files = [files_of_batch(written[each["folder"]], each["batch"]) for each in batches]
         kinds = {value.code: value.label(self._language) for value in BATCH_KINDS}
@@ -214,6 +253,15 @@ class ResendPicker(Grid):
             for each, paths in zip(batches, files, strict=True)
         ]
 
+    def _stored_batches(self) -> list[dict[str, Any]]:
+        """Return every batch that was written, the newest first, with the columns of ``Workspace.batches``."""
+
+        def ask(own: Workspace) -> list[dict[str, Any]]:
+            batches = own.batches().order("written_at desc, batch")
+            return [dict(zip(batches.columns, row, strict=True)) for row in batches.fetchall()]
+
+        return self._from_workspace(ask) or []
+
     def _count_off_list(self, batch_id: str) -> int:
         """Count the customers of a batch who are not to be invited again by the plan that is shown, once a plan."""
         if not self._store.ready:
@@ -222,8 +270,10 @@ class ResendPicker(Grid):
             self._off_list = self._store, {}
         counts = self._off_list[1]
         if batch_id not in counts:
+            with self._locked_workspace() as own:
+                records = own.batch_records(batch_id)
             with self._store.cursor() as con:
-                counts[batch_id] = planning.count_off_list(con, self._client.batch_records(batch_id))
+                counts[batch_id] = planning.count_off_list(con, records)
         return counts[batch_id]
 
     def batch_files(self, batch_id: str, name: str) -> list[Path]:
@@ -237,7 +287,7 @@ class ResendPicker(Grid):
         paths, own = list[Path](), list[Path]()
         if self.workspace is None and self.written is not None:
             paths = written_files(self.written.paths[0].parent)
-        for each in self._client.batches():
+        for each in self._stored_batches():
             if each["batch_id"] == batch_id:
                 paths = self._written(each["folder"])
                 own = files_of_batch(paths, each["batch"])[-1:]
@@ -300,14 +350,14 @@ class ResendPicker(Grid):
     def _preview_rules(self, message: dict[str, Any]) -> None:
         self._require_plan()
         rules = replace(self._rules, **{name: value for name, value in message["rules"].items() if name in ADJUSTABLE})
-        store, changes = self._new_plan(rules), self._client.changes
+        store, marks_made = self._new_plan(rules), self._marks_made
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             store.build(con)
             with self._store.cursor() as old, store.cursor() as new:
                 before, after = (planning.tabs(con, self._language) for con in (old, new))
             effect = [[label, n, m] for (_, label, n), (_, _, m) in zip(before, after, strict=True) if n or m]
-            self._previewed = (rules, store, changes)
+            self._previewed = (rules, store, marks_made)
             self._send_message("rules_effect", rows=effect, rules_text=rules.words(self._language))
 
         self._worker.submit("preview", work, connect=store.cursor)
@@ -316,8 +366,8 @@ class ResendPicker(Grid):
         """Use the previewed rules; plan again if the workspace has changed since."""
         if self._previewed is None:
             return
-        (self._rules, store, changes), self._previewed = self._previewed, None
-        if changes == self._client.changes and self._planning is None:
+        (self._rules, store, marks_made), self._previewed = self._previewed, None
+        if marks_made == self._marks_made and self._planning is None:
             self._swap(self._rules, store)
         else:
             self._plan_again()
@@ -361,7 +411,9 @@ class ResendPicker(Grid):
         return planning.messages(con, key)
 
     def _sent(self, con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str, int]]:
-        return planning.sent_to(con, key, self._client.resends())
+        names = "record_id, customer_id, sent_at, sent_by, batch"
+        resends = self._from_workspace(lambda own: own.resends().select(names).to_arrow_table())
+        return planning.sent_to(con, key, resends)
 
     # Batches: confirm and write.
 
@@ -372,7 +424,8 @@ class ResendPicker(Grid):
         def work(con: duckdb.DuckDBPyConnection) -> None:
             frozen = planning.freeze(con, selection, self._rules)
             texts = planning.confirmation(con, selection, self._rules.batch_size, self._language)
-            known = planning.count_in_unsent_batches(con, frozen, self._client.unsent_customers())
+            unsent = self._from_workspace(lambda own: own.unsent_customers().to_arrow_table())
+            known = planning.count_in_unsent_batches(con, frozen, unsent)
             labels = [payloads.label(name, self._language) for name in texts.pop("labels")]
             self._frozen = frozen
             folder = str(self._folder)
@@ -411,31 +464,43 @@ class ResendPicker(Grid):
         """Write the batches; a workspace records them first, and discards them if they cannot be written."""
         plan = planning.confirmed_plan(con, frozen)
         target = planning.new_batch_folder(self._folder, frozen)
-        ids = self._client.record_batches(plan, target.name)
+        ids = self._from_workspace(lambda own: own.record_batches(plan.to_arrow_table(), folder=target.name)) or {}
         try:
             return planning.check_confirmed(write_batches(plan, target, language=self._language, batch_ids=ids), frozen)
         except BaseException:
             if ids:
-                self._client.discard_batches(list(ids.values()))
+                with self._locked_workspace() as own:
+                    own.discard_batches(list(ids.values()))
             raise
 
     # What was sent and resolved.
 
-    def _mark_sent(self, message: dict[str, Any]) -> None:
-        at, exclude = read_day(message["day"]), message["left_out"]
-        self._client.mark_sent(message["batch_id"], message["user"], at=at, exclude=exclude)
-        self._send_view()
+    @contextlib.contextmanager
+    def _marking(self) -> Iterator[Workspace]:
+        """Yield the workspace to store a mark, and plan again."""
+        with self._locked_workspace() as own:
+            yield own
+            self._marks_made += 1
         self._plan_again()
 
-    def _unmark_sent(self, message: dict[str, Any]) -> None:
-        self._client.unmark_sent(message["batch_id"])
+    def _mark_sent(self, message: dict[str, Any]) -> None:
+        at, exclude = read_day(message["day"]), message["left_out"]
+        with self._marking() as own:
+            own.mark_batch_sent(message["batch_id"], by=message["user"], at=at, exclude=exclude)
         self._send_view()
-        self._plan_again()
+
+    def _unmark_sent(self, message: dict[str, Any]) -> None:
+        with self._marking() as own:
+            own.unmark_batch_sent(message["batch_id"])
+        self._send_view()
 
     def _send_batch(self, message: dict[str, Any]) -> None:
         """Send the customers of a batch, and which of them were left out when it was marked as sent."""
         batch_id = message["batch_id"]
-        records, sent = self._client.batch_records(batch_id), self._client.sent_records(batch_id)
+        with self._locked_workspace() as own:
+            records = own.batch_records(batch_id)
+            resent = own.resends().filter(f"batch_id = {lit(batch_id)}").select("record_id").fetchall()
+        sent = {record_id for (record_id,) in resent}
         left_out = [each for each in records if each not in sent] if sent else []
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
@@ -445,33 +510,41 @@ class ResendPicker(Grid):
         self._worker.submit("batch", work)
 
     def _discard(self, message: dict[str, Any]) -> None:
-        self._client.discard_batches([message["batch_id"]])
+        with self._locked_workspace() as own:
+            own.discard_batches([message["batch_id"]])
         self._send_view()
 
     def _mark_resolved(self, message: dict[str, Any]) -> None:
         on, note = read_day(message["day"]), message["note"] or None
         record_id, *_ = self._opened(message)
-        self._client.mark_resolved(record_id, on=on, by=message["user"], note=note, catalogue=self._catalogue)
-        self._plan_again()
+        with self._marking() as own:
+            own.mark_resolved([record_id], on=on, by=message["user"], note=note, catalogue=self._catalogue)
 
     def _mark_do_not_invite(self, message: dict[str, Any]) -> None:
         on, note = read_day(message["day"]), message["note"] or None
         record_id, *_ = self._opened(message)
-        self._client.mark_do_not_invite(record_id, on=on, by=message["user"], note=note)
-        self._plan_again()
+        with self._marking() as own:
+            own.mark_do_not_invite([record_id], on=on, by=message["user"], note=note)
 
     def _unmark(self, message: dict[str, Any]) -> None:
-        _, customer_id, reason_code = self._opened(message)
-        self._client.unmark(self._client.marks_of(customer_id, reason_code), by=message["user"])
-        self._plan_again()
+        _record, customer_id, reason_code = self._opened(message)
+        is_barred = reason_code == DO_NOT_INVITE
+        with self._marking() as own:
+            marks = own.marks_of(customer_id).items()
+            reasons = [mark_id for mark_id, failure in marks if (failure == DO_NOT_INVITE) == is_barred]
+            undo_marks(own, reasons, by=message["user"])
+
+    def _has_own_account_mark(self) -> bool:
+        valid = "unmarked_at is null and customer_id is null"
+        return bool(self._from_workspace(lambda own: own.marks().filter(valid).fetchall()))
 
     def _mark_own_account(self, message: dict[str, Any]) -> None:
-        self._client.mark_own_account(on=read_day(message["day"]), by=message["user"])
-        self._plan_again()
+        with self._marking() as own:
+            own.mark_own_account_changed(read_day(message["day"]), by=message["user"])
 
     def _unmark_own_account(self, message: dict[str, Any]) -> None:
-        self._client.unmark(self._client.own_account_marks(), by=message["user"])
-        self._plan_again()
+        with self._marking() as own:
+            undo_marks(own, list(own.marks_of(None)), by=message["user"])
 
     def _opened(self, message: dict[str, Any]) -> tuple[str, str, str]:
         """Return the record and the customer that a message is about, and the reason for its decision.
@@ -489,10 +562,26 @@ class ResendPicker(Grid):
 
     def _outcomes(self) -> None:
         lines = []
-        for batch_id, sent_at, cause, *counts in self._client.outcomes(self._catalogue):
+        with self._locked_workspace() as own:
+            outcomes = own.outcomes(catalogue=self._catalogue).select(*OUTCOMES).fetchall()
+        for batch_id, sent_at, cause, *counts in outcomes:
             cause_text = display.shown("failure_code", cause, language=self._language)
             lines.append([batch_id, display.shown("sent_at", sent_at), cause_text, *counts])
         self._send_message("outcomes", names=list(OUTCOMES), rows=lines)
+
+
+def undo_marks(workspace: Workspace, mark_ids: list[int], *, by: str) -> None:
+    """Undo the marks of a customer, or of the own account.
+
+    Raises:
+        ArgumentError: There are none, for example because the mark of the own account released the customer.
+    """
+    if not mark_ids:
+        raise ArgumentError(
+            _("This customer has no mark of its own."),
+            hint=_("in the list “Ask Huawei support”, take the mark of your own account back."),
+        )
+    workspace.unmark(mark_ids, by=by)
 
 
 def read_day(text: str) -> dt.date:
