@@ -192,21 +192,15 @@ export interface GetCrossfilter {
   type: "get_crossfilter";
 }
 
-/** Save filter, order and columns under a name. */
-export interface SaveView {
-  type: "save_view";
+/** Save filter, order and columns under a name, or show them again. */
+export interface NamedView {
+  type: "save_view" | "open_view";
   name: string;
 }
 
-/** Show a saved view. */
-export interface OpenView {
-  type: "open_view";
-  name: string;
-}
+export type GridRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | NamedView;
 
-export type GridRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView;
-
-export type ExplorerRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView;
+export type ExplorerRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | NamedView;
 
 /** Plan with other rules, and show the effect. */
 export interface PreviewRules {
@@ -214,14 +208,13 @@ export interface PreviewRules {
   rules: Record<string, number | null>;
 }
 
-/** Use the rules whose effect was shown. */
-export interface ApplyRules {
-  type: "apply_rules";
-}
+/** Do what needs no more words.
 
-/** Freeze the selection, and show it before batches are written. */
-export interface Confirm {
-  type: "confirm";
+    Use the rules whose effect was shown; freeze the selection, and show it before batches are written; or read the
+    results of resent invitations.
+     */
+export interface PickerCommand {
+  type: "apply_rules" | "confirm" | "get_outcomes";
 }
 
 /** Write batches of what was confirmed. */
@@ -239,37 +232,15 @@ export interface MarkSent {
   left_out: string[];
 }
 
-/** Undo the mark that a batch was sent. */
-export interface UnmarkSent {
-  type: "unmark_sent";
+/** Read the customers of a batch, undo the mark that it was sent, or forget one that was not sent. */
+export interface AboutBatch {
+  type: "get_batch" | "unmark_sent" | "discard_batch";
   batch_id: string;
 }
 
-/** Read the customers of a batch. */
-export interface GetBatch {
-  type: "get_batch";
-  batch_id: string;
-}
-
-/** Forget a batch that was not sent. */
-export interface DiscardBatch {
-  type: "discard_batch";
-  batch_id: string;
-}
-
-/** Record that a customer has done what the next step asked for. */
-export interface MarkResolved {
-  type: "mark_resolved";
-  version: number;
-  key: number;
-  day: string;
-  note: string;
-  user: string;
-}
-
-/** Record that a customer must not be invited any more. */
-export interface MarkDoNotInvite {
-  type: "mark_do_not_invite";
+/** Record that a customer has done what the next step asked for, or must not be invited any more. */
+export interface MarkCustomer {
+  type: "mark_resolved" | "mark_do_not_invite";
   version: number;
   key: number;
   day: string;
@@ -298,12 +269,7 @@ export interface UnmarkOwnAccount {
   user: string;
 }
 
-/** Read the results of resent invitations. */
-export interface GetOutcomes {
-  type: "get_outcomes";
-}
-
-export type PickerRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | UnmarkSent | GetBatch | DiscardBatch | MarkResolved | MarkDoNotInvite | Unmark | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes;
+export type PickerRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | NamedView | PreviewRules | PickerCommand | WriteBatches | MarkSent | AboutBatch | MarkCustomer | Unmark | MarkOwnAccount | UnmarkOwnAccount;
 
 /** The words of the screen; ``groups`` are the heading of each group, and what to do with its rows. */
 export interface Init {
@@ -696,9 +662,9 @@ export interface SetDay {
   day: string;
 }
 
-/** Close what is open, and choose other files. */
-export interface ChooseFiles {
-  type: "choose_files";
+/** Close what is open, and choose other files; or write sample exports, and open them. */
+export interface PageCommand {
+  type: "choose_files" | "try_sample";
 }
 
 /** Open files that the page offered, and uploads with the day of their export if their name has none.
@@ -719,11 +685,6 @@ export interface DiscardUpload {
   id: string;
 }
 
-/** Write sample exports, and open them. */
-export interface TrySample {
-  type: "try_sample";
-}
-
 /** The choice for a file that could not be read: headers by column, an encoding, or a day. */
 export interface Answer {
   type: "answer";
@@ -734,15 +695,9 @@ export interface Answer {
   day?: string;
 }
 
-/** Leave out a file that could not be read. */
-export interface Dismiss {
-  type: "dismiss";
-  file: string;
-}
-
-/** Delete the stored files that have the name and the day of a file that was added now. */
-export interface ReplaceOlder {
-  type: "replace_older";
+/** Leave out a file that could not be read, or delete the stored ones with its name and day, which it replaces. */
+export interface AboutFile {
+  type: "dismiss" | "replace_older";
   file: string;
 }
 
@@ -786,7 +741,7 @@ export interface AskDownload {
   batch_id: string;
 }
 
-export type PageRequest = Connect | SetLanguage | SetDay | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss | ReplaceOlder | TeachWords | SetReading | GetRejected | ShowChanged | AskDownload;
+export type PageRequest = Connect | SetLanguage | SetDay | PageCommand | OpenFiles | DiscardUpload | Answer | AboutFile | TeachWords | SetReading | GetRejected | ShowChanged | AskDownload;
 
 /** Unknown words of a column: each with its number and the likeliest value. */
 export interface UnknownColumn {

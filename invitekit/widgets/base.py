@@ -39,7 +39,7 @@ def static(name: str) -> str:
 @cache
 def by_type(union: Any) -> Mapping[str, Any]:
     """Return the messages of a union of ``invitekit.widgets.protocol`` by their type."""
-    return {get_args(get_type_hints(message)["type"])[0]: message for message in get_args(union)}
+    return {kind: each for each in get_args(union) for kind in get_args(get_type_hints(each)["type"])}
 
 
 def answer(message: Any, requests: Any, handlers: Mapping[str, Handler]) -> None:

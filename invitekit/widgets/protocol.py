@@ -238,23 +238,16 @@ class GetCrossfilter(TypedDict):
     type: Literal["get_crossfilter"]
 
 
-class SaveView(TypedDict):
-    """Save filter, order and columns under a name."""
+class NamedView(TypedDict):
+    """Save filter, order and columns under a name, or show them again."""
 
-    type: Literal["save_view"]
-    name: str
-
-
-class OpenView(TypedDict):
-    """Show a saved view."""
-
-    type: Literal["open_view"]
+    type: Literal["save_view", "open_view"]
     name: str
 
 
 GridRequest = (
     Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking
-    | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView
+    | SetColumns | GetDetails | GetCrossfilter | NamedView
 )  # fmt: skip
 ExplorerRequest = GridRequest
 
@@ -268,16 +261,14 @@ class PreviewRules(TypedDict):
     rules: dict[str, int | None]
 
 
-class ApplyRules(TypedDict):
-    """Use the rules whose effect was shown."""
+class PickerCommand(TypedDict):
+    """Do what needs no more words.
 
-    type: Literal["apply_rules"]
+    Use the rules whose effect was shown; freeze the selection, and show it before batches are written; or read the
+    results of resent invitations.
+    """
 
-
-class Confirm(TypedDict):
-    """Freeze the selection, and show it before batches are written."""
-
-    type: Literal["confirm"]
+    type: Literal["apply_rules", "confirm", "get_outcomes"]
 
 
 class WriteBatches(TypedDict):
@@ -297,42 +288,17 @@ class MarkSent(TypedDict):
     left_out: list[str]
 
 
-class UnmarkSent(TypedDict):
-    """Undo the mark that a batch was sent."""
+class AboutBatch(TypedDict):
+    """Read the customers of a batch, undo the mark that it was sent, or forget one that was not sent."""
 
-    type: Literal["unmark_sent"]
+    type: Literal["get_batch", "unmark_sent", "discard_batch"]
     batch_id: str
 
 
-class GetBatch(TypedDict):
-    """Read the customers of a batch."""
+class MarkCustomer(TypedDict):
+    """Record that a customer has done what the next step asked for, or must not be invited any more."""
 
-    type: Literal["get_batch"]
-    batch_id: str
-
-
-class DiscardBatch(TypedDict):
-    """Forget a batch that was not sent."""
-
-    type: Literal["discard_batch"]
-    batch_id: str
-
-
-class MarkResolved(TypedDict):
-    """Record that a customer has done what the next step asked for."""
-
-    type: Literal["mark_resolved"]
-    version: int
-    key: int
-    day: str
-    note: str
-    user: str
-
-
-class MarkDoNotInvite(TypedDict):
-    """Record that a customer must not be invited any more."""
-
-    type: Literal["mark_do_not_invite"]
+    type: Literal["mark_resolved", "mark_do_not_invite"]
     version: int
     key: int
     day: str
@@ -364,15 +330,9 @@ class UnmarkOwnAccount(TypedDict):
     user: str
 
 
-class GetOutcomes(TypedDict):
-    """Read the results of resent invitations."""
-
-    type: Literal["get_outcomes"]
-
-
 PickerRequest = (
-    GridRequest | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | UnmarkSent | GetBatch | DiscardBatch
-    | MarkResolved | MarkDoNotInvite | Unmark | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes
+    GridRequest | PreviewRules | PickerCommand | WriteBatches | MarkSent | AboutBatch | MarkCustomer | Unmark
+    | MarkOwnAccount | UnmarkOwnAccount
 )  # fmt: skip
 
 # To the browser: the grid. ``version`` is the number of the view that a message belongs to; sums by day belong to a
@@ -774,10 +734,10 @@ class SetDay(TypedDict):
     day: str
 
 
-class ChooseFiles(TypedDict):
-    """Close what is open, and choose other files."""
+class PageCommand(TypedDict):
+    """Close what is open, and choose other files; or write sample exports, and open them."""
 
-    type: Literal["choose_files"]
+    type: Literal["choose_files", "try_sample"]
 
 
 class OpenFiles(TypedDict):
@@ -800,12 +760,6 @@ class DiscardUpload(TypedDict):
     id: str
 
 
-class TrySample(TypedDict):
-    """Write sample exports, and open them."""
-
-    type: Literal["try_sample"]
-
-
 class Answer(TypedDict):
     """The choice for a file that could not be read: headers by column, an encoding, or a day."""
 
@@ -817,17 +771,10 @@ class Answer(TypedDict):
     day: NotRequired[str]
 
 
-class Dismiss(TypedDict):
-    """Leave out a file that could not be read."""
+class AboutFile(TypedDict):
+    """Leave out a file that could not be read, or delete the stored ones with its name and day, which it replaces."""
 
-    type: Literal["dismiss"]
-    file: str
-
-
-class ReplaceOlder(TypedDict):
-    """Delete the stored files that have the name and the day of a file that was added now."""
-
-    type: Literal["replace_older"]
+    type: Literal["dismiss", "replace_older"]
     file: str
 
 
@@ -877,8 +824,8 @@ class AskDownload(TypedDict):
 
 
 PageRequest = (
-    Connect | SetLanguage | SetDay | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss
-    | ReplaceOlder | TeachWords | SetReading | GetRejected | ShowChanged | AskDownload
+    Connect | SetLanguage | SetDay | PageCommand | OpenFiles | DiscardUpload | Answer | AboutFile | TeachWords
+    | SetReading | GetRejected | ShowChanged | AskDownload
 )  # fmt: skip
 
 
