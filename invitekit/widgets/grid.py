@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,11 +20,11 @@ from invitekit.i18n import Language, _
 from invitekit.model.catalogue import read_catalogue
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets import counts, crossfilter, payloads
-from invitekit.widgets.base import Handler, static
+from invitekit.widgets.base import Handler, MessageWidget, static
 from invitekit.widgets.conditions import both, chosen, matching
 from invitekit.widgets.protocol import GridRequest
 from invitekit.widgets.saved import SavedView, SavedViews
-from invitekit.widgets.selectable import Selectable
+from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import QueryCache, View
 from invitekit.widgets.worker import Work
@@ -40,12 +40,15 @@ _SAVED_WAIT = 0.3
 """Seconds that a cell waits for the rows of its saved table; later rows would be missing in a headless run."""
 _DEEP = 10_000
 """A page from this row on waits until the order of all rows is stored."""
+_MAX_UNDO = 100
+_OF_VIEW = ("add_all", "remove_all", "add_range", "remove_range")
+"""Actions on the filter or the positions of one view."""
 _PAUSE = 0.03
 """Seconds for the first answer to reach the screen, before the next query uses every core."""
 
 
-class Grid(Selectable):
-    """Rows on the screen: scroll, sort, filter, select, open one.
+class Grid(MessageWidget):
+    """Rows on the screen: scroll, sort, filter, select by key, by range and by filter, open one.
 
     A request is answered by several messages: the page first, then what takes longer. Each has the number of the
     view that it belongs to.
@@ -55,6 +58,8 @@ class Grid(Selectable):
     _esm = static("explorer.js")
     _css = static("explorer.css")
     value = traitlets.Dict(help="The filter as plain values; set it to filter.")
+    can: ClassVar[str] = "true"
+    """The SQL condition of the rows that can be chosen."""
     once: ClassVar[str] = "true"
     """The SQL condition of the stored rows that are shown by default."""
     unit: ClassVar[str] = "rows"
@@ -76,6 +81,8 @@ class Grid(Selectable):
         super().__init__(language=language, **traits)
         self._saved = SavedViews(type(self).__name__, views)
         self._view, self._version, self._unmasked = View(every_row=every_row), 0, False
+        self._since = 0  # the first view of the current rows: keys of an older view belong to other rows
+        self._selection, self._before = Selection(), list[Selection]()
         self._acked: dict[str, int] = {}
         self._days_sent: Filter | None = None
         self._deep_page: tuple[int, int] | None = None
@@ -117,6 +124,15 @@ class Grid(Selectable):
     @every_row.setter
     def every_row(self, every_row: bool) -> None:
         self._show(replace(self._view, every_row=bool(every_row)))
+
+    @property
+    def selection(self) -> Selection:
+        """Which rows are chosen; set it to choose."""
+        return self._selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        self._choose(selection)
 
     def sort(self, by: str | None, *, down: bool = False) -> None:
         """Sort the rows by a column; None is the original order."""
@@ -519,3 +535,82 @@ class Grid(Selectable):
         self._shown = [name for name in message["columns"] if name in known] or self._shown
         self._send_view()
         self._send_page(message["first"], _PAGE)
+
+    # The selection.
+
+    def _about_selection(self, _con: duckdb.DuckDBPyConnection, _selection: Selection) -> dict[str, int]:
+        """Return further counts of a selection for the screen."""
+        return {}
+
+    def _undo(self) -> dict[str, bool]:
+        """Return whether a selection can be undone; called under the lock, so that no click comes in between."""
+        return {"can_undo": bool(self._before)}
+
+    def _count_selected(self, con: duckdb.DuckDBPyConnection, view: View, selection: Selection) -> dict[str, int]:
+        total, hidden = counts.selected(con, self._cache, selection, view.choice, self.can)
+        return {"selected": total, "hidden": hidden, **self._about_selection(con, selection)}
+
+    @contextlib.contextmanager
+    def _with_selection(self, query: Callable[[Selection], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Run a query about the selection, and keep the selection as it is while its result is sent.
+
+        A result that a click has outdated would overwrite the count that the click was answered with.
+        """
+        while True:
+            selection = self._selection
+            found = query(selection)
+            with self._lock:
+                if selection is self._selection:
+                    yield found
+                    return
+
+    def _select(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            self._apply(message)
+
+    def _apply(self, message: dict[str, Any]) -> None:
+        chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
+        version, action = message["version"], message["action"]
+        # Keys are valid as long as the rows are the same; positions and filters only for one view.
+        if (action in _OF_VIEW and version != self._version) or (keys and version < self._since):
+            raise ArgumentError(_("The rows have changed since."), hint=_("look at them, and choose again."))
+        actions: dict[str, Callable[[], Selection]] = {
+            "add": lambda: chosen.add(keys),
+            "remove": lambda: chosen.remove(keys),
+            "add_all": lambda: chosen.add_all(choice, every_row=self._view.every_row),
+            "remove_all": lambda: chosen.remove_all(choice, every_row=self._view.every_row),
+            "clear": Selection,
+        }
+        if action == "undo":
+            if self._before:
+                self._choose(self._before.pop(), undoing=True)
+        elif action in {"add_range", "remove_range"}:
+            self._choose_range(message.get("start", 0), message.get("end", 0), add=action == "add_range")
+        else:
+            self._choose(actions[action]())
+
+    def _choose_range(self, start: int, end: int, *, add: bool) -> None:
+        """Choose the rows from one position of the current view to another."""
+        view, (first, last) = self._view, sorted((start, end))
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            keys = self._cache.keys(con, view, first, last - first + 1)
+            with self._lock:
+                self._choose(self._selection.add(keys) if add else self._selection.remove(keys))
+
+        self._worker.submit("range", work)
+
+    def _choose(self, selection: Selection, *, undoing: bool = False) -> None:
+        with self._lock:
+            if selection == self._selection:
+                return
+            if not undoing:
+                self._before = [*self._before[-_MAX_UNDO:], self._selection]
+            self._selection = selection
+            view, number = self._view, self._version
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            with self._with_selection(lambda one: self._count_selected(con, view, one)) as selected:
+                self._send_message("selected", version=number, **self._undo(), **selected)
+
+        self._worker.submit("selection", work)
