@@ -731,7 +731,7 @@ def test_large_tables_use_duckdb_with_the_same_results(history: pl.DataFrame, mo
     records = history.select(column.name for column in schema.RECORD)
     asked: list[list[Any]] = []
     for fits in (True, False):
-        monkeypatch.setattr("invitekit.widgets.prepare.rows_fit", lambda _rows, fits=fits: fits)
+        monkeypatch.setattr("invitekit.widgets.store.rows_fit", lambda _rows, fits=fits: fits)
         explorer, picker = (
             FakeBrowser(ik.Explorer(records, as_of=DAY)),
             FakeBrowser(ik.ResendPicker(records, as_of=DAY)),

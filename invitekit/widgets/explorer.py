@@ -5,24 +5,26 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import os
-from functools import partial
 from typing import Any, ClassVar, cast
 
 import duckdb
+import narwhals.stable.v2 as nw
 import polars as pl
 
 from invitekit.engine.arrow import as_table
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_frame
+from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError
 from invitekit.i18n import Label, Language, _
+from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.filters import Filter, where
-from invitekit.model.resolve import latest
+from invitekit.model.resolve import latest, resolved
 from invitekit.widgets.conditions import KEY, OWN_COLUMNS, both, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid
-from invitekit.widgets.prepare import annotate_and_resolve, in_memory
+from invitekit.widgets.store import in_steps
 
 _ARGUMENTS = {"records": Label("records", "邀请记录"), "catalogue": Label("catalogue", "失败原因目录")}
 
@@ -77,11 +79,11 @@ class Explorer(Grid):
         self._options: dict[str, Any] = {"language": language, "views": views and str(views)}
         self._options["as_of"] = as_utc(as_of) if isinstance(as_of, dt.datetime) else as_of
         self._records = as_frame(records)
-        self._explain = partial(annotate_and_resolve, moment=as_utc(as_of), catalogue=catalogue, language=language)
+        self._moment = as_utc(as_of)
         rows = self._records if isinstance(self._records, duckdb.DuckDBPyRelation) else as_table(self._records)
         # A missing column is an error in the cell, not on the screen.
         self._explain(rows.limit(0).pl() if isinstance(rows, duckdb.DuckDBPyRelation) else pl.from_arrow(rows[:0]))
-        derive = in_memory({"resolve": lambda some, _: self._explain(some)}, self._send_progress)
+        derive = in_steps({"resolve": lambda some, _: self._explain(some)}, self._send_progress)
         how: dict[str, Any] = {"language": language, "columns": columns, "every_row": every_row, "views": views}
         super().__init__(rows, derive=derive, **how, **traits)
         if value:
@@ -142,6 +144,13 @@ class Explorer(Grid):
         imports = ["import datetime"] * (self._options["as_of"] is not None) + ["import invitekit as ik"]
         sort = [f"{own}.sort({self._view.by!r}, down={self._view.down})"] if self._view.by else []
         return "\n".join([*imports, f"{own} = ik.Explorer({', '.join([records, *listed])})", *sort, own])
+
+    def _explain(self, records: Any) -> Any:
+        """Return records with the columns of ``annotate`` and ``resolve``; existing columns are not computed again."""
+        if "effective_status" not in nw.from_native(records).collect_schema().names():
+            how: dict[str, Any] = {"catalogue": self._passed["catalogue"], "language": self._options["language"]}
+            records = materialize(annotate(records, as_of=self._moment, **how))
+        return resolved(records)
 
     def _frame(self, query: str) -> pl.DataFrame:
         with self._cursor() as con:

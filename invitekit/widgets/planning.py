@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,8 @@ from invitekit.planning import ResendRules, plan_resends, select_customers
 from invitekit.planning.logged_events import assign_customer
 from invitekit.planning.reason_texts import BY_CAUSE, read_reasons
 from invitekit.widgets.conditions import KEY, ONCE, OWN_COLUMNS, chosen
-from invitekit.widgets.prepare import OnEngine, OnStep, Step, in_memory
 from invitekit.widgets.selection import Selection
-from invitekit.widgets.store import Derive
+from invitekit.widgets.store import Derive, Step, in_steps
 
 ONE_A_CUSTOMER = "decision <> 'superseded'"
 """The SQL condition of the newest record of each customer."""
@@ -78,7 +77,7 @@ def planner(
     catalogue: Catalogue | None,
     language: Language,
     *,
-    on_step: OnStep = lambda _name, _at, _of: None,
+    on_step: Callable[[str, int, int], None],
 ) -> Derive:
     """Return the function that plans records on the connection that reads them.
 
@@ -88,10 +87,10 @@ def planner(
         inputs: The tables besides the records: ``sent``, ``resolved`` and ``rejected``, as ``plan_resends`` takes them.
         catalogue: The known failures; default: the built-in ones.
         language: Of causes, reasons and next steps.
-        on_step: Called when a step begins.
+        on_step: Called when a step begins: see ``in_steps``.
     """
 
-    def plan(records: Any, on_engine: OnEngine) -> Any:
+    def plan(records: Any, on_engine: Callable[[pa.Table], Any]) -> Any:
         tables: dict[str, Any] = {name: on_engine(table) for name, table in inputs.items()}
         return materialize(plan_resends(records, rules, as_of=moment, language=language, **tables))
 
@@ -100,7 +99,7 @@ def planner(
         "resolve": lambda some, _: resolve(materialize(some)),
         "plan": plan,
     }
-    return in_memory(steps, on_step)
+    return in_steps(steps, on_step)
 
 
 def tabs(con: duckdb.DuckDBPyConnection, language: Language, scope: str = ONCE) -> list[list[Any]]:

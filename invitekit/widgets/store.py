@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 
 from invitekit.engine.arrow import as_table
 from invitekit.engine.duckdb import connection_of, ident, lit, one, rows, run
+from invitekit.engine.memory import rows_fit
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.engine.text import PLAIN
 from invitekit.errors import ArgumentError
@@ -30,6 +32,8 @@ HIGH_CARDINALITY = ("account_manager", "custom_tag", "country", "snapshot_at", "
 and one without days."""
 Derive = Callable[[duckdb.DuckDBPyRelation, duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]
 """Computes the rows that a screen stores from the records, on the connection that reads them."""
+Step = Callable[[Any, Callable[[pa.Table], Any]], Any]
+"""Adds columns to records on either engine; the second argument converts another table to that engine."""
 CUBE, COMBINATIONS = "cube", "combinations"
 _MAX_COUNTS = 1_000_000
 """A larger table of counts would not be faster than the rows."""
@@ -251,6 +255,31 @@ class Store:
             n, among = "sum(n)::bigint", f"{self.scratch_schema}.{COMBINATIONS}"
         counted = f"select {', '.join(map(ident, names))}, {n} as n from {among} group by all"
         run(con, f"create or replace table {self.scratch_schema}.{table} as {counted}")
+
+
+def in_steps(steps: Mapping[str, Step], on_step: Callable[[str, int, int], None]) -> Derive:
+    """Return a function that computes the rows of a screen as a Polars frame, or in DuckDB if they do not fit.
+
+    Args:
+        steps: The steps in order, by the names that the screen's texts have for them.
+        on_step: Called when a step begins with its name, its number and the number of steps; the last step, ``store``,
+            is done by the caller.
+    """
+
+    def work(records: Any, on_engine: Callable[[pa.Table], Any]) -> Any:
+        for at, (name, step) in enumerate(steps.items(), start=1):
+            on_step(name, at, len(steps) + 1)
+            records = step(records, on_engine)
+        on_step("store", len(steps) + 1, len(steps) + 1)
+        return records
+
+    def derive(records: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        if not rows_fit(records.aggregate("count(*)").fetchall()[0][0]):
+            result: duckdb.DuckDBPyRelation = work(records, con.from_arrow)
+            return result
+        return con.from_arrow(work(records.pl(), pl.from_arrow).to_arrow())
+
+    return derive
 
 
 def cube(names: set[str]) -> str | None:
