@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,31 +32,21 @@ NewFile = Callable[[str], Path]
 Rows = list[list[str | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """The customers who changed since the snapshot before the newest one.
+def changes(workspace: Workspace, catalogue: Catalogue | None) -> tuple[dict[str, Any], dict[str, list[str]]] | None:
+    """Compare the newest snapshot of a workspace with the one before it.
 
-    Attributes:
-        counts: The two days, and how many customers there are of each change.
-        record_ids: The records of the customers of each change.
+    Returns:
+        The two days with the number of customers of each change, and the records of the customers of each change; None
+        if there are no two snapshots.
     """
-
-    counts: dict[str, Any]
-    record_ids: dict[str, list[str]]
-
-
-def changes(workspace: Workspace, catalogue: Catalogue | None) -> Changes | None:
-    """Compare the newest snapshot of a workspace with the one before it; None if it has no two."""
     if len({at.date() for (at,) in workspace.files().select("snapshot_at").fetchall()}) < 2:
         return None
     comparison = workspace.compare(catalogue=catalogue)
     rows = _frame(comparison.changes).select("change", record_id=pl.coalesce("record_id_after", "record_id_before"))
     span = {"before": f"{comparison.before_at:%Y-%m-%d}", "after": f"{comparison.after_at:%Y-%m-%d}"}
     unmatched = comparison.before.unmatched + comparison.after.unmatched
-    return Changes(
-        span | {"counts": [[name, comparison.counts[name]] for name in CHANGES], "unmatched": unmatched},
-        {name: rows.filter(change=name)["record_id"].to_list() for name in CHANGES},
-    )
+    counts = span | {"counts": [[name, comparison.counts[name]] for name in CHANGES], "unmatched": unmatched}
+    return counts, {name: rows.filter(change=name)["record_id"].to_list() for name in CHANGES}
 
 
 def in_words(rows: pl.DataFrame, language: Language, *, unmasked: bool = True) -> pl.DataFrame:
@@ -73,13 +62,7 @@ def in_words(rows: pl.DataFrame, language: Language, *, unmasked: bool = True) -
 
 
 def write_list(screen: Grid, name: str, new_file: NewFile, language: Language) -> Path:
-    """Write the rows that a screen shows, or those that are selected, with its columns.
-
-    Args:
-        screen: The screen whose rows are written.
-        name: One of ``LISTS``.
-        new_file: Creates the path.
-        language: Of headers and labels.
+    """Write the rows that a screen shows, or those that are selected, with its columns; ``name`` is one of ``LISTS``.
 
     Raises:
         ArgumentError: There is no such list, or it is empty.
@@ -92,15 +75,11 @@ def write_list(screen: Grid, name: str, new_file: NewFile, language: Language) -
         raise ArgumentError(_("The list is empty."), hint=_("remove a filter, or select rows."))
     unit = "records" if screen.every_row else screen.unit
     path = new_file(name.replace("shown", unit).replace("selected", f"selected_{unit}"))
-    return _write(in_words(rows, language, unmasked=unmasked), path, language)
-
-
-def _write(rows: pl.DataFrame, path: Path, language: Language) -> Path:
     headers: dict[str, str] = {}
-    for name in rows.columns:
-        label = payloads.label(name, language)
-        headers[name] = name if label in headers.values() else label
-    return write_table(rows.rename(headers), path)
+    for column in rows.columns:
+        label = payloads.label(column, language)
+        headers[column] = column if label in headers.values() else label
+    return write_table(in_words(rows, language, unmasked=unmasked).rename(headers), path)
 
 
 def why_rejected(rejected: Any, language: Language) -> Rows:

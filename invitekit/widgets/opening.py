@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from invitekit.errors import InvitekitError
-from invitekit.i18n import Language, Message, _, translate
+from invitekit.i18n import Language, _, translate
 from invitekit.ingest import Summary, load
 from invitekit.ingest.datetimes import ASSUMED
 from invitekit.model import schema
@@ -90,9 +89,24 @@ def open_sources(
     Raises:
         InvitekitError: No file could be read.
     """
-    reading = reading.with_options(sources.options)
+    options, reading = sources.options, reading.with_options(sources.options)
     if sources.workspace is None:
-        return _load(sources, reading, transfers, progress)
+
+        def read(paths: Sequence[Path], how: dict[str, Any]) -> Any:
+            return load(paths, progress=progress, engine="auto", **how)
+
+        loaded = reading.apply(sources.paths, options, transfers, read)
+        summary = loaded.summary
+        return Opened(
+            planned=loaded,
+            records=loaded.records,
+            rejects=loaded.rejects,
+            workspace=None,
+            files=[file.name for file in summary.files],
+            counts=(summary.records, summary.rejects),
+            reading=reading,
+            summaries=(summary,),
+        )
     is_new = not sources.workspace.exists()
     workspace = Workspace(sources.workspace, make=bool(sources.paths))
 
@@ -100,71 +114,35 @@ def open_sources(
         return workspace.add(paths, progress=progress, replace=again, supersede=supersede, **how)
 
     groups = [(path,) for path in sources.paths] if one_by_one else [sources.paths] if sources.paths else []
+    added, failed = list[Added](), list[tuple[Path, InvitekitError]]()
     try:
-        if (words := sources.options.get("words")) is not None:
+        if (words := options.get("words")) is not None:
             workspace.teach(words)
-        read = partial(reading.apply, options=sources.options, transfers=transfers, read=add)
-        return _add(workspace, groups, reading, read, one_needed=is_new or not one_by_one)
+        for paths in groups:
+            try:
+                added += reading.apply(paths, options, transfers, add)
+            except InvitekitError as error:
+                failed.append((paths[0], error))
+        if failed and not added and (is_new or not one_by_one):
+            raise failed[0][1]  # noqa: TRY301 - like an error of the workspace, it closes it
+        counts = workspace.counts()
+        return Opened(
+            planned=None,
+            records=workspace.history(),
+            rejects=workspace.rejects(),
+            workspace=workspace,
+            files=[name for (name,) in workspace.files().select("source_file").fetchall()],
+            counts=(counts["records"], counts["rejects"]),
+            reading=reading,
+            added=tuple(added),
+            failed=tuple(failed),
+            summaries=tuple(file.summary for file in added if file.summary is not None),
+        )
     except BaseException:
         workspace.close()
         if is_new:  # nothing was stored in it
             sources.workspace.unlink(missing_ok=True)
         raise
-
-
-def _load(sources: Sources, reading: Reading, transfers: Transfers, progress: Progress | None) -> Opened:
-    def read(paths: Sequence[Path], how: dict[str, Any]) -> Any:
-        return load(paths, progress=progress, engine="auto", **how)
-
-    loaded = reading.apply(sources.paths, sources.options, transfers, read)
-    summary = loaded.summary
-    return Opened(
-        planned=loaded,
-        records=loaded.records,
-        rejects=loaded.rejects,
-        workspace=None,
-        files=[file.name for file in summary.files],
-        counts=(summary.records, summary.rejects),
-        reading=reading,
-        summaries=(summary,),
-    )
-
-
-def _add(
-    workspace: Workspace,
-    groups: Sequence[tuple[Path, ...]],
-    reading: Reading,
-    read: Callable[[Sequence[Path]], tuple[Added, ...]],
-    *,
-    one_needed: bool,
-) -> Opened:
-    """Add groups of files to a workspace one by one; a group that cannot be read does not stop the others.
-
-    Raises:
-        InvitekitError: No group could be read, and ``one_needed``.
-    """
-    added: list[Added] = []
-    failed: list[tuple[Path, InvitekitError]] = []
-    for paths in groups:
-        try:
-            added += read(paths)
-        except InvitekitError as error:
-            failed.append((paths[0], error))
-    if failed and not added and one_needed:
-        raise failed[0][1]
-    counts = workspace.counts()
-    return Opened(
-        planned=None,
-        records=workspace.history(),
-        rejects=workspace.rejects(),
-        workspace=workspace,
-        files=[name for (name,) in workspace.files().select("source_file").fetchall()],
-        counts=(counts["records"], counts["rejects"]),
-        reading=reading,
-        added=tuple(added),
-        failed=tuple(failed),
-        summaries=tuple(file.summary for file in added if file.summary is not None),
-    )
 
 
 def question(path: Path, error: InvitekitError, language: Language) -> dict[str, Any] | None:
@@ -182,18 +160,15 @@ def question(path: Path, error: InvitekitError, language: Language) -> dict[str,
     }
 
 
-def _on_cells(summary: Summary, opened: Opened) -> list[Message]:
-    """Return the notes on the cells of a file; with several files, each note names its file."""
-    notes, name = summary.on_cells(), summary.files[0].name
-    return [_("{file}: {note}", file=name, note=note) for note in notes] if len(opened.summaries) > 1 else notes
-
-
 def how_read(opened: Opened, language: Language) -> dict[str, Any]:
     """Return how files were read: settings, how many cells depend on them, unknown headers, and notes on cells."""
     reading = opened.reading
     dates = [report for summary in opened.summaries for report in summary.dates]
     files = [file for summary in opened.summaries for file in summary.files]
     taken = {name for file in files for name in file.headers.values()}
+    notes = [(summary.files[0].name, note) for summary in opened.summaries for note in summary.on_cells()]
+    if len(opened.summaries) > 1:
+        notes = [(name, _("{file}: {note}", file=name, note=note)) for name, note in notes]
     free = [column.name for column in schema.RECORD if column.name not in (taken | set(schema.DERIVED))]
     return {
         "time_zone": reading.time_zone,
@@ -203,5 +178,5 @@ def how_read(opened: Opened, language: Language) -> dict[str, Any]:
         "headers": list(dict.fromkeys(extra for file in files for extra in file.extras)),
         "columns": [[name, label(name, language)] for name in free],
         "chosen": dict(reading.columns),
-        "notes": [translate(note, language) for summary in opened.summaries for note in _on_cells(summary, opened)],
+        "notes": [translate(note, language) for _name, note in notes],
     }

@@ -47,9 +47,7 @@ Listener = Callable[[str, dict[str, Any], Sequence[bytes]], None]
 
 
 class Session:
-    """The session of a server: every browser tab shows the same files, filter and selection.
-
-    The screens stay in this process when a browser tab is reloaded or closed, so filters and selections are not lost.
+    """The session of a server: every browser tab shows the same files, filter and selection, also after a reload.
 
     Args:
         folder: The folder whose files the page offers, and in which batches and exports are written.
@@ -75,7 +73,7 @@ class Session:
         self.transfers = Transfers()
         self._opened: Opened | None = None
         self._sources, self._unread = Sources(folder), Sources(folder)
-        self._changes: downloads.Changes | None = None
+        self._changed: dict[str, list[str]] = {}
         self._workspaces: list[Workspace] = []
         self._screens: dict[str, MessageWidget] = {}
         self._state: dict[str, Any] = {}
@@ -147,23 +145,13 @@ class Session:
 
     # What is open.
 
-    def _read(
-        self,
-        sources: Sources,
-        progress: Progress | None,
-        *,
-        one_by_one: bool = False,
-        again: bool = False,
-        supersede: bool = False,
-    ) -> tuple[Opened, ResendPicker]:
+    def _read(self, sources: Sources, progress: Progress | None, **how: bool) -> tuple[Opened, ResendPicker]:
         """Read files or a workspace, and create the picker; what was open before stays open."""
         options = sources.options
         if options.get("words") is None and (words_file := self._folder / unknown_words.FILE).is_file():
             options = options | {"words": words_file}
-        opened = open_sources(
-            replace(sources, options=options), Reading.of(self._folder), self.transfers, progress,
-            one_by_one=one_by_one, again=again, supersede=supersede,
-        )  # fmt: skip
+        reading, sources = Reading.of(self._folder), replace(sources, options=options)
+        opened = open_sources(sources, reading, self.transfers, progress, **how)
         try:
             picker = ResendPicker(
                 opened.planned, self._rules, opened.workspace, as_of=self._as_of, folder=sources.folder / "batches",
@@ -254,12 +242,12 @@ class Session:
 
     def _compare(self, run: str) -> None:
         """Count what changed since the snapshot before the newest one."""
-        with self._borrowed_workspace() as own:
+        with self._another_workspace() or contextlib.nullcontext() as own:
             changes = downloads.changes(own, self._catalogue) if own is not None else None
         with self._lock:
             if changes is None or self._state["run"] != run:
                 return
-            self._changes, self._state["changes"] = changes, changes.counts
+            self._state["changes"], self._changed = changes
         self._send_state()
 
     # Messages about the page itself.
@@ -328,7 +316,7 @@ class Session:
 
         self._load(sample)
 
-    def _load(self, sources: Sources | Callable[[], Sources], *, again: bool = False, supersede: bool = False) -> None:
+    def _load(self, sources: Sources | Callable[[], Sources], **how: bool) -> None:
         """Read on a thread; what is open stays open until that is done, and also if it fails."""
         with self._lock:
             if self._state["status"] == "loading":
@@ -341,8 +329,7 @@ class Session:
             chosen = sources if isinstance(sources, Sources) else sources()
             with self._lock:
                 self._unread = chosen
-            how = {"one_by_one": True, "again": again, "supersede": supersede}
-            self._show(chosen, *self._read(chosen, self._send_progress, **how), run)
+            self._show(chosen, *self._read(chosen, self._send_progress, one_by_one=True, **how), run)
 
         self._in_background(PAGE, work)
 
@@ -405,24 +392,22 @@ class Session:
 
     # Lists and downloads.
 
-    def _send_listing(self, request: str, rows: downloads.Rows) -> None:
-        self._send(PAGE, {"type": "listing", "request": request, "rows": rows[: downloads.LISTED], "total": len(rows)})
-
     def _show_changed(self, change: str) -> None:
-        picker, changed = self._screens.get("pick"), self._changes.record_ids if self._changes is not None else {}
-        if change in changed and isinstance(picker, ResendPicker):
-            picker.show_only(changed[change], change)
+        picker = self._screens.get("pick")
+        if change in self._changed and isinstance(picker, ResendPicker):
+            picker.show_only(self._changed[change], change)
 
     @contextlib.contextmanager
     def _rejected(self) -> Iterator[Any]:
         if self._opened is None:
             raise ArgumentError(_("There is nothing to download."), hint=_("load this page again."))
-        with self._borrowed_workspace() as own:
+        with self._another_workspace() or contextlib.nullcontext() as own:
             yield own.rejects() if own is not None else self._opened.rejects
 
     def _send_rejected(self, request: str) -> None:
         with self._rejected() as rejected:
-            self._send_listing(request, downloads.why_rejected(rejected, self._language))
+            rows = downloads.why_rejected(rejected, self._language)
+        self._send(PAGE, {"type": "listing", "request": request, "rows": rows[: downloads.LISTED], "total": len(rows)})
 
     def _download(self, message: dict[str, Any]) -> None:
         """Create the requested file, and send the ID by which the page can fetch it once."""
@@ -502,18 +487,8 @@ class Session:
         screen.listen(lambda message, buffers: self._send(tab, message, buffers))
         self._screens[tab] = screen
 
-    @contextlib.contextmanager
-    def _borrowed_workspace(self) -> Iterator[Workspace | None]:
-        """Open the workspace on another connection inside the block, if there is a workspace."""
-        with self._lock:
-            own = self._workspaces[0].cursor() if self._workspaces else None
-        try:
-            yield own
-        finally:
-            if own is not None:
-                own.close()
-
     def _another_workspace(self) -> Workspace | None:
+        """Open the workspace on another connection, if there is a workspace."""
         with self._lock:
             if not self._workspaces:
                 return None
@@ -526,7 +501,7 @@ class Session:
             screen.stop()
         for workspace in self._workspaces:
             workspace.close()
-        self._screens, self._opened, self._changes = {}, opened, None
+        self._screens, self._opened, self._changed = {}, opened, {}
         self._sources = self._unread = Sources(self._folder)
         self._workspaces = [opened.workspace] if opened is not None and opened.workspace is not None else []
         self._state = {"status": "choose", "run": secrets.token_hex(8)}
