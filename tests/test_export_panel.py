@@ -17,9 +17,8 @@ from invitekit.export.manifest import path_of
 from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.privacy import ACTIONS, LEVELS, Key, Level, scrubbed_remarks, standard
-from invitekit.widgets import export_columns, export_payloads
-from invitekit.widgets.export_panel import ExportPanel
-from invitekit.widgets.export_progress import CancelledError, ProgressReporter
+from invitekit.widgets import export_payloads
+from invitekit.widgets.export_panel import CancelledError, ExportPanel, ProgressReporter
 from invitekit.widgets.worker import sentence
 from tests.conftest import KINDS, busy
 from tests.messages import check_response
@@ -246,17 +245,17 @@ def test_the_shown_columns_are_the_exported_ones(tmp_path: Path, level: Level, l
 def test_each_example_passes_the_check_of_its_column(level: str) -> None:
     for row in standard(level).rows:
         if row.action == "pseudonymise":
-            made_up, shown = export_columns.example(row)
+            made_up, shown = export_payloads.example(row)
             assert made_up
             assert shown
             assert made_up not in shown
             assert len(shown) == 33
         elif row.action != "drop":
-            assert export_columns.example(row)[1] not in (None, "")
+            assert export_payloads.example(row)[1] not in (None, "")
 
 
 def test_the_example_of_scrubbed_remarks_is_scrubbed() -> None:
-    made_up, shown = export_columns.example(scrubbed_remarks())
+    made_up, shown = export_payloads.example(scrubbed_remarks())
     assert (made_up, shown) == ("Call li.wei@example.com after lunch", "Call [email] after lunch")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -18,7 +19,7 @@ import traitlets
 from invitekit.engine.duckdb import apart
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import count_rows
-from invitekit.errors import ArgumentError, InvitekitError, check_language
+from invitekit.errors import ArgumentError, InvitekitError, SchemaError, check_language
 from invitekit.export import Exported, export, resolve_key
 from invitekit.export.api import DEFAULT, REMARKS
 from invitekit.export.manifest import path_of
@@ -26,19 +27,84 @@ from invitekit.export.source import open_source
 from invitekit.i18n import Language, _
 from invitekit.model.annotate import annotate
 from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks, standard
-from invitekit.widgets import export_columns, export_payloads
+from invitekit.widgets import export_payloads
 from invitekit.widgets.base import Handler, MessageWidget, static
-from invitekit.widgets.export_progress import CancelledError, ProgressReporter
 from invitekit.widgets.protocol import ExportRequest
 
+MIN_INTERVAL = 0.1
+"""Seconds between two reports of progress."""
 _FORM = ("level", "file", "purpose", "remarks")
+
+
+class CancelledError(InvitekitError):
+    """The export was cancelled; no file is left."""
+
+
+class ProgressReporter:
+    """Reports the progress of an export to the screen, and stops the export on request.
+
+    Args:
+        report: Receives the step, the rows done, all rows, and the seconds left, if that can be estimated.
+    """
+
+    def __init__(self, report: Callable[[str, int, int, float | None], None]) -> None:
+        self._report, self._stop = report, threading.Event()
+        self._started = self._reported = time.monotonic()
+        self._interrupt: Callable[[], None] | None = None
+
+    def stop(self) -> None:
+        """End the export at its next step, and interrupt the running query; may be called from any thread."""
+        self._stop.set()
+        if self._interrupt is not None:
+            self._interrupt()
+
+    def stoppable(self, interrupt: Callable[[], None]) -> None:
+        """Set the function that interrupts the queries of the export.
+
+        Raises:
+            CancelledError: The export was cancelled before.
+        """
+        self._interrupt = interrupt
+        if self._stop.is_set():
+            raise _cancelled()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Raise ``CancelledError`` if a query fails because the export was cancelled.
+
+        Raises:
+            CancelledError: Instead of the error that the records cannot be computed.
+        """
+        try:
+            yield
+        except SchemaError:
+            if not self._stop.is_set():
+                raise
+            raise _cancelled() from None
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Report the progress, at most every ``MIN_INTERVAL`` seconds.
+
+        Raises:
+            CancelledError: The export was cancelled.
+        """
+        if self._stop.is_set():
+            raise _cancelled()
+        now = time.monotonic()
+        if done in (0, total) or now - self._reported >= MIN_INTERVAL:
+            self._reported = now
+            left = (now - self._started) / done * (total - done) if 0 < done < total else None
+            self._report(step, done, total, left)
+
+
+def _cancelled() -> CancelledError:
+    return CancelledError(_("The export was cancelled."), hint=_("nothing was written; export again."))
 
 
 class ExportPanel(MessageWidget):
     """Export records: choose a level, see what is exported, write and verify one file, and see the history.
 
-    Neither records nor typed texts are synchronised traits: a notebook that is saved with its widgets' state contains
-    none of them. Examples on the screen are made up.
+    Examples on the screen are made up.
 
     Args:
         records: A frame of any engine: what ``annotate`` or ``plan_resends`` returns; records without causes are
@@ -180,7 +246,7 @@ class ExportPanel(MessageWidget):
     def _send_form(self) -> None:
         content: dict[str, Any] = {name: getattr(self, name) for name in _FORM}
         try:
-            lines = export_columns.becomes(self._columns, self._policy(), self._language)
+            lines = export_payloads.becomes(self._columns, self._policy(), self._language)
             key = export_payloads.key_words(resolve_key(self._key).id, self.level, self._language)
         except InvitekitError as error:
             self._send_message(
@@ -234,7 +300,9 @@ class ExportPanel(MessageWidget):
         target, reporter = self._target(), ProgressReporter(self._progress)
         with self._one_at_a_time(reporter), reporter.stopped():
             self._progress("preparing", 0, None)
-            with _own_records(self._records, reporter.stoppable) as records, self._own_workspace() as own:
+            # A second connection to the workspace, since a cell may use the first one meanwhile.
+            workspace = nullcontext() if self._workspace is None else self._workspace.cursor()
+            with _own_records(self._records, reporter.stoppable) as records, workspace as own:
                 self._result = done = export(
                     records,
                     target,
@@ -249,10 +317,6 @@ class ExportPanel(MessageWidget):
                 )
         self._send_message("result", **export_payloads.result_payload(done, self._language))
         return done
-
-    def _own_workspace(self) -> AbstractContextManager[Any]:
-        """Open the workspace on a second connection, since a cell may use the first one meanwhile."""
-        return nullcontext() if self._workspace is None else self._workspace.cursor()
 
     @contextmanager
     def _one_at_a_time(self, reporter: ProgressReporter) -> Iterator[None]:

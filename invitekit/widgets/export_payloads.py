@@ -1,22 +1,33 @@
-"""The content of messages to the export panel: its words, what was exported, and the history."""
+"""The content of messages to the export panel: its words, what each column becomes, what was exported, the history."""
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from invitekit.errors import own_error
 from invitekit.export import CHECKS, Exported, describe_signature, verify
+from invitekit.export.counts import counted_rows
+from invitekit.export.transform import release
 from invitekit.i18n import read_texts, translate
-from invitekit.privacy import Key
+from invitekit.model import schema
+from invitekit.model.catalogue import read_catalogue
+from invitekit.privacy import FirstOf, Key, Policy, Range, Rule, Secrets, Text, Words
 from invitekit.privacy.policy import FEWEST
+from invitekit.privacy.scrub import KnownNames, scrub_remarks
 from invitekit.widgets import worker
 
 MAX_EXPORTS = 50
 """The most exports of the history that are shown, the newest first."""
+_ANY = "Example 42"
+_OF_FAILURE = ("cause", "advice", "suggested_operation")
 
 
 @cache
@@ -44,6 +55,87 @@ def key_words(key_id: str | None, level: str, language: str) -> str:
     name = "key_kept" if key_id else "key_thrown"
     text: str = words(language)[name if level == "pseudonymised" else f"{name}_unused"]
     return text.format(id=key_id)
+
+
+def becomes(columns: Iterable[str], policy: Policy, language: str) -> list[dict[str, Any]]:
+    """Return a line for each column with its exported form; columns without a rule come first, dropped ones last.
+
+    Args:
+        columns: The columns of the records.
+        policy: The policy of the level, with the row for remarks.
+        language: Of labels and words: ``en`` or ``zh``.
+
+    Returns:
+        Lines with ``label, action, into, made_up, example, kind``; ``kind`` is ``leaves``, ``left_out`` or ``refused``.
+    """
+    texts = words(language)
+
+    def line(label: str, action: str, kind: str, **shown: str | None) -> dict[str, Any]:
+        text = texts["actions"][action].format(fewest=policy.fewest)
+        return {"label": label, "action": text, "into": None, "made_up": None, "example": None, "kind": kind} | shown
+
+    names = {name: schema.label(name, language) for name in columns}
+    named = {row.column for row in policy.rows}
+    rows = policy.applied([name for name in names if name in named])
+    lines = [line(label, "refused", "refused") for name, label in names.items() if name not in named]
+    for row in rows:
+        made_up_value, shown = example(row, language)
+        label = schema.label(row.column, language)
+        lines.append(line(label, _action(row), "leaves", into=row.into, made_up=made_up_value, example=shown))
+    if policy.level == "aggregated":
+        for row in counted_rows(rows, policy.fewest)[len(rows) :]:
+            label = texts["counted"][row.into].format(fewest=policy.fewest)
+            lines.append(line(label, row.action, "leaves", into=row.into))
+    dropped = named - {row.column for row in rows}
+    return lines + [line(label, "drop", "left_out") for name, label in names.items() if name in dropped]
+
+
+def example(row: Rule, language: str = "en") -> tuple[str | None, str | None]:
+    """Return a made-up value, and its exported form with a key that is used for nothing else."""
+    value = _made_up(row, language)
+    exported = release(pl.DataFrame({row.column: [value]}), [row], Secrets(_key()))[row.into]
+    if isinstance(row.form, Text):
+        own = [pl.Series([str(made_up()["email"])])]
+        exported = scrub_remarks(pl.Series([str(value)]), own, KnownNames(pl.Series([], dtype=pl.String)))
+    return _text(value), _text(exported.item())
+
+
+@cache
+def _key() -> Key:
+    return Key.new(stored=False)
+
+
+def _action(row: Rule) -> str:
+    """Return the key of the text for the action on a column."""
+    if row.action == "keep" and row.how != "scrubbed":
+        return "words" if isinstance(row.form, Words) else "range"
+    return row.how or row.action
+
+
+def _made_up(row: Rule, language: str) -> Any:
+    failure = read_catalogue().failures[0]
+    known = made_up() | {name: getattr(failure, name)(language) for name in _OF_FAILURE}
+    known |= {"failure_code": failure.code, "failure_message": failure.message_en}
+    if row.column in known:
+        return known[row.column]
+    match row.form:
+        case Range(least=least):
+            return least
+        case FirstOf():
+            return dt.datetime(2026, 3, 9, 10, 24)  # noqa: DTZ001 - naive UTC, as everywhere
+        case Words(values=values, open=False) if row.action == "keep":
+            return min(values)
+        case _:
+            return 21 if row.how == "days" else _ANY
+
+
+def _text(value: Any) -> str | None:
+    """Return a value as text, as the exported file has it."""
+    if value is None:
+        return None
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def error_payload(error: BaseException, language: str) -> dict[str, str]:
@@ -148,12 +240,6 @@ def _line(row: dict[str, Any], path: Path | None, language: str) -> dict[str, An
         "purpose": row["purpose"],
         "sha256": row["sha256"],
         "paths": file_paths(path) if path and size is not None else [],
-        "missing": _missing(row, path, size, texts),
+        # Why a completed export has no file.
+        "missing": "" if row["status"] != "completed" or size is not None else texts["gone" if path else "replaced"],
     }
-
-
-def _missing(row: dict[str, Any], path: Path | None, size: str | None, texts: dict[str, Any]) -> str:
-    """Return why a completed export has no file; an empty text if it has one."""
-    if row["status"] != "completed" or size is not None:
-        return ""
-    return str(texts["gone" if path else "replaced"])
