@@ -43,12 +43,7 @@ def by_type(union: Any) -> Mapping[str, Any]:
 
 
 def answer(message: Any, requests: Any, handlers: Mapping[str, Handler]) -> None:
-    """Validate an untrusted message against the protocol, and pass it to its handler.
-
-    Args:
-        message: The decoded JSON.
-        requests: The union of the accepted messages.
-        handlers: The handler of each message, by its type.
+    """Validate an untrusted message, which has to be one of the union ``requests``, and call the handler of its type.
 
     Raises:
         ArgumentError: The message is not one of them.
@@ -156,13 +151,9 @@ class MessageWidget(anywidget.AnyWidget):
 
 
 def show(widget: Any, text: str, saved: Callable[[], str], screen: MessageWidget) -> None:
-    """Show a widget in a notebook, and after it the HTML that a saved notebook shows.
+    """Show a widget in a notebook, or its text in a frontend without HTML, and after it the HTML to save.
 
-    Args:
-        widget: The widget.
-        text: The text for a frontend without HTML.
-        saved: Returns the HTML to save; called again when the rows of the screen are stored.
-        screen: The widget, or the part of it that has rows.
+    ``saved`` returns that HTML; it is called again when the rows of the screen, the widget or a part of it, are stored.
     """
     from IPython.display import display as untyped  # noqa: PLC0415 - the page has no IPython
 

@@ -45,12 +45,7 @@ def clauses(choice: Filter) -> dict[str, str]:
 
 
 def matching(choice: Filter, *, but: tuple[str, ...] = ()) -> str:
-    """Return the SQL condition of a filter.
-
-    Args:
-        choice: The filter.
-        but: The names of restrictions to leave out: the counts of a facet ignore the facet's own restriction.
-    """
+    """Return the SQL condition of a filter without some restrictions: a facet's counts ignore the facet's own one."""
     return " and ".join(sql for name, sql in clauses(choice).items() if name not in but) or "true"
 
 

@@ -12,18 +12,8 @@ from invitekit.engine.duckdb import ident, lit, one, rows
 from invitekit.model import schema
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.model.identity import ALONE
-from invitekit.widgets.conditions import (
-    DATED,
-    DAY,
-    GROUP,
-    ONCE,
-    among,
-    both,
-    chosen,
-    clauses,
-    column_contains,
-    matching,
-)
+from invitekit.widgets import conditions
+from invitekit.widgets.conditions import DATED, DAY, GROUP, ONCE, among, both, chosen, clauses, matching
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import cube
 from invitekit.widgets.view import QueryCache
@@ -33,10 +23,10 @@ MAX_VALUES = 100
 Facet = list[tuple[Any, int]]
 
 
-def matched(con: duckdb.DuckDBPyConnection, cache: QueryCache, choice: Filter) -> int:
-    """Count the rows of a filter."""
+def matched(con: duckdb.DuckDBPyConnection, cache: QueryCache, choice: Filter, can: str = "true") -> int:
+    """Count the rows of a filter that can be chosen; the SQL ``can`` may use columns of few values only."""
     table, condition, n = source(cache, choice, set(clauses(choice)))
-    return one(con, f"select {n} from {table} where {condition}")
+    return one(con, f"select {n} from {table} where {both(condition, f'({can})')}")
 
 
 def customers(con: duckdb.DuckDBPyConnection, cache: QueryCache, choice: Filter) -> int | None:
@@ -53,12 +43,6 @@ def customers(con: duckdb.DuckDBPyConnection, cache: QueryCache, choice: Filter)
     known = f"not starts_with(coalesce(customer_id, {lit(ALONE)}), {lit(ALONE)})"
     several, single = f"count(distinct hash(customer_id)) filter ({known})", f"count(*) filter (not {known} and {ONCE})"
     return one(con, f"select {several} + {single} from {rows_}")
-
-
-def choosable(con: duckdb.DuckDBPyConnection, cache: QueryCache, choice: Filter, can: str) -> int:
-    """Count the rows of a filter that can be chosen; the SQL ``can`` may use columns of few values only."""
-    table, condition, n = source(cache, choice, set(clauses(choice)))
-    return one(con, f"select {n} from {table} where {condition} and ({can})")
 
 
 def groups(con: duckdb.DuckDBPyConnection, cache: QueryCache, choice: Filter) -> list[tuple[int, int]]:
@@ -91,7 +75,7 @@ def facet_values(
     con: duckdb.DuckDBPyConnection, cache: QueryCache, choice: Filter, name: str, text: str
 ) -> list[tuple[Any, int]]:
     """Count the values of one facet that contain a text, so that values beyond ``MAX_VALUES`` can be searched."""
-    values = rows(con, _values(cache, choice, name, column_contains(COLUMNS[name], text)))
+    values = rows(con, _values(cache, choice, name, conditions.column_contains(COLUMNS[name], text)))
     return [(_value(name, value), int(n)) for _, value, n in values]
 
 
@@ -153,11 +137,7 @@ def _total_and_hidden(
 def source(cache: QueryCache, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:
     """Return the smallest table that can answer a query, the condition on it, and the SQL that counts its rows.
 
-    Args:
-        cache: The query cache of the view.
-        choice: The filter.
-        names: The restrictions and facets that the query uses.
-        but: The names of restrictions to leave out.
+    ``names`` are the restrictions and facets that the query uses, ``but`` the restrictions to leave out.
     """
     if choice.text is None and cache.only is None and (counted := cube(names)):
         return counted, both(cache.scope, matching(choice, but=but)), "sum(n)"

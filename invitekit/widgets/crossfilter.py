@@ -43,13 +43,9 @@ def payload(
 def prefix_sums(
     con: duckdb.DuckDBPyConnection, cache: QueryCache, choice: Filter, values: dict[str, list[Any]]
 ) -> tuple[list[dt.date], bytes] | None:
-    """Compute the prefix sums by day of all rows, and of the rows with each value of some facets.
+    """Compute the prefix sums by day of all rows, and of the rows with each of the ``values`` of some facets.
 
-    Args:
-        con: A connection to the store.
-        cache: The query cache of the view.
-        choice: The filter; its dates are ignored, and so is, for each facet, the facet's own restriction.
-        values: The values to count, by facet (as in ``Filter``).
+    The dates of the filter are ignored, and so is, for each facet, the facet's own restriction.
 
     Returns:
         The days in order, after a first one before all of them; and for all rows, then for each value in the order of

@@ -369,15 +369,7 @@ def _annotated(records: Any, as_of: dt.datetime | dt.date | None, language: Lang
 def _own_records(
     records: Any, stoppable: Callable[[Callable[[], None]], None]
 ) -> Iterator[duckdb.DuckDBPyRelation | pl.DataFrame]:
-    """Yield the records for one export: a relation on a connection of its own, any other frame in memory.
-
-    Args:
-        records: A frame of any engine.
-        stoppable: Receives the function that interrupts the relation's connection, from any thread.
-
-    Raises:
-        SchemaError: The records cannot be computed.
-    """
+    """Yield the records for one export: a relation on a connection of its own, any other frame in memory."""
     own, con = apart(records)
     # Opening a relation counts it, which may take long. A frame in memory needs no interruption.
     stoppable(con.interrupt if con is not None else lambda: None)

@@ -60,11 +60,6 @@ def key_words(key_id: str | None, level: str, language: str) -> str:
 def becomes(columns: Iterable[str], policy: Policy, language: str) -> list[dict[str, Any]]:
     """Return a line for each column with its exported form; columns without a rule come first, dropped ones last.
 
-    Args:
-        columns: The columns of the records.
-        policy: The policy of the level, with the row for remarks.
-        language: Of labels and words: ``en`` or ``zh``.
-
     Returns:
         Lines with ``label, action, into, made_up, example, kind``; ``kind`` is ``leaves``, ``left_out`` or ``refused``.
     """

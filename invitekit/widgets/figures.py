@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 
 class ClickableFigure(anywidget.AnyWidget):
-    """A figure whose bars and points filter a screen.
-
-    Args:
-        figure: A figure of ``invitekit.charts``.
-        screen: The screen that shows the records.
-    """
+    """A figure whose bars and points filter the screen that shows its records."""
 
     _esm = static("figure.js")
     figure = traitlets.Unicode(help="The figure as XHTML.").tag(sync=True)

@@ -418,7 +418,9 @@ class Grid(MessageWidget):
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             self._cache.search(con, view.choice)
-            totals = payloads.counted(con, self._cache, view.choice, self.can)
+            matched = counts.matched(con, self._cache, view.choice)
+            can = matched if self.can == "true" else counts.matched(con, self._cache, view.choice, self.can)
+            totals = {"matched": matched, "selectable": can}
             choices = self._facets(con, view)
             more: dict[str, Any] = {"filter": view.choice.to_dict(), "acked": self._acked} if before_page else {}
             if view.grouped:
@@ -467,7 +469,7 @@ class Grid(MessageWidget):
             if details is None:
                 self._send_message("details", unmasked=how["unmasked"], details=None)
                 return
-            details |= {"messages": self._messages(con, int(key)), "sent": self._sent(con, int(key))}
+            details |= self._about_customer(con, int(key))
             with self._with_selection(lambda one: payloads.selected(con, one, [int(key)], self.can)) as flags:
                 details |= {name: bool(values[0]) for name, values in flags.items()}
                 self._send_message("details", unmasked=how["unmasked"], details=details)
@@ -475,13 +477,12 @@ class Grid(MessageWidget):
         if self._store.ready:  # else the keys are those of rows that were replaced
             self._worker.submit("details", work)
 
-    def _messages(self, _con: duckdb.DuckDBPyConnection, _key: int) -> list[tuple[str, str]]:
-        """Return messages about a row that are ready to send, each with its language."""
-        return []
+    def _about_customer(self, _con: duckdb.DuckDBPyConnection, _key: int) -> dict[str, Any]:
+        """Return the messages to the customer of a row that are ready to send, and the marks that it was invited again.
 
-    def _sent(self, _con: duckdb.DuckDBPyConnection, _key: int) -> list[tuple[str, str, int]]:
-        """Return when, by whom and in which batch the customer of a row was marked as invited again."""
-        return []
+        These are the fields ``messages`` and ``sent`` of ``protocol.Details``.
+        """
+        return {"messages": [], "sent": []}
 
     def _set_filter(self, message: dict[str, Any]) -> None:
         """Filter, and acknowledge the request of the screen by its number: a later one may be on its way."""

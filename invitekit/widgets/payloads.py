@@ -159,12 +159,6 @@ def selected(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[in
     return {"selected": [int(flags[key][0]) for key in keys], "selectable": [int(flags[key][1]) for key in keys]}
 
 
-def counted(con: duckdb.DuckDBPyConnection, cache: QueryCache, choice: Filter, can: str) -> dict[str, int]:
-    """Count the rows of a filter, and those of them that can be selected."""
-    matched = counts.matched(con, cache, choice)
-    return {"matched": matched, "selectable": matched if can == "true" else counts.choosable(con, cache, choice, can)}
-
-
 def facets(
     con: duckdb.DuckDBPyConnection,
     cache: QueryCache,

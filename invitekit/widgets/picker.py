@@ -27,7 +27,7 @@ from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import BATCH_KINDS, RESENDS
 from invitekit.planning import PlanSummary, ResendRules, count_decisions
-from invitekit.widgets import payloads, planning
+from invitekit.widgets import planning
 from invitekit.widgets.base import Handler, static
 from invitekit.widgets.conditions import ONCE
 from invitekit.widgets.grid import Grid
@@ -201,8 +201,8 @@ class ResendPicker(Grid):
             "unmark_sent": self._unmark_sent,
             "get_batch": self._send_batch,
             "discard_batch": self._discard,
-            "mark_resolved": self._mark_resolved,
-            "mark_do_not_invite": self._mark_do_not_invite,
+            "mark_resolved": self._mark_customer,
+            "mark_do_not_invite": self._mark_customer,
             "unmark": self._unmark,
             "mark_own_account": self._mark_own_account,
             "unmark_own_account": self._unmark_own_account,
@@ -318,12 +318,7 @@ class ResendPicker(Grid):
         self._plan_again()
 
     def show_only(self, record_ids: list[str], name: str) -> None:
-        """Show only the customers of some records.
-
-        Args:
-            record_ids: Records of the history, also earlier ones.
-            name: The text key of the customers shown: a change since the snapshot before.
-        """
+        """Show only the customers of some records, also earlier ones; ``name`` is the text key of their change."""
         self._require_plan()
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
@@ -407,13 +402,10 @@ class ResendPicker(Grid):
     def _about_selection(self, con: duckdb.DuckDBPyConnection, selection: Selection) -> dict[str, int]:
         return {"batches": planning.count_batches(con, selection, self._rules.batch_size)} if selection else {}
 
-    def _messages(self, con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
-        return planning.messages(con, key)
-
-    def _sent(self, con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str, int]]:
+    def _about_customer(self, con: duckdb.DuckDBPyConnection, key: int) -> dict[str, Any]:
         names = "record_id, customer_id, sent_at, sent_by, batch"
         resends = self._from_workspace(lambda own: own.resends().select(names).to_arrow_table())
-        return planning.sent_to(con, key, resends)
+        return {"messages": planning.messages(con, key), "sent": planning.sent_to(con, key, resends)}
 
     # Batches: confirm and write.
 
@@ -426,18 +418,9 @@ class ResendPicker(Grid):
             texts = planning.confirmation(con, selection, self._rules.batch_size, self._language)
             unsent = self._from_workspace(lambda own: own.unsent_customers().to_arrow_table())
             known = planning.count_in_unsent_batches(con, frozen, unsent)
-            labels = [payloads.label(name, self._language) for name in texts.pop("labels")]
             self._frozen = frozen
-            folder = str(self._folder)
-            self._send_message(
-                "confirmation",
-                count=frozen.count,
-                digest=frozen.digest,
-                labels=labels,
-                folder=folder,
-                in_open_batch=known,
-                **texts,
-            )
+            texts |= {"count": frozen.count, "digest": frozen.digest, "folder": str(self._folder)}
+            self._send_message("confirmation", in_open_batch=known, **texts)
 
         self._worker.submit("confirm", work)
 
@@ -514,17 +497,14 @@ class ResendPicker(Grid):
             own.discard_batches([message["batch_id"]])
         self._send_view()
 
-    def _mark_resolved(self, message: dict[str, Any]) -> None:
-        on, note = read_day(message["day"]), message["note"] or None
+    def _mark_customer(self, message: dict[str, Any]) -> None:
+        how = {"on": read_day(message["day"]), "by": message["user"], "note": message["note"] or None}
         record_id, *_ = self._opened(message)
         with self._marking() as own:
-            own.mark_resolved([record_id], on=on, by=message["user"], note=note, catalogue=self._catalogue)
-
-    def _mark_do_not_invite(self, message: dict[str, Any]) -> None:
-        on, note = read_day(message["day"]), message["note"] or None
-        record_id, *_ = self._opened(message)
-        with self._marking() as own:
-            own.mark_do_not_invite([record_id], on=on, by=message["user"], note=note)
+            if message["type"] == "mark_resolved":
+                own.mark_resolved([record_id], catalogue=self._catalogue, **how)
+            else:
+                own.mark_do_not_invite([record_id], **how)
 
     def _unmark(self, message: dict[str, Any]) -> None:
         _record, customer_id, reason_code = self._opened(message)

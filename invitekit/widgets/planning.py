@@ -28,6 +28,7 @@ from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, plan_resends, select_customers
 from invitekit.planning.logged_events import assign_customer
 from invitekit.planning.reason_texts import BY_CAUSE, read_reasons
+from invitekit.widgets import payloads
 from invitekit.widgets.conditions import KEY, ONCE, OWN_COLUMNS, chosen
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Derive, Step, in_steps
@@ -81,13 +82,8 @@ def planner(
 ) -> Derive:
     """Return the function that plans records on the connection that reads them.
 
-    Args:
-        rules: When a customer may be invited again.
-        moment: The time to plan for.
-        inputs: The tables besides the records: ``sent``, ``resolved`` and ``rejected``, as ``plan_resends`` takes them.
-        catalogue: The known failures; default: the built-in ones.
-        language: Of causes, reasons and next steps.
-        on_step: Called when a step begins: see ``in_steps``.
+    ``inputs`` are the tables besides the records, ``sent``, ``resolved`` and ``rejected``, as ``plan_resends`` takes
+    them; for ``on_step`` see ``in_steps``.
     """
 
     def plan(records: Any, on_engine: Callable[[pa.Table], Any]) -> Any:
@@ -103,13 +99,7 @@ def planner(
 
 
 def tabs(con: duckdb.DuckDBPyConnection, language: Language, scope: str = ONCE) -> list[list[Any]]:
-    """Count the customers, or rows, of each decision: code, label and number, in the order of the vocabulary.
-
-    Args:
-        con: A connection to a store.
-        language: Of labels.
-        scope: The SQL condition of the rows that count.
-    """
+    """Count the customers, or the rows of another scope, by decision: code, label and number, in their order."""
     counts = dict(rows(con, f"select decision, sum(n)::bigint from cube where {scope} group by 1"))
     return [[value.code, value.label(language), int(counts.get(value.code, 0))] for value in DECISIONS]
 
@@ -202,7 +192,7 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
     return {
         "batches": count_batches(con, selection, size),
         "groups": groups,
-        "labels": list(_ROWS),
+        "labels": [payloads.label(name, language) for name in _ROWS],
         "rows": [_shown(_ROWS, row, language) for row in first],
         "left_out": [[display.shown("decision", value, language=language), n, value in RESENDS] for value, n in left],
     }

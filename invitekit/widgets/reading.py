@@ -85,13 +85,7 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         transfers: Transfers,
         read: Callable[[Sequence[Path], dict[str, Any]], Result],
     ) -> Result:
-        """Read files with the stored options that fit them.
-
-        Args:
-            paths: The files.
-            options: Options of ``load``, which override the stored ones.
-            transfers: Where a file is copied to if its encoding is not detected.
-            read: Reads files with options.
+        """Read files with those stored options that fit them; options of ``load`` override the stored ones.
 
         Raises:
             InvitekitError: What ``read`` raises.

@@ -26,13 +26,7 @@ _MAX_NAME = 120
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A complete upload.
-
-    Attributes:
-        id: The ID by which the page names it.
-        path: The file, in its own folder.
-        day: The date in its name, or None.
-    """
+    """A complete upload: its ID on the page, the file in its own folder, and the date in its name."""
 
     id: str
     path: Path
@@ -105,11 +99,7 @@ class Transfers:
     # Uploads.
 
     def begin(self, name: str, size: int) -> Incoming:
-        """Begin an upload.
-
-        Args:
-            name: The file's name, as the browser sends it: untrusted.
-            size: The announced number of bytes.
+        """Begin an upload of that many bytes; the name is the browser's, and untrusted.
 
         Raises:
             SourceError: Files of that type are not read, or there is no space for it.

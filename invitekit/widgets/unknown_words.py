@@ -58,11 +58,7 @@ def _likely(vocabulary: Words, name: str, word: str) -> str | None:
 
 
 def teach(file: Path, meanings: Mapping[str, Mapping[str, str]]) -> None:
-    """Add the chosen meanings to the file of words.
-
-    Args:
-        file: The file, which is created if it is missing.
-        meanings: The canonical value of each word, by column.
+    """Add the chosen meanings (the canonical value of each word, by column) to the file of words, or create it.
 
     Raises:
         ArgumentError: Nothing was chosen, or a value does not exist.

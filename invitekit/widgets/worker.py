@@ -20,11 +20,10 @@ _THREADS = 4
 
 
 class Worker:
-    """A few threads that answer a screen.
+    """A few threads that answer a screen, as a message handler must return at once.
 
-    A message handler must return at once, so it submits its queries here. Work that newer work of its channel
-    supersedes is interrupted, or never started. Each piece of work has its own connection, since DuckDB allows one
-    use of a connection at a time.
+    Work that newer work of its channel supersedes is interrupted, or never started. Each piece of work has its own
+    connection, since DuckDB allows one use of a connection at a time.
 
     Args:
         connect: Opens a connection for one piece of work.
@@ -41,13 +40,7 @@ class Worker:
         self.close = weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
 
     def submit(self, channel: str, *steps: Work, connect: Connect | None = None) -> None:
-        """Run work on a thread, and interrupt the channel's older work.
-
-        Args:
-            channel: The kind of work.
-            steps: Called one after the other; after the work is superseded, no further step is called.
-            connect: Opens the connection; default: that of the worker.
-        """
+        """Run steps one after the other on a thread, and interrupt the channel's older work."""
         with self._lock:
             number = self._supersede(channel)
             future = self._pool.submit(self._run, channel, number, steps, connect or self._connect)
