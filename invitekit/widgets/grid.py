@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, InvalidStateError, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -86,14 +86,14 @@ class Grid(MessageWidget):
         self._acked: dict[str, int] = {}
         self._days_sent: Filter | None = None
         self._deep_page: tuple[int, int] | None = None
-        self._stored, self._callbacks, self._saved_without_rows = threading.Event(), list[Callable[[], None]](), False
+        self._stored, self._saved_without_rows = Future[None](), False
         self._store = self._new_store(records, derive)
         self._cache = QueryCache(self._store, every_row=every_row)
         self._wanted, self._two_lines = columns, bool(self.two_line_columns)
         self._shown = self._columns()
         self.observe(self._set_value, "value")
         if self._store.ready:
-            self._stored.set()
+            self._set_stored()
         else:
             self._worker.submit("build", self._build)
 
@@ -232,7 +232,7 @@ class Grid(MessageWidget):
         return f"{type(self).__name__}: {total}{'rows' if self.every_row else self.unit}."
 
     def _saved_table(self) -> str:
-        self._saved_without_rows = not self._stored.wait(_SAVED_WAIT)
+        self._saved_without_rows = bool(wait([self._stored], _SAVED_WAIT).not_done)
         if self._saved_without_rows:
             return ""
         with self._store.cursor() as con:
@@ -240,12 +240,8 @@ class Grid(MessageWidget):
 
     def when_stored(self, call: Callable[[], None]) -> None:
         """Call a function once the rows are stored, if the saved table was built without them."""
-        with self._lock:
-            if not self._stored.is_set():
-                self._callbacks.append(call)
-                return
         if self._saved_without_rows:
-            call()
+            self._stored.add_done_callback(lambda _stored: call())
 
     def _send_progress(self, step: str, number: int, steps: int) -> None:
         self._send_message("progress", step=step, number=number, steps=steps)
@@ -326,11 +322,8 @@ class Grid(MessageWidget):
 
     def _set_stored(self) -> None:
         """Mark the rows as stored, and call the functions that wait for them."""
-        with self._lock:
-            self._stored.set()
-            calls, self._callbacks = self._callbacks, []
-        for call in calls:
-            call()
+        with contextlib.suppress(InvalidStateError):  # a plan was stored before
+            self._stored.set_result(None)
 
     def _cancel_queries(self) -> None:
         """Cancel all queries on the rows, which are about to be replaced."""
@@ -566,29 +559,23 @@ class Grid(MessageWidget):
                     return
 
     def _select(self, message: dict[str, Any]) -> None:
+        version, action, keys = message["version"], message["action"], message.get("keys", [])
         with self._lock:
-            self._apply(message)
-
-    def _apply(self, message: dict[str, Any]) -> None:
-        chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
-        version, action = message["version"], message["action"]
-        # Keys are valid as long as the rows are the same; positions and filters only for one view.
-        if (action in _OF_VIEW and version != self._version) or (keys and version < self._since):
-            raise ArgumentError(_("The rows have changed since."), hint=_("look at them, and choose again."))
-        actions: dict[str, Callable[[], Selection]] = {
-            "add": lambda: chosen.add(keys),
-            "remove": lambda: chosen.remove(keys),
-            "add_all": lambda: chosen.add_all(choice, every_row=self._view.every_row),
-            "remove_all": lambda: chosen.remove_all(choice, every_row=self._view.every_row),
-            "clear": Selection,
-        }
-        if action == "undo":
-            if self._before:
-                self._choose(self._before.pop(), undoing=True)
-        elif action in {"add_range", "remove_range"}:
-            self._choose_range(message.get("start", 0), message.get("end", 0), add=action == "add_range")
-        else:
-            self._choose(actions[action]())
+            # Keys are valid as long as the rows are the same; positions and filters only for one view.
+            if (action in _OF_VIEW and version != self._version) or (keys and version < self._since):
+                raise ArgumentError(_("The rows have changed since."), hint=_("look at them, and choose again."))
+            if action == "undo":
+                if self._before:
+                    self._choose(self._before.pop(), undoing=True)
+            elif action in {"add_range", "remove_range"}:
+                self._choose_range(message.get("start", 0), message.get("end", 0), add=action == "add_range")
+            elif action == "clear":
+                self._choose(Selection())
+            elif action in {"add", "remove"}:
+                self._choose(getattr(self._selection, action)(keys))
+            else:
+                matches = getattr(self._selection, action)
+                self._choose(matches(self._view.choice, every_row=self.every_row))
 
     def _choose_range(self, start: int, end: int, *, add: bool) -> None:
         """Choose the rows from one position of the current view to another."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from invitekit.model.filters import Filter
 
@@ -67,19 +66,6 @@ class Selection:
     def remove_all(self, choice: Filter, *, every_row: bool = False) -> Selection:
         """Deselect all matches of a filter; with ``every_row`` earlier states too."""
         return self._with_filter(Step(add=False, what=choice, every_row=every_row))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the selection as small JSON: its mode and its steps, with the number of keys instead of the keys."""
-        steps = [
-            {
-                "add": step.add,
-                **({"filter": step.what.to_dict()} if isinstance(step.what, Filter) else {"keys": len(step.what)}),
-                **({"every_row": True} if step.every_row else {}),
-            }
-            for step in self.steps
-        ]
-        by_filter = any(isinstance(step.what, Filter) for step in self.steps)
-        return {"mode": "all_matching" if by_filter else "ids", "steps": steps}
 
     def _with_keys(self, *, add: bool, keys: frozenset[int]) -> Selection:
         """Append keys, merged with the steps by key at the end: there is one step that adds and one that removes."""
