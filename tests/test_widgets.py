@@ -37,7 +37,7 @@ from invitekit.widgets.grid import Grid
 from invitekit.widgets.picker import undo_marks
 from invitekit.widgets.selection import Selection, Step
 from invitekit.widgets.store import Store
-from invitekit.widgets.view import QueryCache
+from invitekit.widgets.view import QueryCache, View
 from invitekit.widgets.worker import Worker, error_payload
 from tests.conftest import DATA, busy, often
 from tests.messages import check_response
@@ -136,7 +136,7 @@ def test_a_selection_behaves_like_a_set(store: Store, operations: list[tuple[str
     with store.cursor() as con:
         found = {key for (key,) in con.sql(f"select {KEY} from records where {chosen(selection)}").fetchall()}
         for choice, every_row in product(CHOICES, [False, True]):
-            hidden, rows = len(expected - _matching(choice, every_row)), QueryCache(store, every_row=every_row)
+            hidden, rows = len(expected - _matching(choice, every_row)), QueryCache(store, View(every_row=every_row))
             assert selected(con, rows, selection, choice, "true") == (len(expected), hidden)
         can = len({key for key in expected if ROWS["effective_status"][key] == "expired"})
         assert selected(con, rows, selection, Filter(), "effective_status = 'expired'") == (can, 0)

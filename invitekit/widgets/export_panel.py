@@ -59,22 +59,14 @@ class ProgressReporter:
             self._interrupt()
 
     def stoppable(self, interrupt: Callable[[], None]) -> None:
-        """Set the function that interrupts the queries of the export.
-
-        Raises:
-            CancelledError: The export was cancelled before.
-        """
+        """Set the function that interrupts its queries; raise ``CancelledError`` if it was cancelled before."""
         self._interrupt = interrupt
         if self._stop.is_set():
             raise _cancelled()
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Raise ``CancelledError`` if a query fails because the export was cancelled.
-
-        Raises:
-            CancelledError: Instead of the error that the records cannot be computed.
-        """
+        """Raise ``CancelledError`` instead of ``SchemaError`` if a query fails because the export was cancelled."""
         try:
             yield
         except SchemaError:
@@ -83,11 +75,7 @@ class ProgressReporter:
             raise _cancelled() from None
 
     def __call__(self, step: str, done: int, total: int) -> None:
-        """Report the progress, at most every ``MIN_INTERVAL`` seconds.
-
-        Raises:
-            CancelledError: The export was cancelled.
-        """
+        """Report the progress, at most every ``MIN_INTERVAL`` seconds; raise ``CancelledError`` if it was cancelled."""
         if self._stop.is_set():
             raise _cancelled()
         now = time.monotonic()

@@ -62,6 +62,8 @@ class Grid(MessageWidget):
     """The SQL condition of the rows that can be chosen."""
     once: ClassVar[str] = "true"
     """The SQL condition of the stored rows that are shown by default."""
+    group: ClassVar[str | None] = None
+    """The SQL of the group of a stored row."""
     unit: ClassVar[str] = "rows"
     """The unit of a row that is shown by default: a key of the screen's texts."""
     two_line_columns: ClassVar[tuple[str, ...]] = ()
@@ -87,8 +89,8 @@ class Grid(MessageWidget):
         self._days_sent: Filter | None = None
         self._deep_page: tuple[int, int] | None = None
         self._stored, self._saved_without_rows = Future[None](), False
-        self._store = self._new_store(records, derive)
-        self._cache = QueryCache(self._store, every_row=every_row)
+        self._store = Store(records, derive, once=self.once, group=self.group)
+        self._cache = QueryCache(self._store, self._view)
         self._wanted, self._two_lines = columns, bool(self.two_line_columns)
         self._shown = self._columns()
         self.observe(self._set_value, "value")
@@ -101,9 +103,6 @@ class Grid(MessageWidget):
         """Cancel running answers, and remove the rows from the disk."""
         super().stop()
         self._store.close()
-
-    def _new_store(self, records: Any, derive: Derive | None) -> Store:
-        return Store(records, derive, once=self.once)
 
     # Properties and methods for the user of the notebook.
 
@@ -314,7 +313,7 @@ class Grid(MessageWidget):
 
     def _build(self, con: duckdb.DuckDBPyConnection) -> None:
         self._store.build(con)
-        self._cache, self._shown = self._new_cache(self._view), self._columns()
+        self._cache, self._shown = QueryCache(self._store, self._view), self._columns()
         if self._view.by not in self._store.names:
             self._view = replace(self._view, by=None)
         self._send_init()
@@ -337,16 +336,13 @@ class Grid(MessageWidget):
                 return
             brushed = view.undated() == self._view.undated() and view.choice.text is None
             if (view.every_row, view.only) != (self.every_row, self._view.only):
-                self._cache, self._days_sent = self._new_cache(view), None
+                self._cache, self._days_sent = QueryCache(self._store, view), None
                 self._shown = self._with_snapshot(self._shown, every_row=view.every_row)
             self._view, self._version, self._deep_page = view, self._version + 1, None
         if not self._store.ready:
             self._send_view()
         self._send_rows(with_state=True, brushed=brushed)
         self.set_trait("value", view.choice.to_dict())
-
-    def _new_cache(self, view: View) -> QueryCache:
-        return QueryCache(self._store, every_row=view.every_row, only=view.only)
 
     def _set_value(self, change: dict[str, Any]) -> None:
         if change["new"] != self._view.choice.to_dict():
@@ -471,10 +467,7 @@ class Grid(MessageWidget):
             self._worker.submit("details", work)
 
     def _about_customer(self, _con: duckdb.DuckDBPyConnection, _key: int) -> dict[str, Any]:
-        """Return the messages to the customer of a row that are ready to send, and the marks that it was invited again.
-
-        These are the fields ``messages`` and ``sent`` of ``protocol.Details``.
-        """
+        """Return the fields ``messages`` and ``sent`` of ``protocol.Details``."""
         return {"messages": [], "sent": []}
 
     def _set_filter(self, message: dict[str, Any]) -> None:

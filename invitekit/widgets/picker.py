@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from weakref import WeakKeyDictionary
 
 import duckdb
 
@@ -34,7 +35,7 @@ from invitekit.widgets.grid import Grid
 from invitekit.widgets.protocol import PickerRequest
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
-from invitekit.widgets.view import View
+from invitekit.widgets.view import QueryCache, View
 from invitekit.workspace import Workspace
 
 ADJUSTABLE = ("cool_down_days", "max_attempts", "batch_size", "link_life_days")
@@ -80,6 +81,7 @@ class ResendPicker(Grid):
     _css = static("picker.css")
     can: ClassVar[str] = planning.CAN
     once: ClassVar[str] = planning.ONE_A_CUSTOMER
+    group: ClassVar[str | None] = planning.GROUP_OF
     unit: ClassVar[str] = "customers"
     two_line_columns: ClassVar[tuple[str, ...]] = planning.TWO_LINES
 
@@ -108,8 +110,10 @@ class ResendPicker(Grid):
         self._own_workspace = self.workspace and self.workspace.cursor()
         self._workspace_lock, self._marks_made = threading.RLock(), 0
         self._planning: Store | None = None
-        self._counted: tuple[Store, PlanSummary] | None = None
-        self._off_list: tuple[Store | None, dict[str, int]] = None, {}
+        self._summaries, self._off_lists = (
+            WeakKeyDictionary[Store, PlanSummary](),
+            WeakKeyDictionary[Store, dict[str, int]](),
+        )
         self._folder, self._catalogue = Path(folder), catalogue
         self._frozen: planning.Frozen | None = None
         self._previewed: tuple[ResendRules, Store, int] | None = None
@@ -148,20 +152,13 @@ class ResendPicker(Grid):
         with self._store.cursor() as con:
             return int(rows(con, f"select count(*) from records where {self.can}")[0][0])
 
-    def _new_store(self, records: Any, derive: Any) -> Store:
-        return Store(records, derive, once=self.once, group=planning.GROUP_OF)
-
     def _new_plan(self, rules: ResendRules) -> Store:
         with self._history() as history:
-            return self._new_store(history, self._planner(rules, self._language))
+            return Store(history, self._planner(rules, self._language), once=self.once, group=self.group)
 
     @contextlib.contextmanager
     def _locked_workspace(self) -> Iterator[Workspace]:
-        """Yield the workspace to one thread at a time, as a connection allows one call at a time.
-
-        Raises:
-            ArgumentError: There is no workspace.
-        """
+        """Yield the workspace to one thread at a time, as a connection allows one call at a time."""
         if self._own_workspace is None:
             raise ArgumentError(_("There is no workspace to note it in."), hint=_("open the picker with one."))
         with self._workspace_lock:
@@ -224,7 +221,7 @@ class ResendPicker(Grid):
         stored = {
             "workspace": self.workspace is not None,
             "user": _user_name(),
-            "day": self._day(),
+            "day": f"{self._moment:%Y-%m-%d}" if self._as_of is not None else None,  # else today where the browser is
             "unsent_batches": [each for each in batches if each["sent"] is None],
             "sent_batches": [each for each in batches if each["sent"] is not None],
             "own_account_marked": self._has_own_account_mark(),
@@ -266,9 +263,7 @@ class ResendPicker(Grid):
         """Count the customers of a batch who are not to be invited again by the plan that is shown, once a plan."""
         if not self._store.ready:
             return 0
-        if self._off_list[0] is not self._store:
-            self._off_list = self._store, {}
-        counts = self._off_list[1]
+        counts = self._off_lists.setdefault(self._store, {})
         if batch_id not in counts:
             with self._locked_workspace() as own:
                 records = own.batch_records(batch_id)
@@ -304,13 +299,9 @@ class ResendPicker(Grid):
         return written_files(self._folder / name) if name else []
 
     def _summary(self, con: duckdb.DuckDBPyConnection) -> PlanSummary:
-        if self._counted is None or self._counted[0] is not self._store:
-            self._counted = self._store, count_decisions(con.sql("from records"))
-        return self._counted[1]
-
-    def _day(self) -> str | None:
-        """Return the day of the plan; None is today in the time zone of the browser."""
-        return f"{self._moment:%Y-%m-%d}" if self._as_of is not None else None
+        if self._store not in self._summaries:
+            self._summaries[self._store] = count_decisions(con.sql("from records"))
+        return self._summaries[self._store]
 
     def plan_for(self, as_of: dt.datetime | dt.date | None, language: Language) -> None:
         """Plan again for another day or in another language; the selection stays."""
@@ -377,7 +368,7 @@ class ResendPicker(Grid):
         with self._lock:
             self._cancel_queries()
             self._rules, self._store, self._view = rules, store, replace(self._view, only=only)
-            self._cache = self._new_cache(self._view)
+            self._cache = QueryCache(store, self._view)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._since = self._version = self._version + 1
         self._send_init()
@@ -529,8 +520,7 @@ class ResendPicker(Grid):
     def _opened(self, message: dict[str, Any]) -> tuple[str, str, str]:
         """Return the record and the customer that a message is about, and the reason for its decision.
 
-        Raises:
-            ArgumentError: The plan has changed since: the key may be another record's by now.
+        The key may be another record's by now: then the plan has changed, which is an error.
         """
         self._require_plan()
         if message["version"] != self._version:

@@ -49,11 +49,7 @@ class SavedViews:
         return self._read_all().get(self._screen, {})
 
     def _read_all(self) -> dict[str, dict[str, SavedView]]:
-        """Return the views of all screens.
-
-        Raises:
-            SourceError: The file cannot be read, or has other content.
-        """
+        """Return the views of all screens."""
         try:
             return msgspec.json.decode(self.path.read_bytes(), type=dict[str, dict[str, SavedView]])
         except FileNotFoundError:

@@ -277,11 +277,7 @@ class Session:
         self._send_state()
 
     def _open_chosen(self, message: dict[str, Any]) -> None:
-        """Open what was chosen on the page: files that it offered or that were uploaded, and a workspace of the folder.
-
-        Raises:
-            ArgumentError: Nothing was chosen, or the workspace cannot have that name.
-        """
+        """Open what was chosen on the page: offered or uploaded files, and a workspace of the folder."""
         offered = self._offered()
         files = [offered["files"][name] for name in message["files"] if name in offered["files"]]
         make = bool(files or message["uploads"])

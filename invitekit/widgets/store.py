@@ -294,10 +294,9 @@ def cube(names: set[str]) -> str | None:
 def _open(
     records: Any, folder: str
 ) -> tuple[duckdb.DuckDBPyConnection, str, duckdb.DuckDBPyConnection | None, pa.Table | None]:
-    """Open a connection for the store, and return it with the SQL of the records.
+    """Return a connection for the store, the SQL of the records, the only connection that can read them, and a table.
 
-    Two more values follow: the connection of the relation, if no other connection can read it, and the rows of any
-    other frame as a table to register.
+    The last two may be None: any connection can read them; they are a relation, and no table has to be registered.
     """
     if isinstance(records, duckdb.DuckDBPyRelation):
         owner = connection_of(records)
@@ -333,11 +332,7 @@ def _detach(con: duckdb.DuckDBPyConnection, schema: str, folder: ScratchDir) -> 
 
 
 def _kinds(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
-    """Return the columns and their types.
-
-    Raises:
-        ArgumentError: A column has a name of ``OWN_COLUMNS``.
-    """
+    """Return the columns and their types; a name of ``OWN_COLUMNS`` is an error."""
     for name in relation.columns:
         if name.lower() in OWN_COLUMNS:
             raise ArgumentError(

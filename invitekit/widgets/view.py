@@ -77,26 +77,22 @@ class _Text:
 
 
 class QueryCache:
-    """Temporary tables for the current view: the rows that contain its text, and its order.
-
-    Args:
-        store: The stored rows.
-        every_row: Whether earlier states are in the scope.
-        only: The selection that is the scope; None means all rows.
+    """Temporary tables for views of one scope: the rows that contain a text, and their order.
 
     Attributes:
         scope: The SQL condition of the rows that are searched and sorted.
         only: How many rows a selection in scope has; None if all rows are.
     """
 
-    def __init__(self, store: Store, *, every_row: bool = False, only: Selection | None = None) -> None:
-        self._store, self._lock, self._every_row = store, threading.Lock(), every_row
-        self.scope = "true" if every_row else ONCE
+    def __init__(self, store: Store, view: View | None = None) -> None:
+        view = view or View()
+        self._store, self._lock, self._every_row = store, threading.Lock(), view.every_row
+        self.scope = "true" if view.every_row else ONCE
         self.only: int | None = None
-        if only is not None:
+        if view.only is not None:
             table = f"{store.scratch_schema}.selected_{next(_NUMBERS)}"
             with store.cursor() as con:
-                where = both(self.scope, chosen(only))
+                where = both(self.scope, chosen(view.only))
                 run(con, f"create table {table} as select {KEY} from records where {where}")
                 self.only = one(con, f"select count(*) from {table}")
             self.scope = f"{KEY} in (select {KEY} from {table})"
