@@ -193,10 +193,8 @@ def size_of(path: Path) -> str | None:
 
 def history_payload(exports: Any, folder: Path, language: str) -> list[dict[str, Any]]:
     """Return the exports of a workspace, the newest first, with their files in the panel's folder."""
-    newest = exports.order("id desc").limit(MAX_EXPORTS)
-    rows = [dict(zip(newest.columns, row, strict=True)) for row in newest.fetchall()]
     lines, written = [], set[str]()
-    for row in rows:
+    for row in exports.order("id desc").limit(MAX_EXPORTS).pl().to_dicts():
         is_current = row["status"] == "completed" and row["file_name"] not in written
         lines.append(_line(row, folder / row["file_name"] if is_current else None, language))
         if is_current:

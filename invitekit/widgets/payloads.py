@@ -227,7 +227,7 @@ def _invitations(con: duckdb.DuckDBPyConnection, values: dict[str, Any], how: An
         select {", ".join(_OF_INVITATIONS)} from records where {by} = ?
         order by invitation_sent_at desc nulls first, invitation_id, snapshot_at desc nulls last, {KEY}
         limit {_MAX_RECORDS}"""
-    records = [dict(zip(_OF_INVITATIONS, row, strict=True)) for row in con.execute(query, [values[by]]).fetchall()]
+    records = con.sql(query, params=[values[by]]).pl().to_dicts()
 
     def text(name: str, value: Any) -> str | None:
         return display.shown(name, value, **how)

@@ -252,12 +252,8 @@ class ResendPicker(Grid):
 
     def _stored_batches(self) -> list[dict[str, Any]]:
         """Return every batch that was written, the newest first, with the columns of ``Workspace.batches``."""
-
-        def ask(own: Workspace) -> list[dict[str, Any]]:
-            batches = own.batches().order("written_at desc, batch")
-            return [dict(zip(batches.columns, row, strict=True)) for row in batches.fetchall()]
-
-        return self._from_workspace(ask) or []
+        newest_first = "written_at desc, batch"
+        return self._from_workspace(lambda own: own.batches().order(newest_first).pl().to_dicts()) or []
 
     def _count_off_list(self, batch_id: str) -> int:
         """Count the customers of a batch who are not to be invited again by the plan that is shown, once a plan."""

@@ -72,12 +72,6 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         named = {name: options[name] for name in ("time_zone", "day_first") if options.get(name) not in (None, "UTC")}
         return replace(self, **named)
 
-    def complete(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return options of ``load``, completed by the stored ones."""
-        how = self.with_options(options)
-        columns = {**self.columns, **(options.get("columns") or {})}
-        return dict(options) | {"time_zone": how.time_zone, "day_first": how.day_first, "columns": columns}
-
     def apply(
         self,
         paths: Sequence[Path],
@@ -85,13 +79,14 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         transfers: Transfers,
         read: Callable[[Sequence[Path], dict[str, Any]], Result],
     ) -> Result:
-        """Read files with those stored options that fit them; options of ``load`` override the stored ones.
+        """Read files with the stored options that fit them, after ``with_options``; other options of ``load`` stay.
 
         Raises:
             InvitekitError: What ``read`` raises.
         """
-        paths, how = list(paths), self.complete(options)
-        requested = options.get("columns") or {}
+        paths, requested = list(paths), options.get("columns") or {}
+        how: dict[str, Any] = dict(options) | {"columns": {**self.columns, **requested}}
+        how |= {"time_zone": self.time_zone, "day_first": self.day_first}
         while True:
             try:
                 return read(paths, how)

@@ -89,9 +89,6 @@ class _Server:
         """The host names of this server; any other name in a request is DNS rebinding."""
         return {f"{HOST}:{self.port}", f"localhost:{self.port}"}
 
-    def accepts(self, cookie: str | None) -> bool:
-        return cookie is not None and hmac.compare_digest(cookie.encode(), self.cookie.encode())
-
     def _send(self, name: str, message: dict[str, Any], buffers: Sequence[bytes]) -> None:
         text = json.dumps({"from": name, "message": message, "buffers": len(buffers)})
         parts: list[str | bytes] = [text, *map(bytes, buffers)]
@@ -115,19 +112,14 @@ class _Guarded(tornado.web.RequestHandler):
 
     def prepare(self) -> None:
         if self.request.host not in self.server.hosts or not self._is_authorised():
-            self._refuse()
+            raise tornado.web.HTTPError(403)
 
     def _is_authorised(self) -> bool:
-        return self.server.accepts(self.get_cookie(_cookie(self.server)))
-
-    def _refuse(self) -> None:
-        self.set_status(403)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(_REFUSED)
+        return hmac.compare_digest(self.get_cookie(_cookie(self.server), "").encode(), self.server.cookie.encode())
 
     def write_error(self, status_code: int, **_: Any) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{status_code}\n")
+        self.finish(_REFUSED if status_code == 403 else f"{status_code}\n")
 
 
 def _cookie(server: _Server) -> str:
@@ -175,8 +167,6 @@ class _Upload(_Guarded):
 
     def prepare(self) -> None:
         super().prepare()
-        if self._finished:
-            return
         try:
             length = self.request.headers.get("Content-Length", "")
             size = int(length) if length.isdecimal() and len(length) < _MAX_DIGITS else 0
