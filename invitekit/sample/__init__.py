@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, OutputError
 from invitekit.i18n import Message, _
 from invitekit.ingest.datetimes import EARLIEST, LATEST
-from invitekit.io.atomic_write import os_reason
+from invitekit.io.atomic_write import check_target, os_reason
 from invitekit.io.table_writers import write_table
 from invitekit.sample.cells import COLUMNS, count_unreadable, query
 from invitekit.sample.lifecycle import BEFORE, Snapshot
@@ -93,7 +94,8 @@ def write_sample(
     folder = _create_folder(Path(directory))
     days = [as_of - dt.timedelta(weeks=weeks - 1 - i) for i in range(weeks)]
     paths = [folder / f"history_records_{day}.{format}" for day in days]
-    _check_not_existing(paths, overwrite=overwrite)
+    for path in paths:
+        check_target(path, extensions=(path.suffix,), overwrite=overwrite)
     unreadable = share > 0 and rows >= WITH_UNREADABLE
     ragged = int(unreadable and format == "csv")
     sizes = _sizes(rows - ragged, weeks)
@@ -169,35 +171,24 @@ def _sizes(rows: int, weeks: int) -> list[int]:
     return sizes
 
 
-def _check_not_existing(paths: list[Path], *, overwrite: bool) -> None:
-    existing = [path.name for path in paths if path.exists()]
-    if existing and not overwrite:
-        raise OutputError(
-            _("'{name}' exists already.", name=existing[0]), hint=_("use --overwrite (overwrite=True) to replace it.")
-        )
-
-
 def _write(snapshot: Snapshot, path: Path, encoding: str, *, overwrite: bool) -> None:
     with duckdb.connect() as con, scratch_dir() as spill:
-        con.execute(f"set temp_directory = '{spill}'")
-        con.execute("set enable_progress_bar = false")
-        finish: Callable[[Path], None] = lambda part: _finish(part, snapshot, encoding)  # noqa: E731 - shorter
-        write_table(con.sql(query(snapshot)), path, overwrite=overwrite, spreadsheet_safe=False, finish=finish)
+        con.execute(f"set temp_directory = '{spill}'; set enable_progress_bar = false")
 
+        def finish(part: Path) -> None:
+            """Apply what DuckDB cannot write: a ragged row, and another encoding."""
+            if snapshot.unreadable:
+                with part.open("a", encoding="utf-8", newline="") as file:
+                    file.write(",".join(["Ragged Example", *["ragged"] * len(COLUMNS)]) + "\n")
+            if encoding != "utf-8":
+                recoded = part.with_suffix(".other")
+                with (
+                    part.open(encoding="utf-8", newline="") as file,
+                    recoded.open("w", encoding=encoding, newline="") as to,
+                ):
+                    shutil.copyfileobj(file, to)
+                recoded.replace(part)
 
-def _finish(part: Path, snapshot: Snapshot, encoding: str) -> None:
-    """Apply what DuckDB cannot write: a ragged row, and another encoding."""
-    if part.suffix != ".csv":
-        return
-    if snapshot.unreadable:
-        with part.open("a", encoding="utf-8", newline="") as file:
-            file.write(",".join(["Ragged Example", *["ragged"] * len(COLUMNS)]) + "\n")
-    if encoding != "utf-8":
-        other = part.with_suffix(".other")
-        with (
-            part.open(encoding="utf-8", newline="") as source,
-            other.open("w", encoding=encoding, newline="") as target,
-        ):
-            while chunk := source.read(1 << 20):
-                target.write(chunk)
-        other.replace(part)
+        is_text = path.suffix == ".csv"
+        rows = con.sql(query(snapshot))
+        write_table(rows, path, overwrite=overwrite, spreadsheet_safe=False, finish=finish if is_text else None)

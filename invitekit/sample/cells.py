@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from invitekit.engine.duckdb import lit
 from invitekit.model import schema
-from invitekit.sample.lifecycle import Snapshot, states
-from invitekit.sample.personas import TAGS
-from invitekit.sample.random_sql import pick, roll, text
+from invitekit.sample.lifecycle import PERSONAS, Snapshot, states
+from invitekit.sample.random_sql import pick, roll
 
 UNREADABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")
 COLUMNS = (
@@ -52,7 +52,7 @@ def _shown(name: str, s: Snapshot) -> str:
 
 
 def _cell(name: str, s: Snapshot) -> str:
-    tag = f"case when method in ('link', 'qr_code') then {pick(TAGS, roll('tag', 97, s.seed))} end"
+    tag = f"case when method in ('link', 'qr_code') then {pick(PERSONAS.tags, roll('tag', 97, s.seed))} end"
     remark = f"case when {roll('has', 100, s.seed)} < 34 then remark end"
     message = _soil("cause", {"no message": "null", "unknown message": "'The customer asked us to wait.'"})
     expires = "case when invited and method = 'email' then invited_at + interval 7 day end"
@@ -84,7 +84,7 @@ def _soil(cell: str, forms: dict[str, str]) -> str:
 
 def _worded(code: str, column: str, s: Snapshot) -> str:
     cases = " ".join(
-        f"when {text(v.code)} then {text(v.zh if s.language == 'zh' else v.en)}" for v in schema.BY_NAME[column].values
+        f"when {lit(v.code)} then {lit(v.zh if s.language == 'zh' else v.en)}" for v in schema.BY_NAME[column].values
     )
     return f"case {code} {cases} end"
 

@@ -10,23 +10,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 from itertools import pairwise
 
+import msgspec
+
+from invitekit.engine.duckdb import lit
 from invitekit.model.catalogue import Failure, read_catalogue
-from invitekit.sample.personas import (
-    BOXES,
-    CAUSE_WEIGHTS,
-    CULTURES,
-    DOMAINS,
-    JUMP,
-    MANAGERS,
-    ONLY_TYPE,
-    RARE,
-    STRICT_MANAGER,
-    STRICT_SHARE,
-    Culture,
-)
-from invitekit.sample.random_sql import normal, pick, roll, text, weighted
+from invitekit.sample.random_sql import normal, pick, roll, weighted
 
 AGAIN = 55
 """Percentage of sent invitations without association that are sent again: one customer in five is repeated."""
@@ -36,6 +27,55 @@ BEFORE = 60
 """Days before the first snapshot over which its invitations are spread."""
 FATES = (("associated", 40), ("failed", 30), ("never", 14), ("silent", 16))
 METHODS = (("email", 62), ("link", 18), ("qr_code", 12), ("campaign", 8))
+STRICT_MANAGER = "mgr.novak"
+"""The manager with more failed invitations."""
+STRICT_SHARE = 50
+"""The additional percentage of failed invitations of this manager."""
+CAUSE_WEIGHTS = {
+    "consumption_record": 210, "registered_by_other_partner": 170, "overdue_payment": 95,
+    "associated_with_other_partner": 85, "registration_time_limit": 65, "link_used": 50, "code_used": 40, "system_busy": 30,
+    "enterprise_member_account": 30, "referral_not_in_contract": 160, "referral_not_in_country": 60,
+}  # fmt: skip
+RARE = 10
+"""The weight of any other cause, except an expired link, which late answers have."""
+ONLY_TYPE = {
+    "prepaid_partner": "reseller", "enterprise_master_account": "reseller", "enterprise_member_account": "reseller",
+    "credit_bill_overdue": "reseller", "credit_account": "reseller",
+    "referral_not_in_contract": "referral", "referral_not_in_country": "referral",
+}  # fmt: skip
+"""Causes that only one association type can have."""
+JUMP = "system_busy"
+"""The cause that is frequent in the second last week, so that a trend shows it."""
+
+
+class Culture(msgspec.Struct, frozen=True):
+    """Typical names, companies and contacts of a country."""
+
+    country: str
+    country_zh: str
+    share: int
+    failing: int
+    family_first: bool
+    given: list[str]
+    family: list[str]
+    company: list[str]
+    suffix: list[str]
+    mobile: str
+    digits: int
+    remarks: list[str]
+
+
+class Personas(msgspec.Struct, frozen=True):
+    """The parts of made-up people and companies; ``personas.toml`` explains the fields."""
+
+    managers: list[str]
+    tags: list[str]
+    domains: list[str]
+    boxes: list[str]
+    cultures: list[Culture]
+
+
+PERSONAS = msgspec.toml.decode(files(__package__).joinpath("personas.toml").read_bytes(), type=Personas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,37 +158,37 @@ def _people(s: Snapshot) -> str:
         f"{weighted(METHODS, roll('method', 100, s.seed), 100)} as method from ({_invitations(s)})"
     )
     bounds, total = [], 0
-    for position, culture in enumerate(CULTURES):
+    for position, culture in enumerate(PERSONAS.cultures):
         total += culture.share
         bounds.append(f"when c < {total} then {position}")
-    manager = pick(MANAGERS, f"(c + {roll('manager', 3, s.seed, 'customer')})")
+    manager = pick(PERSONAS.managers, f"(c + {roll('manager', 3, s.seed, 'customer')})")
     where = f"select *, case {' '.join(bounds)} end as culture, {manager} as account_manager from ({known})"
     by_culture = ", ".join(
-        f"case culture {' '.join(f'when {i} then {_of(c, what, s)}' for i, c in enumerate(CULTURES))} end as {what}"
+        f"case culture {' '.join(f'when {i} then {_of(c, what, s)}' for i, c in enumerate(PERSONAS.cultures))} end as {what}"
         for what in ("person", "company", "country", "mobile", "remark", "failing")
     )
-    domain = pick(DOMAINS, roll("domain", 9973, s.seed, "customer"))
+    domain = pick(PERSONAS.domains, roll("domain", 9973, s.seed, "customer"))
     return (
         f"select *, {by_culture}, 'acct_' || {roll('account', 900, s.seed, 'customer')} || '_' || customer as account_name, "
-        f"{pick(BOXES, roll('box', 9973, s.seed, 'customer'))} || customer || '@' || {domain} as email, "
+        f"{pick(PERSONAS.boxes, roll('box', 9973, s.seed, 'customer'))} || customer || '@' || {domain} as email, "
         f"case when {roll('type', 100, s.seed, 'customer')} < 85 then 'reseller' else 'referral' end as type from ({where})"
     )
 
 
 def _of(c: Culture, what: str, s: Snapshot) -> str:
     """Return the SQL of one field of a customer of this culture."""
-    between = "" if c.order == "family first" else " "
+    between = "" if c.family_first else " "
 
-    def choose(items: tuple[str, ...], question: str) -> str:
+    def choose(items: list[str], question: str) -> str:
         return pick(items, roll(question, 9973, s.seed, "customer"))
 
     person = [choose(c.given, "given"), choose(c.family, "family")]
     number = f"{roll('mobile', 10**c.digits, s.seed, 'customer')}::varchar"
     return {
-        "person": f" || {text(between)} || ".join(person if between else reversed(person)),
-        "company": f"{choose(c.company, 'company')} || {text(between)} || {choose(c.suffix, 'suffix')}",
-        "country": text(c.country_zh if s.language == "zh" else c.country),
-        "mobile": f"{text(c.mobile)} || lpad({number}, {c.digits}, '0')",
+        "person": f" || {lit(between)} || ".join(person if between else reversed(person)),
+        "company": f"{choose(c.company, 'company')} || {lit(between)} || {choose(c.suffix, 'suffix')}",
+        "country": lit(c.country_zh if s.language == "zh" else c.country),
+        "mobile": f"{lit(c.mobile)} || lpad({number}, {c.digits}, '0')",
         "remark": pick(c.remarks, roll("remark", 97, s.seed)),
         "failing": str(c.failing),
     }[what]
@@ -165,7 +205,7 @@ def _outcomes(s: Snapshot) -> str:
         f"as invited_at, (3.6 * exp(0.9 * {normal(s.seed)}) * 86400000000)::bigint as delay, timestamp '{s.day}' as day_end "
         f"from ({_people(s)})"
     )
-    strict = f"failing + case when account_manager = {text(STRICT_MANAGER)} then {STRICT_SHARE} else 0 end"
+    strict = f"failing + case when account_manager = {lit(STRICT_MANAGER)} then {STRICT_SHARE} else 0 end"
     return (
         "select *, fate <> 'never' and invited_at <= day_end as invited, "
         "date_trunc('second', invited_at + to_microseconds(delay)) as answered_at, "
@@ -196,7 +236,7 @@ def _usual(failures: Iterable[Failure], kind: str, s: Snapshot) -> str:
 
 
 def _message(failure: Failure, s: Snapshot) -> str:
-    return text(_words(failure, s))
+    return lit(_words(failure, s))
 
 
 def _words(failure: Failure, s: Snapshot) -> str:

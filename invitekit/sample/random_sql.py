@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from invitekit.engine.duckdb import lit
+
 
 def roll(question: str, below: int, seed: int, key: str = "k") -> str:
     """Return the SQL of a whole number from 0 to ``below - 1``, which depends on key, question and seed only."""
@@ -18,7 +20,7 @@ def normal(seed: int) -> str:
 
 def pick(items: Sequence[str], rolled: str) -> str:
     """Return the SQL of one of the texts, each equally likely."""
-    return f"[{', '.join(map(text, items))}][1 + {rolled} % {len(items)}]"
+    return f"[{', '.join(map(lit, items))}][1 + {rolled} % {len(items)}]"
 
 
 def weighted(items: Iterable[tuple[str, int]], rolled: str, below: int) -> str:
@@ -27,10 +29,5 @@ def weighted(items: Iterable[tuple[str, int]], rolled: str, below: int) -> str:
     total, reached, cases = sum(weight for _, weight in choices), 0, []
     for item, weight in choices:
         reached += weight
-        cases.append(f"when {rolled} < {reached * below // total} then {text(item)}")
+        cases.append(f"when {rolled} < {reached * below // total} then {lit(item)}")
     return f"case {' '.join(cases)} end"
-
-
-def text(words: str) -> str:
-    """Quote a text for SQL."""
-    return "'" + words.replace("'", "''") + "'"
