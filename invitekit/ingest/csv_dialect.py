@@ -98,7 +98,7 @@ def _checked(best: tuple[int, int, Dialect] | None, path: Path, lines: Sequence[
     rows = list(islice(_rows(lines, dialect.delimiter), 2 * HEADER_WITHIN))
     headers, last = header_rows([cells for _, cells in rows], dialect.first_row - 2, options.columns)
     below = [cells for _, cells in rows[last + 1 :]]
-    require_column(options.required, headers, options.columns, path.name, below)
+    require_column(options, headers, path.name, below)
     quote = "'" if all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in headers) else '"'
     headers = [cell[1:-1] for cell in headers] if quote == "'" else headers
     return replace(

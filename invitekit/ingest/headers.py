@@ -337,19 +337,15 @@ def has_column(required: str, names: Sequence[str], columns: Mapping[str, str]) 
 
 
 def require_column(
-    required: str,
-    names: Sequence[str],
-    columns: Mapping[str, str],
-    source: str,
-    below: Sequence[Sequence[str]] | None = None,
+    options: ReadOptions, names: Sequence[str], source: str, below: Sequence[Sequence[str]] | None = None
 ) -> None:
     """Check that one of the headers means the required column.
 
     Raises:
-        SchemaError: No header does; the error lists the headers.
+        SchemaError: No header does; see ``missing_column``.
     """
-    if not has_column(required, names, columns):
-        raise missing_column(required, source, names, below)
+    if not has_column(options.required, names, options.columns):
+        raise missing_column(options.required, source, names, below)
 
 
 def require_identity(headers: Headers, source: str) -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from itertools import chain
 from json import JSONDecodeError
 from pathlib import Path
@@ -73,13 +74,8 @@ def open_tables(source: Source, options: ReadOptions) -> list[Table]:
 
 def _open_delimited(source: Source, options: ReadOptions) -> list[Table]:
     dialect = find_dialect(source.content, options)
-
-    def read() -> Iterator[Batch]:
-        return read_delimited(source.content, dialect)
-
-    return [
-        Table(source.name, dialect.headers, read, encoding=dialect.encoding, delimiter=dialect.delimiter),
-    ]
+    read = partial(read_delimited, source.content, dialect)
+    return [Table(source.name, dialect.headers, read, encoding=dialect.encoding, delimiter=dialect.delimiter)]
 
 
 # ---- workbooks ----------------------------------------------------------------------------------
@@ -97,10 +93,15 @@ class _Sheet:
     headers: tuple[str, ...]
     notes: dict[Message, int]
 
-    @property
-    def shown_name(self) -> str:
-        """The name, with the remark that the sheet is hidden."""
-        return _("{sheet} (hidden)", sheet=self.full_name) if self.raw.hidden else self.full_name
+    def read(self) -> Iterator[Batch]:
+        """Yield the rows below the header that are not empty."""
+        body = self.data.slice(self.row + 1)
+        body.columns = column_names(body.width)
+        numbers = pl.int_range(self.row + 2, self.row + 2 + body.height, eager=True, dtype=pl.Int64).alias(ROW)
+        filled = pl.any_horizontal(pl.exclude(ROW).is_not_null())
+        rows = body.insert_column(0, numbers).filter(filled)
+        for start in range(0, rows.height, BATCH_ROWS):
+            yield Batch(rows.slice(start, BATCH_ROWS), notes={} if start else self.notes)
 
 
 def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
@@ -119,14 +120,14 @@ def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
     with_identity = [s for s in with_column if any(has_column(n, s.headers, options.columns) for n in IDENTIFYING)]
     chosen = with_identity or with_column or [max(with_header, key=lambda sheet: sheet.score)]
     chosen = [sheet for sheet in chosen if not sheet.raw.hidden] or chosen
-    ignored = [sheet.shown_name for sheet in sheets if sheet not in chosen]
+    others = [sheet for sheet in sheets if sheet not in chosen]
+    ignored = [_("{sheet} (hidden)", sheet=s.full_name) if s.raw.hidden else s.full_name for s in others]
     epoch = _epoch(source.content) if source.format == "xlsx" else EPOCH_1900
-    tables = []
+    tables: list[Table] = []
     for sheet in chosen:
         name = source.name if len(chosen) == 1 else sheet.full_name
-        require_column(options.required, sheet.headers, options.columns, name, _texts(sheet.data, sheet.row + 1))
-        tables.append(Table(name, sheet.headers, _sheet_reader(sheet), epoch=epoch, ignored=ignored))
-        ignored = []
+        require_column(options, sheet.headers, name, _texts(sheet.data, sheet.row + 1))
+        tables.append(Table(name, sheet.headers, sheet.read, epoch=epoch, ignored=[] if tables else ignored))
     return tables
 
 
@@ -137,8 +138,10 @@ def _sheet(raw: RawSheet, file: str, options: ReadOptions) -> _Sheet | None:
     if not positions:
         return None
     data = data.select(pl.nth(positions))
-    score, best = _header_row(data, options.columns)
-    cells, row = header_rows(_texts(data), best, options.columns)
+    texts = _texts(data)
+    scores = [header_score(cells, options.columns) for cells in texts[:HEADER_WITHIN]]
+    score = max(scores, default=0)
+    cells, row = header_rows(texts, scores.index(score), options.columns)
     headers = tuple(cell.strip() or f"column {i + 1}" for cell, i in zip(cells, positions, strict=True))
     name = f"{file} [{raw.name}]"
     hidden = sum(1 for number in raw.hidden_rows if row + 1 < number <= data.height)
@@ -193,32 +196,9 @@ def _epoch(path: Path) -> dt.datetime:
     return EPOCH_1904 if re.search(rb"date1904=[\"'](1|true|on)[\"']", settings) else EPOCH_1900
 
 
-def _header_row(sheet: pl.DataFrame, columns: Mapping[str, str]) -> tuple[int, int]:
-    """Find the row with the most known headers, and return their number and its position."""
-    top = sheet.head(HEADER_WITHIN).rows()
-    scores = [(header_score([cell or "" for cell in row], columns), -i) for i, row in enumerate(top)]
-    score, position = max(scores, default=(0, 0))
-    return score, -position
-
-
 def _texts(sheet: pl.DataFrame, start: int = 0) -> list[list[str]]:
     """Return some rows of a sheet as text."""
     return [[cell or "" for cell in row] for row in sheet.slice(start, HEADER_WITHIN + 1).rows()]
-
-
-def _sheet_reader(sheet: _Sheet) -> Callable[[], Iterator[Batch]]:
-    def read() -> Iterator[Batch]:
-        body = sheet.data.slice(sheet.row + 1)
-        body.columns = column_names(body.width)
-        numbers = pl.int_range(sheet.row + 2, sheet.row + 2 + body.height, eager=True, dtype=pl.Int64).alias(ROW)
-        filled = pl.any_horizontal(pl.exclude(ROW).is_not_null())
-        rows = body.insert_column(0, numbers).filter(filled)
-        notes = sheet.notes
-        for start in range(0, rows.height, BATCH_ROWS):
-            yield Batch(rows.slice(start, BATCH_ROWS), notes=notes)
-            notes = {}
-
-    return read
 
 
 # ---- Parquet and frames -------------------------------------------------------------------------
@@ -234,9 +214,10 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
     try:
         with pq.ParquetFile(source.content) as file:
             headers, count = tuple(file.schema_arrow.names), file.metadata.num_rows
-            repeating = [
-                c.path_in_schema for c in _columns(file.metadata) if c.total_uncompressed_size < 2 * c.num_values
-            ]
+            first = file.metadata.row_group(0) if file.metadata.num_row_groups else None
+            chunks = [first.column(i) for i in range(first.num_columns)] if first else []
+            texts = [c for c in chunks if c.physical_type == "BYTE_ARRAY" and "." not in c.path_in_schema]
+            repeating = [c.path_in_schema for c in texts if c.total_uncompressed_size < 2 * c.num_values]
     except (pa.ArrowException, OSError, ValueError):
         raise SourceError(
             _("'{name}' is truncated or damaged: no Parquet footer can be read.", name=source.name),
@@ -251,7 +232,7 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
             ),
             hint=_("export it again."),
         )
-    require_column(options.required, headers, options.columns, source.name)
+    require_column(options, headers, source.name)
 
     def read() -> Iterator[Batch]:
         start = 0
@@ -271,12 +252,6 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
     return [Table(source.name, headers, read)]
 
 
-def _columns(metadata: Any) -> list[Any]:
-    """Return the metadata of the first chunk of each text column of a Parquet file."""
-    chunks = [metadata.row_group(0).column(i) for i in range(metadata.num_columns)] if metadata.num_row_groups else []
-    return [chunk for chunk in chunks if chunk.physical_type == "BYTE_ARRAY" and "." not in chunk.path_in_schema]
-
-
 def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
     """Open a frame of any engine as a table.
 
@@ -285,7 +260,7 @@ def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
         SchemaError: It lacks the required column.
     """
     headers, frames = _polars_frames(frame)
-    require_column(options.required, headers, options.columns, name)
+    require_column(options, headers, name)
 
     def read() -> Iterator[Batch]:
         start = 0
@@ -396,10 +371,8 @@ def _open_json(source: Source, options: ReadOptions) -> list[Table]:
                     "'{name}' is truncated or not valid JSON from line {line}, column {column}.",
                     name=source.name, line=error.lineno, column=error.colno,
                 )  # fmt: skip
-            raise SourceError(
-                problem,
-                hint=_("export it again; one object a line belongs into a .jsonl file."),
-            ) from None
+            hint = _("export it again; one object a line belongs into a .jsonl file.")
+            raise SourceError(problem, hint=hint) from None
     records = find_records(values[0], source.name, options) if len(values) == 1 else RecordList(values)
     return _tables_of(source, records, options)
 
@@ -452,20 +425,14 @@ def _as_object(number: int, value: object) -> _Object | RejectedRow:
 
 def _json_text(value: object) -> str | None:
     if isinstance(value, Number):
-        return _whole_number(value) or str(value)
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _whole_number(text: str) -> str | None:
-    """Return a whole number without decimals: a mobile number that was a float is 13800001111.0."""
-    try:
-        number = Decimal(text)
-        whole = number.copy_abs() < _MAX_INTEGER and number == number.to_integral_value()
-    except InvalidOperation:  # an exponent of twenty digits
-        return None
-    return str(int(number)) if whole else None
+        try:
+            # A mobile number that was a float is 13800001111.0.
+            number = Decimal(value)
+            is_whole = number.copy_abs() < _MAX_INTEGER and number == number.to_integral_value()
+        except InvalidOperation:  # an exponent of twenty digits
+            return str(value)
+        return str(int(number)) if is_whole else str(value)
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _objects_table(
@@ -479,7 +446,7 @@ def _objects_table(
         if not isinstance(item, RejectedRow):
             for key in item[1]:
                 keys.setdefault(key, len(keys))
-    require_column(options.required, tuple(keys), options.columns, source.name)
+    require_column(options, tuple(keys), source.name)
     rows = max(_BATCH_CELLS // max(len(keys), 1), 1)
 
     def read() -> Iterator[Batch]:
