@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from invitekit.ingest import engine_choice
+from invitekit.ingest import stores
 from invitekit.model import schema
 from tests.conftest import Run
 
@@ -202,8 +202,8 @@ def test_a_signal_stops_a_load_on_disk_and_leaves_no_scratch(tmp_path: Path) -> 
     scratch.mkdir()
     (tmp_path / "long.csv").write_text(HEADER + ROWS.splitlines(keepends=True)[0] * 400_000)
     on_disk = (
-        "import invitekit.cli as c, invitekit.ingest.engine_choice as e, invitekit.ingest.stores as s; "
-        "e.ALWAYS_FITS = s.IN_MEMORY = 0; e.free_memory = lambda: 0; c.main()"
+        "import invitekit.cli as c, invitekit.ingest.stores as s; "
+        "s.ALWAYS_FITS = s.IN_MEMORY = 0; s.free_memory = lambda: 0; c.main()"
     )
     words = [sys.executable, "-c", on_disk, "check", str(tmp_path / "long.csv")]
     environment = os.environ | {"TMPDIR": str(scratch)}
@@ -385,7 +385,7 @@ def test_check_speaks_chinese_on_screen_and_on_its_page(
 ) -> None:
     with export.open("a", encoding="utf-8") as file:
         file.write("Eve,eve,eve@example.com; eva@example.com,Email,Frozen,,03/02/2026\n")
-    monkeypatch.setattr(engine_choice, "ALWAYS_FITS", 0)
+    monkeypatch.setattr(stores, "ALWAYS_FITS", 0)
     found = run("check", export, "--language", "zh", "-o", tmp_path / "check.html")
     page = (tmp_path / "check.html").read_text("utf-8")
     for told in (

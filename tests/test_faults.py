@@ -35,7 +35,7 @@ from invitekit.errors import OutputError, WorkspaceError, own_error
 from invitekit.export import verify
 from invitekit.export.manifest import path_of
 from invitekit.i18n import _ as message
-from invitekit.ingest.engine_choice import EngineChoice, choose_engine
+from invitekit.ingest.stores import EngineChoice, choose_engine
 from tests.conftest import DATA, SOAK, Run, often
 from tests.test_batch import disk_of
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import invitekit as ik
 from invitekit.engine import memory
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
-from invitekit.ingest import Loaded, delimited, engine_choice
+from invitekit.ingest import Loaded, delimited, stores
 from invitekit.ingest.cells import TRIM_CHARS
 from invitekit.ingest.csv_dialect import Dialect
 from invitekit.ingest.encoding import looks_like_utf16
@@ -773,9 +773,9 @@ def test_an_engine_that_does_not_exist_is_rejected() -> None:
 def test_sources_that_do_not_fit_into_memory_go_to_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, text_of(ROW))
     summaries = [ik.load(path, engine="auto").summary]
-    monkeypatch.setattr(engine_choice, "ALWAYS_FITS", 0)
+    monkeypatch.setattr(stores, "ALWAYS_FITS", 0)
     summaries.append(ik.load(path, engine="auto").summary)
-    monkeypatch.setattr(engine_choice, "free_memory", lambda: 100)
+    monkeypatch.setattr(stores, "free_memory", lambda: 100)
     summaries.append(ik.load(path, engine="auto").summary)
     assert [summary.engine for summary in summaries] == ["polars", "polars", "duckdb"]
     assert summaries[0].engine_reason is None

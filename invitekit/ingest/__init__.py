@@ -12,28 +12,19 @@ from invitekit.engine.frames import HasRecords
 from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
+from invitekit.ingest.cleaning import record_types
 from invitekit.ingest.datetimes import DateReport, check_time_zone
 from invitekit.ingest.discover import list_files
-from invitekit.ingest.engine_choice import Engine, EngineChoice, choose_engine
 from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.ingest.headers import ReadOptions
-from invitekit.ingest.pipeline import LoadOptions, as_paths, open_all, read_all
-from invitekit.ingest.shared_ids import note_on_shared_ids, notes_on_leading_zeros
-from invitekit.ingest.stores import DuckDBStore, MemoryStore
+from invitekit.ingest.pipeline import LoadOptions, as_paths, extra_names, open_all, read_all
+from invitekit.ingest.shared_ids import notes_on_ids
+from invitekit.ingest.stores import DuckDBStore, Engine, EngineChoice, MemoryStore, choose_engine
 from invitekit.ingest.summary import FileSummary, Masked, Summary, UnknownMessage
 from invitekit.ingest.words import read_words
 from invitekit.model.catalogue import Catalogue, read_catalogue
 
-__all__ = [
-    "DateReport",
-    "FileSummary",
-    "Loaded",
-    "Masked",
-    "MessageJoinReport",
-    "Summary",
-    "UnknownMessage",
-    "load",
-]
+__all__ = ["DateReport", "FileSummary", "Loaded", "Masked", "MessageJoinReport", "Summary", "UnknownMessage", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +126,24 @@ def load(
     chosen = EngineChoice(engine, None)
     if engine == "auto":
         chosen = choose_engine({state.source for state in states if state.source})
-    store = MemoryStore() if chosen.engine == "polars" else DuckDBStore(sum(state.size for state in states))
+    extras = extra_names(states)
+    types, size = record_types(extras), sum(state.size for state in states)
+    store = MemoryStore(types) if chosen.engine == "polars" else DuckDBStore(types, size)
     try:
-        summary = read_all(states, store, options)
+        summary = read_all(states, extras, store, options)
     except BaseException:
         store.close()
         raise
     records, rejects = store.results()
-    ignored, notes = (*summary.ignored, *files.ignored), summary.notes
-    if any("portal_customer_id" in file.headers.values() for file in summary.files):
-        notes += (note,) if (note := note_on_shared_ids(records)) else ()
-    notes += tuple(notes_on_leading_zeros(records))
-    return Loaded(
-        records,
-        rejects,
-        replace(summary, ignored=ignored, notes=notes, engine=chosen.engine, engine_reason=chosen.reason),
+    has_customer_ids = any("portal_customer_id" in file.headers.values() for file in summary.files)
+    summary = replace(
+        summary,
+        ignored=(*summary.ignored, *files.ignored),
+        notes=(*summary.notes, *notes_on_ids(records, has_customer_ids=has_customer_ids)),
+        engine=chosen.engine,
+        engine_reason=chosen.reason,
     )
+    return Loaded(records, rejects, summary)
 
 
 def _as_time(at: dt.datetime | dt.date | None) -> dt.datetime | None:

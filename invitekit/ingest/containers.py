@@ -37,11 +37,7 @@ class Unpacked:
 
 
 def unpack(path: Path, known: Container[str]) -> Unpacked:
-    """Unpack the one table of a .gz or .zip file.
-
-    Args:
-        path: The packed file.
-        known: The extensions of tables.
+    """Unpack the one table of a .gz or .zip file; ``known`` has the extensions of tables.
 
     Raises:
         SourceError: It is damaged, protected or too large, or does not contain exactly one table.
@@ -125,11 +121,7 @@ def _too_large(path: Path, limit: int) -> SourceError:
 
 
 def workbook_in_zip(path: Path) -> str | None:
-    """Return the kind of a workbook in ZIP format, or None for another ZIP file.
-
-    Raises:
-        SourceError: It is a workbook that unpacks to far more than its size.
-    """
+    """Return the kind of a workbook in ZIP format, or None; one that unpacks to far too much is a ``SourceError``."""
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()

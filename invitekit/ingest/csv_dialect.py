@@ -59,8 +59,7 @@ def find_dialect(path: Path, options: ReadOptions) -> Dialect:
     """Find the encoding from the whole file, then the delimiter and the header from its first lines.
 
     Raises:
-        SourceError: The encoding is not known.
-        SchemaError: No row near the top names the required column.
+        SourceError, SchemaError: The encoding is not known, or no row near the top names the required column.
     """
     with path.open("rb") as file:
         head = file.read(HEAD)
@@ -87,10 +86,7 @@ def _checked(best: tuple[int, int, Dialect] | None, path: Path, lines: Sequence[
         parts = re.split("[，；、｜]| {2,}", names[0]) if len(names) == 1 else []
         if parts and (len(names[0]) > _LONG or header_score(parts, options.columns) > 1):
             raise SchemaError(
-                _(
-                    "The lines of '{name}' cannot be split into cells: their delimiter is unknown.",
-                    name=path.name,
-                ),
+                _("The lines of '{name}' cannot be split into cells: their delimiter is unknown.", name=path.name),
                 hint=_("save it with commas, semicolons or tabs between the cells, or as a workbook."),
             )
         raise missing_column(options.required, path.name, names, below)

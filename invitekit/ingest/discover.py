@@ -11,19 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from invitekit.errors import SourceError
 from invitekit.i18n import _
-from invitekit.ingest.containers import (
-    PACKED,
-    Unpacked,
-    is_old_workbook,
-    markup,
-    table_inside,
-    unpack,
-    workbook_in_zip,
-)
+from invitekit.ingest.containers import PACKED, Unpacked, is_old_workbook, markup, table_inside, unpack, workbook_in_zip
 from invitekit.ingest.datetimes import MONTHS
 from invitekit.ingest.encoding import checked, looks_like_utf16
 from invitekit.ingest.time_forms import plain
@@ -61,7 +53,6 @@ _SIGNATURES = {
     b"Rar!": "rar",
     b"MIME-Version:": "mht",
 }
-AnyPath = TypeVar("AnyPath", bound=PurePath)
 _GLOB = re.compile(r"[*?\[]")
 _DATES = tuple(re.compile(rf"(?<!\d){pattern}(?!\d)", re.ASCII) for pattern in (
     r"(?P<year>20\d\d)(?P<month>\d\d)(?P<day>\d\d)(?:[ t]?\d{4}(?:\d\d)?)?",
@@ -108,9 +99,7 @@ class Files(NamedTuple):
 def find_sources(sources: Iterable[str | os.PathLike[str]], encoding: str | None = None) -> list[Source]:
     """List the files of paths, folders and globs, each once, in the order of their names.
 
-    Args:
-        sources: The paths, folders and globs.
-        encoding: The encoding of text files that the user chose, if any: binary content is detected in decoded text.
+    ``encoding`` is the user's choice, if any: binary content is detected in decoded text.
 
     Raises:
         SourceError: Nothing was found, or a file is missing, empty, binary or of an unknown type.
@@ -126,11 +115,7 @@ def find_sources(sources: Iterable[str | os.PathLike[str]], encoding: str | None
 
 
 def list_files(sources: Iterable[str | os.PathLike[str]]) -> Files:
-    """List the files of paths, folders and globs without reading them, each once, and the ignored ones.
-
-    Raises:
-        SourceError: A folder or a glob has no files.
-    """
+    """List the files of paths, folders and globs, each once, and the ignored ones; no file is a ``SourceError``."""
     paths: dict[Path, None] = {}
     ignored: list[str] = []
     for path in map(Path, sources):
@@ -238,7 +223,7 @@ def _is_packed_only(path: Path) -> bool:
     return table is not None and not (table and (path.parent / table).exists())
 
 
-def _names(paths: Sequence[AnyPath]) -> dict[AnyPath, str]:
+def _names(paths: Sequence[PurePath]) -> dict[PurePath, str]:
     """Name each file by its own name; files of the same name by their folder too."""
     depth = 1
     while len({path.parts[-depth:] for path in paths}) < len(paths):
@@ -287,6 +272,7 @@ def _workbook_or_page(path: Path, by_name: str, head: bytes) -> str | None:
 
 
 def _check_type(path: Path, by_name: str, content: str | None) -> None:
+    """Check that the signature of a file's content, if any, is that of its format."""
     if content == "ole":
         raise SourceError(
             _("'{name}' is password-protected or an old .xls workbook.", name=path.name),
@@ -305,7 +291,7 @@ def _check_type(path: Path, by_name: str, content: str | None) -> None:
         )
 
 
-def _head(path: Path, size: int = 65536) -> bytes:
+def _head(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise SourceError(
             _("'{name}' is a device or a pipe, not a file.", name=path.name),
@@ -313,7 +299,7 @@ def _head(path: Path, size: int = 65536) -> bytes:
         )
     try:
         with path.open("rb") as file:
-            head = file.read(size)
+            head = file.read(65536)
     except FileNotFoundError:
         raise SourceError(
             _("'{name}' does not exist.", name=path.name), hint=_("check the path and its spelling.")

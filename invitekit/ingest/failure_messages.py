@@ -71,14 +71,10 @@ class MessageJoinReport:
 class Messages:
     """The messages of a second file by key, which fill the empty messages of failed records batch by batch.
 
-    Args:
-        path: CSV, XLSX, Parquet or JSON with a key column and a failure message column.
-        key: The key column's canonical name; else the first of ``KEYS`` that both sides have.
-        columns: The schema columns that the records have.
+    The key is the column of that name, else the first of ``KEYS`` that the file and the records' ``columns`` have.
 
     Raises:
-        SourceError: The file cannot be read.
-        SchemaError: It lacks the key or the message.
+        SourceError, SchemaError: The file cannot be read, or lacks the key or the message.
     """
 
     def __init__(self, path: str | os.PathLike[str], key: str | None, columns: Collection[str]) -> None:
@@ -100,7 +96,8 @@ class Messages:
         self._key = _choose_key(headers, key, tables[0].name, columns)
         self._rows = self._rejected = self._added = 0
         self._matched: set[str] = set()
-        positions = {name: headers.position_of(name) for name in (self._key, "failure_message")}
+        position_of = {name: position for position, name in headers.canonical.items()}
+        positions = {name: position_of[name] for name in (self._key, "failure_message")}
         read = []
         for batch in tables[0].read():
             self._rows += batch.rows.height + len(batch.rejected)
@@ -138,12 +135,10 @@ def _choose_key(headers: Headers, key: str | None, name: str, columns: Collectio
         raise SchemaError(
             _("Messages cannot be matched on '{key}'.", key=key), hint=_("use one of {known}.", known=KEYS)
         )
-    chosen = next((k for k in KEYS if k in shared), None) if key is None else key
-    if chosen is None or chosen not in shared:
-        raise SchemaError(
-            _("The records and '{name}' share no key {key}.", name=name, key=key)
-            if key
-            else _("The records and '{name}' share no key.", name=name),
-            hint=_("add one of {known} to both.", known=KEYS),
-        )
+    chosen = next((k for k in KEYS if k in shared and key in (None, k)), None)
+    if chosen is None:
+        problem = _("The records and '{name}' share no key.", name=name)
+        if key:
+            problem = _("The records and '{name}' share no key {key}.", name=name, key=key)
+        raise SchemaError(problem, hint=_("add one of {known} to both.", known=KEYS))
     return chosen

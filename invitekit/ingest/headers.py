@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 
@@ -63,10 +63,6 @@ class Headers:
     zones: Mapping[str, str] = field(default_factory=dict)
     second_parts: Mapping[int, int] = field(default_factory=dict)
     notes: tuple[Message, ...] = ()
-
-    def position_of(self, name: str) -> int:
-        """Return the position of a schema column."""
-        return next(i for i, column in self.canonical.items() if column == name)
 
 
 def how_to_choose(name: str, header: str) -> Message:
@@ -200,15 +196,14 @@ def _chosen(names: Sequence[str], columns: Mapping[str, str]) -> dict[int, str]:
     return chosen
 
 
-def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None:
-    """Check that the user's mapping names columns of the schema and headers of the sources.
+def check_choice(columns: Mapping[str, str], sources: Sequence[Headers]) -> None:
+    """Check the user's mapping: each name is a column of the schema, each header is in a source and chosen once.
 
     Raises:
-        SchemaError: It names an unknown column or header, or one header twice.
+        SchemaError: One of them is not.
     """
     known = [c.name for c in schema.RECORD if c.name not in schema.DERIVED]
-    listed = list(sources)
-    keys = {schema.header_key(header) for headers in listed for header in headers.names} if columns else set()
+    keys = {schema.header_key(header) for headers in sources for header in headers.names} if columns else set()
     for name, header in columns.items():
         same = [other for other in columns if schema.header_key(columns[other]) == schema.header_key(header)]
         if len(same) > 1:
@@ -222,16 +217,16 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
                 hint=_("known: {columns}.", columns=tuple(known)),
             )
         if schema.header_key(header) not in keys:
-            shown = show_headers(listed[0].names) if listed else _("nothing")
+            names, found = (sources[0].names, show_headers(sources[0].names)) if sources else ((), _("nothing"))
             raise SchemaError(
                 _(
                     "Your choice of columns maps {column} to '{header}', which no file has. Found: {found}.",
                     column=name,
                     header=header,
-                    found=shown,
+                    found=found,
                 ),
                 hint=_("use a header as the file spells it."),
-                choice=Choice("column", "", listed[0].names if listed else (), (name,)),
+                choice=Choice("column", "", names, (name,)),
             )
 
 
@@ -284,12 +279,8 @@ def header_rows(rows: Sequence[Sequence[str]], position: int, columns: Mapping[s
     """Return the header of one or two rows, and the position of its last row.
 
     A header of two rows has merged cells: vertically, with an empty cell in one of the rows, or horizontally, where a
-    word above belongs to several cells below. Or its second row repeats the first in another language.
-
-    Args:
-        rows: The first rows of a source.
-        position: The row with the most known headers.
-        columns: The user's mapping.
+    word above belongs to several cells below. Or its second row repeats the first in another language. ``position`` is
+    that of the row with the most known headers.
     """
     best, last, most = rows[position], position, header_score(rows[position], columns)
     for upper in (position - 1, position):
@@ -321,39 +312,31 @@ def _is_translation(upper: Sequence[str], lower: Sequence[str]) -> bool:
     return len(same) >= _SURE and all(same)
 
 
+def _columns_of(header: str) -> list[str]:
+    """Return the columns that a header means without the user's choice."""
+    return [meaning.name for meaning in heading(header).meanings if meaning.exactness < schema.MAYBE]
+
+
 def _is_known(header: str) -> bool:
-    read = heading(header)
-    return bool(read.joined) or any(meaning.exactness < schema.MAYBE for meaning in read.meanings)
+    return bool(heading(header).joined or _columns_of(header))
 
 
 def has_column(required: str, names: Sequence[str], columns: Mapping[str, str]) -> bool:
     """Return whether one of the headers means the required column."""
     wanted = schema.header_key(columns.get(required, required))
-    return any(
-        schema.header_key(header) == wanted
-        or any(meaning.name == required and meaning.exactness < schema.MAYBE for meaning in heading(header).meanings)
-        for header in names
-    )
+    return any(schema.header_key(header) == wanted or required in _columns_of(header) for header in names)
 
 
 def require_column(
     options: ReadOptions, names: Sequence[str], source: str, below: Sequence[Sequence[str]] | None = None
 ) -> None:
-    """Check that one of the headers means the required column.
-
-    Raises:
-        SchemaError: No header does; see ``missing_column``.
-    """
+    """Check that one of the headers means the required column; raise ``missing_column`` if none does."""
     if not has_column(options.required, names, options.columns):
         raise missing_column(options.required, source, names, below)
 
 
 def require_identity(headers: Headers, source: str) -> None:
-    """Check that a source has a column that identifies customers.
-
-    Raises:
-        SchemaError: It has none.
-    """
+    """Check that a source has a column that identifies customers; raise a ``SchemaError`` if not."""
     if not set(IDENTIFYING) & set(headers.canonical.values()):
         raise SchemaError(
             _(
@@ -371,19 +354,15 @@ def missing_column(
 ) -> SchemaError:
     """Return the error for a source without a column; it lists the headers unless they may be personal data.
 
-    Args:
-        required: The column.
-        source: The source's name.
-        names: The headers, or the row that is most like a header.
-        below: The rows after it; None for a source whose headers are certain, such as Parquet.
+    ``names`` are the headers, or the row that is most like a header, and ``below`` the rows after it: None for a source
+    whose headers are certain, such as Parquet.
     """
     known, are_headers = sum(map(_is_known, names)), _are_headers(names, below)
+    found = _("{count} columns, none with a known header", count=len(names))
+    if known:
+        found = _("{count} columns, {columns} with a known header", count=len(names), columns=known)
     if are_headers:
         found = show_headers(names)
-    elif known:
-        found = _("{count} columns, {columns} with a known header", count=len(names), columns=known)
-    else:
-        found = _("{count} columns, none with a known header", count=len(names))
     what, example = schema.label_in_message(required, lower=True), _("Its header")
     return SchemaError(
         _("No column of '{name}' holds the {what}. Found: {found}.", name=source, what=what, found=found),

@@ -25,16 +25,7 @@ class RecordList(NamedTuple):
 
 
 def find_records(document: object, name: str, options: ReadOptions) -> RecordList:
-    """Return the records of a document.
-
-    Args:
-        document: The parsed JSON.
-        name: The file's name in a message.
-        options: The required column, and the user's header mapping.
-
-    Raises:
-        SourceError: It has several lists of records, or none.
-    """
+    """Return the records of a parsed document; raise a ``SourceError`` if it has several lists of records, or none."""
     lists = [one for one in _candidates(document, ()) if _have_column(one[1].records, options)]
     if len(lists) > 1:
         paths = ", ".join(show_text(".".join(path)) for path, _records in lists[:_MAX_SHOWN]) + ", ..." * (

@@ -11,21 +11,14 @@ from itertools import chain, islice
 from typing import Any
 
 from invitekit.errors import InvitekitError
-from invitekit.i18n import Message, _
+from invitekit.i18n import _
 from invitekit.ingest.batches import Batch, Table
-from invitekit.ingest.cleaning import Cleaner, Counts, record_types, text_columns
+from invitekit.ingest.cleaning import Cleaner, Counts, text_columns
 from invitekit.ingest.datetimes import DateReport
 from invitekit.ingest.discover import Source, find_sources, snapshot_dates
-from invitekit.ingest.failure_messages import MessageJoinReport, Messages
+from invitekit.ingest.failure_messages import Messages
 from invitekit.ingest.header_words import word_code
-from invitekit.ingest.headers import (
-    Headers,
-    ReadOptions,
-    check_choice,
-    map_headers,
-    missing_column,
-    require_identity,
-)
+from invitekit.ingest.headers import Headers, ReadOptions, check_choice, map_headers, missing_column, require_identity
 from invitekit.ingest.readers import open_frame, open_tables
 from invitekit.ingest.stores import Store
 from invitekit.ingest.summary import FileSummary, Masked, Summary, UnknownMessage
@@ -86,9 +79,7 @@ def open_all(sources: Any, options: ReadOptions, known: LoadOptions) -> list[Sou
     """Open all sources before reading any, so that an invalid one fails early.
 
     Raises:
-        SourceError: A file is missing, empty, binary, damaged, protected or of an unknown type.
-        SchemaError: A source lacks a required column, or the user's mapping does not match its headers.
-        ArgumentError: A source is neither a path nor a frame.
+        SourceError, SchemaError, ArgumentError: As ``load`` does.
     """
     opened: list[tuple[Table, Source | None]] = []
     paths = as_paths(sources)
@@ -134,17 +125,16 @@ def _with_headers(table: Table, source: Source | None, options: ReadOptions, kno
     return SourceState(table, headers, source)
 
 
-def read_all(states: Sequence[SourceState], store: Store, options: LoadOptions) -> Summary:
-    """Read opened sources into a store, and return the summary."""
+def read_all(states: Sequence[SourceState], extras: Sequence[str], store: Store, options: LoadOptions) -> Summary:
+    """Read opened sources with these extra columns into a store, and return the summary."""
     columns = {name for state in states for name in state.headers.canonical.values()}
-    extras = _extra_names(states)
-    store.create(record_types(extras))
     messages = Messages(options.messages, options.messages_key, columns) if options.messages else None
-    counts: list[Counts] = []
+    total = Counts()
+    files: list[FileSummary] = []
     dates: list[DateReport] = []
-    total, done = sum(state.size for state in states), 0
+    size, done = sum(state.size for state in states), 0
     for state in states:
-        options.progress(state.table.name, done, total)
+        options.progress(state.table.name, done, size)
         cleaner = Cleaner(
             state.table,
             state.headers,
@@ -155,9 +145,26 @@ def read_all(states: Sequence[SourceState], store: Store, options: LoadOptions) 
             words=options.words,
         )
         dates += store.read(cleaner, state.table.read(), day_first=options.day_first)
-        counts.append(cleaner.counts)
+        files.append(_file_summary(state, cleaner.counts, options.snapshot_at))
+        total += cleaner.counts
         done += state.size
-    return _summary(states, counts, dates, options, messages.report() if messages else None)
+    noted = [(column, text.with_number(n)) for (column, text), n in total.notes.most_common() if n]
+    return Summary(
+        files=tuple(files),
+        dates=tuple(dates),
+        time_zone=options.zone,
+        unknown_codes={name: _most_frequent(texts) for name, texts in total.unknown_codes.items()},
+        unknown_messages=_unknown_messages(total.messages, options.catalogue),
+        masked={n: Masked(total.masked[n], total.filled[n]) for n in schema.MASKABLE if total.filled[n]},
+        reject_reasons=dict(sorted(total.reasons.items(), key=lambda item: (-item[1], item[0][1]))),
+        failed_without_message=total.failed_without_message,
+        notes=tuple(
+            _("{column}: {note}", column=schema.label_in_message(column), note=note) if column else note
+            for column, note in noted
+        ),
+        messages=messages.report() if messages else None,
+        ignored=tuple(name for state in states for name in state.table.ignored),
+    )
 
 
 def _dated(tables: list[Table], source: Source) -> list[tuple[Table, Source | None]]:
@@ -169,7 +176,7 @@ def _dated(tables: list[Table], source: Source) -> list[tuple[Table, Source | No
     ]
 
 
-def _extra_names(states: Iterable[SourceState]) -> list[str]:
+def extra_names(states: Iterable[SourceState]) -> list[str]:
     """Return the extra columns of all sources; names that differ only in case are one column."""
     names: dict[str, str] = {}
     for state in states:
@@ -207,35 +214,6 @@ def _file_summary(state: SourceState, counts: Counts, chosen: dt.datetime | None
         zones=headers.zones,
         notes=headers.notes,
     )
-
-
-def _summary(
-    states: Sequence[SourceState],
-    counts: Sequence[Counts],
-    dates: Sequence[DateReport],
-    options: LoadOptions,
-    messages: MessageJoinReport | None,
-) -> Summary:
-    total = Counts()
-    for one in counts:
-        total += one
-    return Summary(
-        files=tuple(_file_summary(s, c, options.snapshot_at) for s, c in zip(states, counts, strict=True)),
-        dates=tuple(dates),
-        time_zone=options.zone,
-        unknown_codes={name: _most_frequent(texts) for name, texts in total.unknown_codes.items()},
-        unknown_messages=_unknown_messages(total.messages, options.catalogue),
-        masked={n: Masked(total.masked[n], total.filled[n]) for n in schema.MASKABLE if total.filled[n]},
-        reject_reasons=dict(sorted(total.reasons.items(), key=lambda item: (-item[1], item[0][1]))),
-        failed_without_message=total.failed_without_message,
-        notes=tuple(_note(column, text.with_number(n)) for (column, text), n in total.notes.most_common() if n),
-        messages=messages,
-        ignored=tuple(name for state in states for name in state.table.ignored),
-    )
-
-
-def _note(column: str | None, note: Message) -> Message:
-    return _("{column}: {note}", column=schema.label_in_message(column), note=note) if column else note
 
 
 def _most_frequent(texts: Counter[str]) -> dict[str, int]:

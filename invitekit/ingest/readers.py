@@ -54,8 +54,7 @@ def open_tables(source: Source, options: ReadOptions) -> list[Table]:
     """Open a file, each sheet of a workbook as a separate table. Rows are read later, by ``Table.read``.
 
     Raises:
-        SourceError: The file is damaged, or its content does not match its extension.
-        SchemaError: It lacks the required column.
+        SourceError, SchemaError: The file is damaged or not of its format, or lacks the required column.
     """
     tables = _OPEN[source.format](source, options)
     for table in tables:
@@ -253,12 +252,7 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
 
 
 def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
-    """Open a frame of any engine as a table.
-
-    Raises:
-        ArgumentError: It is not a frame.
-        SchemaError: It lacks the required column.
-    """
+    """Open a frame of any engine as a table; raise an ``ArgumentError`` for another value."""
     headers, frames = _polars_frames(frame)
     require_column(options, headers, name)
 

@@ -87,41 +87,31 @@ class RawSheet:
 
         Numbers have the zeros that they are shown with.
         """
-        data, rows = self._with_zeros(), set[int]()
-        by_column: dict[int, dict[int, str]] = {}
-        for first, column, last in self.merged:
-            value = data[first, column] if first < data.height and 0 <= column < data.width else None
-            if value is not None:
-                below = range(first + 1, min(last + 1, data.height))
-                by_column.setdefault(column, {}).update(dict.fromkeys(below, value))
-                rows.update(below)
-        return _replaced(data, by_column), len(rows)
-
-    def _with_zeros(self) -> pl.DataFrame:
-        data = self.data
-        shown: dict[int, dict[int, str]] = {}
+        new: dict[int, dict[int, str]] = {}
         for row, column, digits in self.padded:
-            value = data[row, column] if row < data.height and column < data.width else None
+            value = self._cell(row, column)
             if value is not None and value.isdigit():
-                shown.setdefault(column, {})[row] = value.zfill(digits)
-        return _replaced(data, shown)
+                new.setdefault(column, {})[row] = value.zfill(digits)
+        rows: set[int] = set()
+        for first, column, last in self.merged:
+            value = new.get(column, {}).get(first, self._cell(first, column))
+            if value is not None:
+                below = range(first + 1, min(last + 1, self.data.height))
+                new.setdefault(column, {}).update(dict.fromkeys(below, value))
+                rows.update(below)
+        data = self.data
+        for column, values in new.items():
+            cells = data.to_series(column).clone().scatter(sorted(values), [values[row] for row in sorted(values)])
+            data = data.with_columns(cells)
+        return data, len(rows)
 
-
-def _replaced(data: pl.DataFrame, by_column: dict[int, dict[int, str]]) -> pl.DataFrame:
-    for column, values in by_column.items():
-        new = data.to_series(column).clone().scatter(sorted(values), [values[row] for row in sorted(values)])
-        data = data.with_columns(new)
-    return data
+    def _cell(self, row: int, column: int) -> str | None:
+        is_inside = row < self.data.height and 0 <= column < self.data.width
+        return self.data[row, column] if is_inside else None
 
 
 def read_sheets(path: Path, kind: str, name: str, encoding: str | None) -> list[RawSheet]:
-    """Read all sheets of a workbook, or all tables of a web page.
-
-    Args:
-        path: The file.
-        kind: Its format.
-        name: The file's name in a message.
-        encoding: The user's choice for a web page.
+    """Read all sheets of a workbook of this format, or all tables of a web page in the encoding that the user chose.
 
     Raises:
         SourceError: It is damaged, protected, or a web page without a table.
@@ -340,11 +330,7 @@ def _xml_sheets(path: Path, name: str) -> list[RawSheet]:
     size = path.stat().st_size
     grid, hidden = _Grid(size), list[int]()
     try:
-        for event, element in ET.iterparse(path, ("start", "end")):  # noqa: S314 - expat limits what entities expand to
-            if event == "start":
-                if element.tag == f"{_SS}Worksheet":
-                    grid, hidden = _Grid(size), []
-                continue
+        for _, element in ET.iterparse(path):  # noqa: S314 - expat limits what entities expand to
             if element.tag == f"{_SS}Row":
                 grid.start_row(_number(element, "Index"))
                 for cell in element.iter(f"{_SS}Cell"):
@@ -357,6 +343,7 @@ def _xml_sheets(path: Path, name: str) -> list[RawSheet]:
             elif element.tag == f"{_SS}Worksheet":
                 is_hidden = any(e.tag.endswith("}Visible") and "Hidden" in (e.text or "") for e in element.iter())
                 sheets.append(RawSheet(element.get(f"{_SS}Name", ""), grid.frame(), is_hidden, hidden))
+                grid, hidden = _Grid(size), []
     except (ET.ParseError, ValueError, LookupError):
         raise damaged(name) from None
     return sheets

@@ -1,23 +1,34 @@
-"""Store the clean batches: Polars frames in memory, or a DuckDB database in a private temporary folder."""
+"""Store the clean batches: Polars frames if they fit into memory, else DuckDB in a private temporary folder."""
 
 from __future__ import annotations
 
+import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import polars as pl
 
 from invitekit.engine.duckdb import ident, lit, registered
+from invitekit.engine.memory import address_space, free_memory
 from invitekit.engine.scratch_dirs import scratch_dir
+from invitekit.i18n import Message, _
 from invitekit.ingest.batches import Batch
 from invitekit.ingest.cleaning import REJECTED_COLUMNS, Cleaned, Cleaner
 from invitekit.ingest.datetimes import DateReport, decide_orders
+from invitekit.ingest.discover import Source
 
 if TYPE_CHECKING:
     import duckdb
 
+Engine = Literal["polars", "duckdb", "auto"]
+ALWAYS_FITS = 1 << 26
+"""Bytes of sources that fit into any memory without a limit."""
+MEMORY_FACTOR = 12
+"""Bytes of memory for each byte of CSV, up to the finished result [measured: 8 for annotate]."""
+_UNPACKED = {"xlsx": 8, "xlsb": 8, "ods": 8, "parquet": 8, "json": 2, "json_lines": 2}
+"""How many times larger than CSV a source of a format is in memory [assumed]."""
 IN_MEMORY = 1 << 28
 """The most bytes of sources for a DuckDB database in memory; its records may spill to disk."""
 MEMORY_LIMIT = "2GB"
@@ -26,16 +37,10 @@ _SQL_TYPES = {pl.String(): "varchar", pl.Datetime("us"): "timestamp", pl.Int64()
 
 
 class MemoryStore:
-    """Stores records and rejected rows in memory."""
+    """Stores records with columns of these types, and rejected rows, in memory."""
 
-    def __init__(self) -> None:
-        self._records: list[pl.DataFrame] = []
-        self._rejected: list[pl.DataFrame] = []
-
-    def create(self, types: Mapping[str, pl.DataType]) -> None:
-        """Prepare empty records with these columns."""
-        self._records.append(pl.DataFrame(schema=types))
-        self._rejected.append(pl.DataFrame(schema=REJECTED_COLUMNS))
+    def __init__(self, types: Mapping[str, pl.DataType]) -> None:
+        self._records, self._rejected = [pl.DataFrame(schema=types)], [pl.DataFrame(schema=REJECTED_COLUMNS)]
 
     def read(self, cleaner: Cleaner, batches: Iterator[Batch], *, day_first: bool | None) -> list[DateReport]:
         """Clean the batches of a source and store them; return how its time columns were read."""
@@ -63,10 +68,11 @@ class DuckDBStore:
     Both are in a private folder, which is removed with the last relation.
 
     Args:
+        types: The columns of the records.
         size: Bytes of the sources.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, types: Mapping[str, pl.DataType], size: int) -> None:
         import duckdb  # noqa: PLC0415 - not needed for frames in memory
 
         folder = scratch_dir()
@@ -76,23 +82,24 @@ class DuckDBStore:
         self._con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         self._con.execute("set temp_directory = $1", [str(self._folder / "spill")])
         self._con.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
+        declared = ", ".join(f"{ident(name)} {_SQL_TYPES[kind]}" for name, kind in REJECTED_COLUMNS.items())
+        self._con.execute(f"create table rejects ({declared})")
+        self._insert(Cleaned(pl.DataFrame(schema=types), pl.DataFrame()))
 
     def close(self) -> None:
         """Remove all files after an error."""
         self._con.close()
-
-    def create(self, types: Mapping[str, pl.DataType]) -> None:
-        """Prepare empty records with these columns."""
-        declared = ", ".join(f"{ident(name)} {_SQL_TYPES[kind]}" for name, kind in REJECTED_COLUMNS.items())
-        self._con.execute(f"create table rejects ({declared})")
-        self._insert(Cleaned(pl.DataFrame(schema=types), pl.DataFrame()))
 
     def read(self, cleaner: Cleaner, batches: Iterator[Batch], *, day_first: bool | None) -> list[DateReport]:
         """Clean the batches of a source and store them; return how its time columns were read.
 
         Until the order of day and month is decided, batches are stored in files beside the database.
         """
-        waiting = [self._write(number, cleaner.read_times(batch)) for number, batch in enumerate(batches)]
+        waiting = []
+        for number, batch in enumerate(batches):
+            first = cleaner.read_times(batch)
+            waiting.append((self._folder / f"batch_{number}.arrow", first.rejected))
+            first.rows.write_ipc(waiting[-1][0], compression="uncompressed")
         orders = decide_orders(cleaner.evidence(), day_first=day_first)
         for path, rejected in waiting:
             with path.open("rb") as file:
@@ -109,11 +116,6 @@ class DuckDBStore:
         self._con.execute(f"create view records as from read_parquet([{parts}])")
         return self._con.table("records"), self._con.sql("select * from rejects order by source_file, source_row")
 
-    def _write(self, number: int, batch: Batch) -> tuple[Path, Any]:
-        path = self._folder / f"batch_{number}.arrow"
-        batch.rows.write_ipc(path, compression="uncompressed")
-        return path, batch.rejected
-
     def _insert(self, clean: Cleaned) -> None:
         self._parts.append(str(self._folder / f"records_{len(self._parts)}.parquet"))
         clean.records.write_parquet(self._parts[-1], compression="lz4")
@@ -123,3 +125,28 @@ class DuckDBStore:
 
 
 Store = MemoryStore | DuckDBStore
+
+
+class EngineChoice(NamedTuple):
+    """The engine for some sources, and the reason as a sentence; None for small sources."""
+
+    engine: Engine
+    reason: Message | None
+
+
+def choose_engine(sources: Iterable[Source]) -> EngineChoice:
+    """Choose DuckDB, on disk, if the sources do not fit into the free memory, else Polars."""
+    size = sum(source.size * _UNPACKED.get(source.format, 1) for source in sources)
+    needed = size * MEMORY_FACTOR
+    if size <= ALWAYS_FITS and (address_space() == sys.maxsize or needed <= free_memory()):
+        return EngineChoice("polars", None)
+    free = free_memory()
+    amounts = {"needed": needed / 1e9, "free": free / 1e9}
+    if needed <= free:
+        reason = _("Engine: Polars, in memory; about {needed:,.1f} GB are needed, {free:,.1f} GB are free.", **amounts)
+        return EngineChoice("polars", reason)
+    reason = _(
+        "Engine: DuckDB, on disk; for Polars, in memory, about {needed:,.1f} GB are needed, {free:,.1f} GB are free.",
+        **amounts,
+    )
+    return EngineChoice("duckdb", reason)

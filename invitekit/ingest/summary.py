@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from invitekit.i18n import Label, Message, _, ngettext, printable
+from invitekit.i18n import Message, _, ngettext, printable
 from invitekit.ingest.datetimes import ASSUMED, NO_TIME, OPTIONAL_TIMES, DateReport
 from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.ingest.rejection_texts import reason_message
-from invitekit.model import schema
 from invitekit.model.private_text import show_text
+from invitekit.model.schema import label_in_message
 
 _SHOWN_WORDS = 10
 _HOW_TO_TEACH = _("Say what they mean in a file: 'invitekit check ... --words-skeleton FILE' creates one.")
@@ -143,8 +143,7 @@ class Summary:
     def remarks(self, *, values: bool = True) -> list[Message]:
         """Return sentences on everything that a user should check, the most important first.
 
-        Args:
-            values: Quote unknown words and messages of the files, without possible addresses and numbers.
+        With ``values``, they quote unknown words and messages of the files, without possible addresses and numbers.
         """
         return [
             *self._rejected(), *self.on_cells(), *self._unknowns(values=values),
@@ -174,17 +173,17 @@ class Summary:
 
     def _rejected(self) -> list[Message]:
         return [
-            _("{n:,} rejected: {column} {why}.", n=count, column=_label(column), why=reason_message(why))
+            _("{n:,} rejected: {column} {why}.", n=count, column=label_in_message(column), why=reason_message(why))
             if column
             else _("{n:,} rejected: the row {why}.", n=count, why=reason_message(why))
-            for (column, why), count in sorted(self.reject_reasons.items(), key=lambda item: -item[1])
+            for (column, why), count in self.reject_reasons.items()
         ]
 
     def _unknowns(self, *, values: bool) -> list[Message]:
         sentences = []
         for name, texts in self.unknown_codes.items():
-            ranked = sorted(texts.items(), key=lambda item: -item[1])[:_SHOWN_WORDS]
-            more, what = len(texts) - len(ranked), schema.label_in_message(name, lower=True)
+            ranked = [*texts.items()][:_SHOWN_WORDS]
+            more, what = len(texts) - len(ranked), label_in_message(name, lower=True)
             words: Any = ngettext("{n:,} word", "{n:,} words", len(texts))
             if values:
                 words = tuple(_("{word} ({n:,})", word=show_text(text) or _("(empty)"), n=n) for text, n in ranked)
@@ -205,7 +204,7 @@ class Summary:
         return [
             _(
                 "{column}: {n:,} of {of:,} values arrived masked; they are never joined or compared.",
-                column=_label(name),
+                column=label_in_message(name),
                 n=column.masked,
                 of=column.filled,
             )
@@ -219,8 +218,8 @@ class Summary:
             _(
                 "{file}, {column}: {what} Set day_first=True or False (--day-first or --month-first) to be sure.",
                 file=d.file,
-                column=_label(d.column),
-                what=_undecided(d, proven),
+                column=label_in_message(d.column),
+                what=_undecided(d, proven.get(d.column)),
             )
             for d in self.dates
             if d.evidence.undecided and d.decided_by == ASSUMED
@@ -232,7 +231,7 @@ class Summary:
                 "{file}, {column}: a spreadsheet may have swapped day and month of {n:,} dates: none of them is after "
                 "the 12th, and all dates that stayed text are. Export the file again, and do not open it before.",
                 file=d.file,
-                column=_label(d.column),
+                column=label_in_message(d.column),
                 n=d.swapped,
             )
             for d in self.dates
@@ -244,56 +243,54 @@ class Summary:
         for d in (d for d in self.dates if d.column in OPTIONAL_TIMES):
             problems.update({(d.column, problem): count for problem, count in d.problems.items()})
         return [
-            _("{n:,} left empty: {column} {why}.", n=n, column=_label(column), why=reason_message(f"is {NO_TIME}{why}"))
+            _(
+                "{n:,} left empty: {column} {why}.",
+                n=n,
+                column=label_in_message(column),
+                why=reason_message(f"is {NO_TIME}{why}"),
+            )
             for (column, why), n in problems.most_common()
         ]
 
     def _undated(self) -> list[Message]:
-        undated = [file.name for file in self.files if file.snapshot_from is None]
-        if len(self.files) == 1 or not undated:
-            return []
-        return [
-            _(
-                "{n:,} of {of:,} sources have no date, so the newest records are not known: put it into their names "
-                "(history_2026-03-30.csv), or date files of one day with --snapshot (snapshot_at).",
-                n=len(undated),
-                of=len(self.files),
-            )
-        ]
+        undated = sum(1 for file in self.files if file.snapshot_from is None)
+        remark = _(
+            "{n:,} of {of:,} sources have no date, so the newest records are not known: put it into their names "
+            "(history_2026-03-30.csv), or date files of one day with --snapshot (snapshot_at).",
+            n=undated,
+            of=len(self.files),
+        )
+        return [remark] if undated and len(self.files) > 1 else []
 
     def without_zone(self) -> tuple[Counter[str], Counter[str]]:
         """Count the times without an offset by the zone in which they were read: those of a header, and the assumed."""
         stated = {(file.name, column): zone for file in self.files for column, zone in file.zones.items()}
         by_header: Counter[str] = Counter()
         assumed: Counter[str] = Counter()
-        for d in self.dates:
+        for d in (d for d in self.dates if d.without_offset):
             zone = stated.get((d.file, d.column))
             (by_header if zone else assumed)[zone or self.time_zone] += d.without_offset
         return by_header, assumed
 
     def _zones(self) -> list[Message]:
         by_header, assumed = self.without_zone()
-        return [
-            *(
-                ngettext(
-                    "{n:,} time has no UTC offset and was read as {zone}, as its header says.",
-                    "{n:,} times have no UTC offset and were read as {zone}, as their header says.",
-                    count,
-                    zone=_zone_label(zone),
-                )
-                for zone, count in by_header.items()
-                if count
-            ),
-            *(
-                ngettext(
-                    "{n:,} time has no UTC offset and was read as {zone}.",
-                    "{n:,} times have no UTC offset and were read as {zone}.",
-                    count,
-                    zone=_zone_label(zone),
-                )
-                for zone, count in assumed.items()
-                if count
-            ),
+        stated = [
+            ngettext(
+                "{n:,} time has no UTC offset and was read as {zone}, as its header says.",
+                "{n:,} times have no UTC offset and were read as {zone}, as their header says.",
+                count,
+                zone=_zone_label(zone),
+            )
+            for zone, count in by_header.items()
+        ]
+        return stated + [
+            ngettext(
+                "{n:,} time has no UTC offset and was read as {zone}.",
+                "{n:,} times have no UTC offset and were read as {zone}.",
+                count,
+                zone=_zone_label(zone),
+            )
+            for zone, count in assumed.items()
         ]
 
     def __str__(self) -> str:
@@ -313,28 +310,23 @@ class Summary:
         return f"<p><b>{html.escape(first)}</b></p><table>{head}{rows}</table><ul>{items}</ul>"
 
 
-def _undecided(date: DateReport, proven: Mapping[str, DateReport]) -> Message:
+def _undecided(date: DateReport, other: DateReport | None) -> Message:
     """Return how dates without a proven order of day and month were read, and whether another file proves one."""
-    other = proven.get(date.column)
-    if other is not None:
+    if other is None:
         return ngettext(
-            "{n:,} time can be read in two ways; read {order}, though {file} has the {other}.",
-            "{n:,} times can be read in two ways; read {order}, though {file} has the {other}.",
+            "{n:,} time can be read in two ways; read {order}.",
+            "{n:,} times can be read in two ways; read {order}.",
             date.evidence.ambiguous,
             order=date.order,
-            file=other.file,
-            other=other.order,
         )
     return ngettext(
-        "{n:,} time can be read in two ways; read {order}.",
-        "{n:,} times can be read in two ways; read {order}.",
+        "{n:,} time can be read in two ways; read {order}, though {file} has the {other}.",
+        "{n:,} times can be read in two ways; read {order}, though {file} has the {other}.",
         date.evidence.ambiguous,
         order=date.order,
+        file=other.file,
+        other=other.order,
     )
-
-
-def _label(name: str) -> Label:
-    return schema.label_in_message(name)
 
 
 def _zone_label(zone: str) -> str:

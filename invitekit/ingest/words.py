@@ -50,12 +50,10 @@ class Words:
 
 
 def read_words(path: str | os.PathLike[str] | None) -> Words:
-    """Read the words that a user teaches.
+    """Read the words that a user teaches; no file has none.
 
-    Args:
-        path: A TOML file with the tables ``[status]``, ``[method]`` and ``[type]``. Each row is a word of the files
-            with its canonical value: ``"in Bearbeitung" = "invited"``. Case, spaces and punctuation of a word do not
-            matter. None for no words.
+    A TOML file has the tables ``[status]``, ``[method]`` and ``[type]``. Each row is a word of the files with its
+    canonical value: ``"in Bearbeitung" = "invited"``. Case, spaces and punctuation of a word do not matter.
 
     Raises:
         SourceError: It cannot be read.
@@ -118,14 +116,7 @@ def write_skeleton(
     known: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write ``skeleton`` to a file.
-
-    Args:
-        unknown: The counts of unknown words by column, as the summary has them.
-        path: A .toml file.
-        language: Of its comments.
-        known: The file of words that was used.
-        overwrite: Whether a file of that name may be replaced.
+    """Write ``skeleton`` to a .toml file; ``known`` is the file of words that was used.
 
     Raises:
         OutputError: It cannot be written, or exists.
@@ -136,11 +127,7 @@ def write_skeleton(
 
 
 def add_words(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
-    """Add words to a file of words, which is created if it is missing; existing words get their new value.
-
-    Args:
-        path: The file.
-        tables: Words with their canonical values, by table: ``status``, ``method``, ``type``.
+    """Add words with their values, by table, to a file of words, which is created if it is missing; new values count.
 
     Raises:
         ArgumentError: The file is not a file of words, or a value does not exist.
@@ -164,11 +151,8 @@ def add_words(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
 def skeleton(unknown: Mapping[str, Mapping[str, int]], words: Words, language: Language) -> str:
     """Return a file for ``read_words`` with unknown words as comments, with their counts and the closest known word.
 
-    Args:
-        unknown: The counts of unknown words by column, from the summary. Words that may contain a person's address or
-            number are only counted.
-        words: The known words.
-        language: Of the comments.
+    ``unknown`` has the counts by column, from the summary. Words that may contain a person's address or number are only
+    counted. ``language`` is that of the comments.
     """
     lines: list[str] = [_HEAD]
     for table, name in TABLES.items():

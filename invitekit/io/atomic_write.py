@@ -70,19 +70,9 @@ def windows_allows(name: str) -> bool:
 
 
 def check_target(
-    path: str | os.PathLike[str],
-    *,
-    extensions: Collection[str],
-    overwrite: bool,
-    sources: Iterable[Path] = (),
+    path: str | os.PathLike[str], *, extensions: Collection[str], overwrite: bool, sources: Iterable[Path] = ()
 ) -> Path:
-    """Check that a file can be written before its content is computed.
-
-    Args:
-        path: The target.
-        extensions: The allowed extensions.
-        overwrite: Whether a file of that name may be replaced.
-        sources: Files that are read and must not be overwritten.
+    """Check that a file can be written before its content is computed; it must not be one of the ``sources`` to read.
 
     Raises:
         OutputError: The extension is unknown, the folder is missing or read-only, or the file exists or is a source.
@@ -123,15 +113,7 @@ def _is_same(target: Path, source: Path) -> bool:
 
 
 def write_file(target: Path, fill: Callable[[Path], object], *, overwrite: bool) -> Path:
-    """Write a file whole or not at all, readable by its owner only.
-
-    Args:
-        target: The file.
-        fill: Writes the content to the path that it gets.
-        overwrite: Replace a file of that name.
-
-    Returns:
-        The target.
+    """Write a file whole or not at all, readable by its owner only; ``fill`` writes it to the path that it gets.
 
     Raises:
         OutputError: The disk does not allow it, or another process has created the file.
@@ -149,8 +131,7 @@ def write_file(target: Path, fill: Callable[[Path], object], *, overwrite: bool)
 def not_written(target: Path, error: BaseException) -> OutputError:
     """Return the error for a file that cannot be written."""
     return OutputError(
-        _("'{name}' cannot be written: {reason}.", name=target.name, reason=os_reason(error)),
-        hint=NOT_WRITTEN_HINT,
+        _("'{name}' cannot be written: {reason}.", name=target.name, reason=os_reason(error)), hint=NOT_WRITTEN_HINT
     )
 
 
@@ -158,11 +139,7 @@ def not_written(target: Path, error: BaseException) -> OutputError:
 def private_dir(parent: Path, name: str) -> Iterator[Path]:
     """Create a private folder in the target's folder, on the same disk; it is removed afterwards.
 
-    Folders of dead processes are removed first, and the log reports it.
-
-    Args:
-        parent: The target's folder.
-        name: The target's name, which begins the name of the private folder.
+    Folders of dead processes are removed first, and the log reports it. The target's name begins that of the folder.
     """
     if remove_abandoned(parent, ".", PART):
         # Log messages are shown both in a terminal and in a notebook.
@@ -196,12 +173,9 @@ def publish(part: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def publish_new(part: Path, target: Path) -> None:
-    """Publish a finished file under a new name.
+    """Publish a finished file under a new name; raise a ``FileExistsError`` if the name exists.
 
     With hard links this is atomic. Without them, on POSIX, a file that is created at the same moment may be replaced.
-
-    Raises:
-        FileExistsError: The name exists.
     """
     _finish(part)
     try:
@@ -217,18 +191,11 @@ def publish_new(part: Path, target: Path) -> None:
 
 
 def publish_folder(folder: Path, target: Path, *, replaced: Sequence[Path] = ()) -> list[str]:
-    """Move all files of a private folder into the target folder, or none of them.
+    """Move all files of a private folder into the target folder, or none of them; return their names, sorted.
 
-    A new target is created by one rename. In an existing one, an error restores the old files. The first file is moved
-    last: after a crash in between, the folder has files of one run only, without the first one.
-
-    Args:
-        folder: The private folder.
-        target: The target folder.
-        replaced: Files of an earlier run in the target, which are removed.
-
-    Returns:
-        The names, sorted.
+    A new target is created by one rename. In an existing one, where files of an earlier run are ``replaced``, an error
+    restores the old files. The first file is moved last: after a crash in between, the folder has files of one run
+    only, without the first one.
     """
     names = sorted(path.name for path in folder.iterdir())
     for name in names:

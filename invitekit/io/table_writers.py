@@ -102,16 +102,7 @@ def _is_polars(records: Any) -> bool:
 
 
 def write_bytes(content: bytes, path: str | os.PathLike[str], *, extensions: Collection[str], overwrite: bool) -> Path:
-    """Write a finished file whole or not at all, readable by its owner only.
-
-    Args:
-        content: The file.
-        path: Ends in one of ``extensions``.
-        extensions: The extensions that fit the content.
-        overwrite: Replace a file of that name.
-
-    Returns:
-        The path written.
+    """Write a finished file whole or not at all, readable by its owner only, if its extension is one of these.
 
     Raises:
         OutputError: The name, the folder or the disk does not allow it.

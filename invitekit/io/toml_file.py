@@ -20,11 +20,7 @@ _DEEP_KEY = re.compile(r"""(?:(?:[\w-]{1,200}|"[^"\n]{0,200}"|'[^'\n]{0,200}')[ 
 
 
 def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Args:
-        path: The file.
-        example: A valid line, for the hint of an error.
+    """Read a TOML file; ``example`` is a valid line, for the hint of an error.
 
     Raises:
         SourceError: It cannot be read, or is not TOML.
@@ -45,12 +41,7 @@ def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:
 
 
 def _text(path: Path) -> str:
-    """Read the text of a file, and check that it can be parsed quickly.
-
-    Raises:
-        OSError: It cannot be read, or is not a regular file.
-        ValueError: It is too large, or too deep.
-    """
+    """Read the text of a file; raise an error if it is not a regular file, or if it cannot be parsed quickly."""
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     with path.open(encoding="utf-8-sig") as file:

@@ -30,12 +30,7 @@ def shown(
 ) -> str | None:
     """Return a value as text for the screen; None for an empty cell.
 
-    Args:
-        name: Its column.
-        value: Its value.
-        language: The language of labels: ``en`` or ``zh``.
-        unmasked: Show mobile numbers and addresses, which are hidden otherwise.
-        whole: Show the whole of a long text.
+    ``unmasked`` shows mobile numbers and addresses, which are hidden otherwise, and ``whole`` the whole of a long text.
     """
     if value is None:
         return None

@@ -185,7 +185,10 @@ def where(records: Frame, choice: Filter) -> Frame:
     names = frame.collect_schema().names()
     sent = next((name for name in SENT if name in names), SENT[-1])
     searched = tuple(name for name in SEARCHED if name in names)
-    require(names, _columns(choice, sent, searched))
+    needed = [*SEARCHED] if choice.text is not None and not searched else []
+    needed += [column for name, column in COLUMNS.items() if getattr(choice, name)]
+    needed += [sent] if choice.invited_from or choice.invited_to else []
+    require(names, needed)
     conditions = [condition for _, condition in restrictions(choice, sent, searched)]
     return cast("Frame", frame.filter(*conditions).to_native() if conditions else records)
 
@@ -216,10 +219,7 @@ def restrictions(
 ) -> Iterator[tuple[str, Any]]:
     """Yield the text and the condition of each restriction.
 
-    Args:
-        choice: The filter.
-        sent: The column of invitation times.
-        searched: The columns that a text is searched in.
+    ``sent`` is the column of invitation times, and ``searched`` are the columns that a text is searched in.
     """
     if choice.text is not None:
         yield f"Text holds '{choice.text}'", _contains(choice.text, searched)
@@ -231,13 +231,6 @@ def restrictions(
         yield f"invited from {choice.invited_from} on", invited.dt.date() >= choice.invited_from
     if choice.invited_to is not None:
         yield f"invited until {choice.invited_to}", invited.dt.date() <= choice.invited_to
-
-
-def _columns(choice: Filter, sent: str, searched: tuple[str, ...]) -> list[str]:
-    """Return the columns of a filter's restrictions."""
-    columns = [column for name, column in COLUMNS.items() if getattr(choice, name)]
-    dated = [sent] if choice.invited_from or choice.invited_to else []
-    return [*([] if choice.text is None or searched else SEARCHED), *columns, *dated]
 
 
 def _several(name: str, values: Any) -> tuple[Any, ...]:
@@ -252,11 +245,7 @@ def _several(name: str, values: Any) -> tuple[Any, ...]:
 
 
 def _typed(name: str, value: Any, kind: type) -> Any:
-    """Return a value if engines can compare it with those of its column.
-
-    Raises:
-        ArgumentError: It is of another type, a text that is not Unicode, or a number of more than 64 bits.
-    """
+    """Return a value if engines can compare it with those of its column: not a lone surrogate or more than 64 bits."""
     is_kind = isinstance(value, kind) and not isinstance(value, bool)
     if is_kind and isinstance(value, str):
         is_kind = not _SURROGATE.search(value)

@@ -84,12 +84,7 @@ def identify(records: Frame) -> Frame:
 
 
 def _by_portal_id(frame: Any, files: list[str]) -> Any:
-    """Set ``customer_id`` to the portal's ID: that of the record, else the only one among the customer's records.
-
-    Args:
-        frame: The records, with the ``customer_id`` of their other keys.
-        files: The columns that name the file of a record.
-    """
+    """Set ``customer_id`` to the portal's ID: that of the record, else the only one among the customer's records."""
     known = _portal_ids(frame)
     several = known.filter((nw.col(_LEAST) != nw.col(_MOST)) & nw.col("customer_id").str.starts_with(_OF_ACCOUNT))
     if count_rows(several):
@@ -230,15 +225,10 @@ def _merge_addresses(links: Any) -> Any:
 
 
 def _lowest_linked(pairs: Any, name: str, by: str) -> Any:
-    """Return each key with the lowest key that it is linked with: ``name, _ik_low`` (connected components).
+    """Return each key ``name`` with the lowest key that it is linked with, ``_ik_low`` (connected components).
 
-    Keys with the same value of another key are neighbours. Each round takes the lowest key of the neighbours, until
-    none changes.
-
-    Args:
-        pairs: The distinct pairs of both keys.
-        name: The key to link.
-        by: The key that neighbours share.
+    Of the distinct pairs, keys with the same value of ``by`` are neighbours. Each round takes the lowest key of the
+    neighbours, until none changes.
     """
     lowest, changed = pairs.select(name, _ik_low=name).unique(), count_rows(pairs)
     while changed:
@@ -260,14 +250,7 @@ def _replace_by_lowest(frame: Any, lowest: Any, name: str) -> Any:
 
 
 def _propagate(frame: Any, by: str, to: str, *, among: Any | None = None) -> Any:
-    """Fill a missing key from rows with the same value of another key, if these have exactly one value of it.
-
-    Args:
-        frame: Rows with both keys.
-        by: The key that rows share.
-        to: The key to fill.
-        among: A condition that limits this to some rows.
-    """
+    """Fill a missing key ``to`` from rows with the same ``by`` if these have exactly one; ``among`` limits the rows."""
     known = frame if among is None else frame.filter(among)
     both = known.select(by, to).filter(~nw.col(by).is_null() & ~nw.col(to).is_null())
     ends = both.group_by(by).agg(_ik_low=nw.col(to).min(), _ik_high=nw.col(to).max())

@@ -9,10 +9,7 @@ _NAMES = {
         "en": "Sales > Leads and Opportunities > Customer Development > History Records",
         "zh": "销售 > 拓新 > 客户拓展 > 拓展记录",
     },
-    "{invite_page}": {
-        "en": "Sales > Leads and Opportunities > Customer Development",
-        "zh": "销售 > 拓新 > 客户拓展",
-    },
+    "{invite_page}": {"en": "Sales > Leads and Opportunities > Customer Development", "zh": "销售 > 拓新 > 客户拓展"},
     "{resend_button}": {"en": "Resend Invitation", "zh": "重新发送邀请"},
     "{invite_button}": {"en": "Invite", "zh": "邀请"},
 }

@@ -260,19 +260,14 @@ def header_key(text: str) -> str:
 
 
 def require(names: Collection[str], needed: Iterable[str]) -> None:
-    """Check that records have all needed columns.
-
-    Raises:
-        SchemaError: Columns are missing; the error names the step that adds them.
-    """
+    """Check that records have all needed columns; raise a ``SchemaError`` that names the step that adds them."""
     missing = [name for name in dict.fromkeys(needed) if name not in names]
     if missing:
         stages = {BY_NAME[name].stage for name in missing if name in BY_NAME}
         annotated = "annotate" if "annotated" in stages else "load"
         step = "plan_resends" if "plan" in stages else annotated
         raise SchemaError(
-            _("Records lack {columns}.", columns=tuple(missing)),
-            hint=_("pass what {step}(...) returns.", step=step),
+            _("Records lack {columns}.", columns=tuple(missing)), hint=_("pass what {step}(...) returns.", step=step)
         )
 
 
