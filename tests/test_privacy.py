@@ -332,7 +332,8 @@ def test_the_table_of_countries_is_that_of_babel() -> None:
     table = tomllib.loads(files("invitekit.model").joinpath("countries.toml").read_text(encoding="utf-8"))
     english, chinese = (dict[str, str](Locale(language).territories) for language in ("en", "zh"))
     codes = {code for code in english if len(code) == 2 and code.isalpha()} - {"EU", "EZ", "UN", "ZZ"}
-    assert table == {code: [english[code], chinese.get(code, code)] for code in codes}
+    names = {code: texts[:2] for code, texts in table.items()}
+    assert names == {code: [english[code], chinese.get(code, code)] for code in codes}
 
 
 @pytest.mark.parametrize(

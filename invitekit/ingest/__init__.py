@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import HasRecords
 from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
 from invitekit.errors import ArgumentError
@@ -113,7 +114,7 @@ def load(
     options = LoadOptions(
         zone=time_zone,
         day_first=day_first,
-        snapshot_at=_as_time(snapshot_at),
+        snapshot_at=None if snapshot_at is None else as_utc(snapshot_at),
         messages=messages,
         messages_key=messages_key,
         catalogue=catalogue or read_catalogue(),
@@ -144,9 +145,3 @@ def load(
         engine_reason=chosen.reason,
     )
     return Loaded(records, rejects, summary)
-
-
-def _as_time(at: dt.datetime | dt.date | None) -> dt.datetime | None:
-    if isinstance(at, dt.datetime):
-        return at.astimezone(dt.UTC).replace(tzinfo=None) if at.tzinfo else at
-    return None if at is None else dt.datetime(at.year, at.month, at.day)  # noqa: DTZ001 - naive UTC

@@ -37,18 +37,20 @@ def find_records(document: object, name: str, options: ReadOptions) -> RecordLis
         )
     if lists:
         return lists[0][1]
-    if isinstance(document, dict):
-        values = [value for value in document.values() if isinstance(value, list)]
-        return RecordList(values[0] if len(values) == 1 else [document])
-    if not isinstance(document, list):
+    if isinstance(document, list):
+        return RecordList(document)
+    if not isinstance(document, dict):
         raise SourceError(_("'{name}' holds no list of records.", name=name), hint=_("give a JSON array of objects."))
-    return RecordList(document)
+    values = [value for value in document.values() if isinstance(value, list)]
+    return RecordList(values[0] if len(values) == 1 else [document])
 
 
 def _candidates(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], RecordList]]:
     """Yield the lists of records in a value, with their paths of keys."""
     if isinstance(value, list):
-        yield path, RecordList(_with_header(value) or value)
+        is_table = len(value) > 1 and all(isinstance(row, list) for row in value)
+        has_header = is_table and all(isinstance(name, str) for name in value[0])
+        yield path, RecordList(_named(value[0], value[1:]) if has_header else value)
     elif isinstance(value, dict):
         if (table := _table(value)) is not None:
             yield path, RecordList(table)
@@ -64,18 +66,15 @@ def _table(value: Mapping[str, Any]) -> list[Any] | None:
     columns, rows = value.get("columns"), value.get("data", value.get("rows"))
     if isinstance(columns, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
         names = [str(column.get("name", column) if isinstance(column, dict) else column) for column in columns]
-        records = [dict(zip(names, row, strict=True)) if len(row) == len(names) else row for row in rows]
+        records = _named(names, rows)
         labels = value.get("index")
         return _with_index(labels, records) if isinstance(labels, list) and len(labels) == len(rows) else records
     inner = list(value.values())
     if len(inner) < 2:
         return None
-    if (
-        all(isinstance(one, list) for one in inner)
-        and len({len(one) for one in inner}) == 1
-        and not _holds(inner, dict)
-    ):
-        return [dict(zip(value, cells, strict=True)) for cells in zip(*inner, strict=True)]
+    if all(isinstance(one, list) for one in inner):
+        is_table = len({len(one) for one in inner}) == 1 and not _holds(inner, dict)
+        return [dict(zip(value, cells, strict=True)) for cells in zip(*inner, strict=True)] if is_table else None
     if not all(isinstance(one, dict) for one in inner):
         return None
     if len({tuple(one) for one in inner}) == 1 and not _holds([one.values() for one in inner], dict | list):
@@ -100,29 +99,16 @@ def _with_index(labels: Sequence[Any], records: list[Any]) -> list[Any]:
     ]
 
 
-def _with_header(rows: list[Any]) -> list[Any] | None:
-    """Return the records of a list of rows; its first row is the header."""
-    if len(rows) < 2 or not all(isinstance(row, list) for row in rows):
-        return None
-    names = rows[0]
-    if not all(isinstance(name, str) for name in names):
-        return None
-    return [dict(zip(names, row, strict=True)) if len(row) == len(names) else row for row in rows[1:]]
+def _named(names: Sequence[str], rows: Sequence[Any]) -> list[Any]:
+    """Return lists of cells as objects; one of another length stays as it is."""
+    return [dict(zip(names, row, strict=True)) if len(row) == len(names) else row for row in rows]
 
 
 def _have_column(records: list[Any], options: ReadOptions) -> bool:
-    names: dict[str, None] = {}
-    for record in records[:100]:
-        if isinstance(record, dict):
-            names |= dict.fromkeys(map(str, record))
+    names = {str(name) for record in records[:100] if isinstance(record, dict) for name in record}
     return has_column(options.required, tuple(names), options.columns)
 
 
 def _stated_total(value: Mapping[str, Any]) -> int | None:
-    for key, number in value.items():
-        if (
-            key.casefold() in ("total", "totalcount", "total_count", "totalsize", "total_size")
-            and str(number).isdigit()
-        ):
-            return int(number)
-    return None
+    keys = ("total", "totalcount", "total_count", "totalsize", "total_size")
+    return next((int(n) for key, n in value.items() if key.casefold() in keys and str(n).isdigit()), None)

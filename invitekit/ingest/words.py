@@ -12,7 +12,8 @@ from typing import Any
 
 from invitekit.errors import ArgumentError
 from invitekit.i18n import Language, _, ngettext, translate
-from invitekit.io.atomic_write import check_target, write_file
+from invitekit.io.atomic_write import write_file
+from invitekit.io.table_writers import write_bytes
 from invitekit.io.toml_file import read_toml
 from invitekit.model import schema
 from invitekit.model.private_text import show_text
@@ -29,11 +30,7 @@ _HEAD = _(
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of code columns: those that the user teaches take precedence over those of the package.
-
-    Attributes:
-        taught: The canonical value of each folded word, by column.
-    """
+    """The words of code columns; those that the user teaches, by column and folded word, take precedence."""
 
     taught: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -77,28 +74,22 @@ def _meanings(name: str, table: str, rows: Mapping[str, Any]) -> dict[str, str]:
     spelt: dict[str, str] = {}
     meanings: dict[str, str] = {}
     for word, code in rows.items():
-        key = schema.header_key(word)
+        key, where = schema.header_key(word), {"name": name, "table": table}
         if not key:
             raise ArgumentError(
-                _("{name}, [{table}]: a word has no letters or digits.", name=name, table=table),
+                _("{name}, [{table}]: a word has no letters or digits.", **where),
                 hint=_("remove it: an empty cell stays unknown."),
             )
         if code not in codes:
             raise ArgumentError(
-                _(
-                    "{name}, [{table}]: '{word}' has a value that does not exist.",
-                    name=name,
-                    table=table,
-                    word=show_text(word),
-                ),
+                _("{name}, [{table}]: '{word}' has a value that does not exist.", **where, word=show_text(word)),
                 hint=_("use one of {known}.", known=tuple(codes)),
             )
         if meanings.get(key, code) != code:
             raise ArgumentError(
                 _(
                     "{name}, [{table}]: '{word}' and '{other}' are one word with two values.",
-                    name=name,
-                    table=table,
+                    **where,
                     word=show_text(spelt[key]),
                     other=show_text(word),
                 ),
@@ -113,17 +104,16 @@ def write_skeleton(
     path: str | os.PathLike[str],
     language: Language,
     *,
-    known: str | os.PathLike[str] | None = None,
-    overwrite: bool = False,
+    known: str | os.PathLike[str] | None,
+    overwrite: bool,
 ) -> Path:
     """Write ``skeleton`` to a .toml file; ``known`` is the file of words that was used.
 
     Raises:
         OutputError: It cannot be written, or exists.
     """
-    text = skeleton(unknown, read_words(known), language)
-    check_target(Path(path), extensions=(".toml",), overwrite=overwrite)
-    return write_file(Path(path), lambda part: part.write_text(text, encoding="utf-8"), overwrite=overwrite)
+    content = skeleton(unknown, read_words(known), language).encode()
+    return write_bytes(content, path, extensions=(".toml",), overwrite=overwrite)
 
 
 def add_words(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:

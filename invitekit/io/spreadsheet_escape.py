@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from invitekit.engine.duckdb import lit
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -27,13 +29,12 @@ def is_formula(cell: str) -> str:
 
 def escape(cell: str) -> str:
     """Return the SQL of an escaped cell."""
-    needed = f"regexp_matches({cell}, '{_quoted(_NEEDS_PREFIX)}')"
-    return f"case when {needed} then '{_quoted(PREFIX)}' || {cell} else {cell} end"
+    return f"case when regexp_matches({cell}, {lit(_NEEDS_PREFIX)}) then {lit(PREFIX)} || {cell} else {cell} end"
 
 
 def unescape(cell: str) -> str:
     """Return the SQL of a cell as it was before ``escape``."""
-    return f"regexp_replace({cell}, '{_quoted(_ESCAPED)}', '\\1')"
+    return f"regexp_replace({cell}, {lit(_ESCAPED)}, '\\1')"
 
 
 def unescape_text(cell: pl.Expr) -> pl.Expr:
@@ -67,7 +68,3 @@ def escape_headers(names: Iterable[str]) -> list[str]:
 def unescape_header(header: str) -> str:
     """Return a header as it was before ``escape_headers``."""
     return _ESCAPED_HEADER.sub("", header)
-
-
-def _quoted(pattern: str) -> str:
-    return pattern.replace("'", "''")

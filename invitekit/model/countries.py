@@ -10,46 +10,27 @@ import polars as pl
 
 from invitekit.model import schema
 
-_SPELLINGS = {
-    "CN": ("Mainland China", "Chinese Mainland", "PRC", "中国大陆", "中国内地"),
-    "HK": ("Hong Kong", "Hong Kong, China", "Hong Kong (China)", "香港", "中国香港"),
-    "MO": ("Macao", "Macau", "Macao, China", "Macao (China)", "澳门", "中国澳门"),
-    "TW": ("Taiwan, China", "Taiwan (China)", "中国台湾", "台湾"),
-    "US": ("USA", "United States of America"),
-    "GB": ("UK", "Great Britain", "England"),
-    "AE": ("UAE",),
-    "KR": ("Korea", "Republic of Korea"),
-    "RU": ("Russian Federation",),
-    "VN": ("Viet Nam",),
-    "TR": ("Turkey",),
-    "CZ": ("Czech Republic",),
-    "CI": ("Ivory Coast",),
-    "SA": ("Kingdom of Saudi Arabia", "KSA"),
-}
-"""Spellings that are not in Unicode's CLDR."""
-
 
 @cache
-def _table() -> dict[str, tuple[str, str]]:
-    """Return the English and the Chinese name of each country, by its ISO code."""
-    table = tomllib.loads(files("invitekit.model").joinpath("countries.toml").read_text(encoding="utf-8"))
-    return {code: (english, chinese) for code, (english, chinese) in table.items()}
+def _table() -> dict[str, list[str]]:
+    """Return the English name, the Chinese name and other spellings of each country, by its ISO code."""
+    return tomllib.loads(files("invitekit.model").joinpath("countries.toml").read_text(encoding="utf-8"))
 
 
 @cache
 def _spellings() -> dict[str, str]:
     """Return the English name of each country by all its folded spellings, the ISO code included."""
     known: dict[str, str] = {}
-    for code, (english, chinese) in _table().items():
-        for text in (code, english, chinese, *_SPELLINGS.get(code, ())):
-            known.setdefault(schema.header_key(text), english)
+    for code, names in _table().items():
+        for text in (code, *names):
+            known.setdefault(schema.header_key(text), names[0])
     return known
 
 
 @cache
 def chinese_names() -> dict[str, str]:
     """Return the Chinese name of each country by its English name."""
-    return dict(_table().values())
+    return {english: chinese for english, chinese, *_ in _table().values()}
 
 
 def english_name(text: str) -> str | None:

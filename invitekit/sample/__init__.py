@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -88,8 +89,7 @@ def write_sample(
         ArgumentError: A number, format, language or encoding is not valid, or a day is out of range.
         OutputError: A file exists already or cannot be written.
     """
-    _check(rows, format, language, weeks, dirty, encoding)
-    _check_days(weeks, as_of)
+    _check(rows, format, language, weeks, dirty, encoding, as_of)
     share = FORMATS[format] if dirty is None else dirty
     folder = _create_folder(Path(directory))
     days = [as_of - dt.timedelta(weeks=weeks - 1 - i) for i in range(weeks)]
@@ -122,45 +122,28 @@ def _create_folder(folder: Path) -> Path:
     return folder
 
 
-def _check(rows: int, kind: str, language: str, weeks: int, dirty: float | None, encoding: str) -> None:
-    rules: list[tuple[bool, Message, Message]] = [
-        (rows >= 0, _("{name} is {value}.", name="rows", value=rows), _("use 0 or more.")),
-        (weeks >= 1, _("{name} is {value}.", name="weeks", value=weeks), _("use 1 or more.")),
-        (
-            dirty is None or 0 <= dirty <= 1,
-            _("{name} is {value}.", name="dirty", value=dirty),
-            _("use a share from 0 to 1."),
-        ),
-        (
-            kind in FORMATS,
-            _("{name} is '{value}'.", name="format", value=kind),
-            _("use one of {known}.", known=tuple(FORMATS)),
-        ),
-        (language in ("en", "zh"), _("{name} is '{value}'.", name="language", value=language), _("use 'en' or 'zh'.")),
-        (
-            encoding in ENCODINGS,
-            _("{name} is '{value}'.", name="encoding", value=encoding),
-            _("use one of {known}.", known=ENCODINGS),
-        ),
-    ]
-    for is_valid, problem, hint in rules:
-        if not is_valid:
-            raise ArgumentError(problem, hint=hint)
-
-
-def _check_days(weeks: int, as_of: dt.date) -> None:
-    """Check that all times of the snapshots are in the valid years."""
-    if not FIRST_DAY <= as_of <= LAST_DAY:
-        raise ArgumentError(
-            _("{name} is {value}.", name="as_of", value=as_of),
-            hint=_("use a day from {first} to {last}.", first=FIRST_DAY, last=LAST_DAY),
-        )
+def _check(rows: int, kind: str, language: str, weeks: int, dirty: float | None, encoding: str, as_of: dt.date) -> None:
     most = (as_of - FIRST_DAY).days // 7 + 1
-    if weeks > most:
-        raise ArgumentError(
-            _("{name} is {value}.", name="weeks", value=weeks),
-            hint=_("use 1 to {most}: the first one is {first} or later.", most=most, first=FIRST_DAY),
-        )
+    rules: list[tuple[str, Any, bool, Message]] = [
+        ("rows", rows, rows >= 0, _("use 0 or more.")),
+        ("weeks", weeks, weeks >= 1, _("use 1 or more.")),
+        ("dirty", dirty, dirty is None or 0 <= dirty <= 1, _("use a share from 0 to 1.")),
+        ("format", kind, kind in FORMATS, _("use one of {known}.", known=tuple(FORMATS))),
+        ("language", language, language in ("en", "zh"), _("use 'en' or 'zh'.")),
+        ("encoding", encoding, encoding in ENCODINGS, _("use one of {known}.", known=ENCODINGS)),
+        # All times of the snapshots are in the valid years.
+        ("as_of", as_of, FIRST_DAY <= as_of <= LAST_DAY, _("use a day from {first} to {last}.", first=FIRST_DAY, last=LAST_DAY)),
+        ("weeks", weeks, weeks <= most, _("use 1 to {most}: the first one is {first} or later.", most=most, first=FIRST_DAY)),
+    ]  # fmt: skip
+    for name, value, is_valid, hint in rules:
+        if not is_valid:
+            quoted = isinstance(value, str)
+            problem = (
+                _("{name} is '{value}'.", name=name, value=value)
+                if quoted
+                else _("{name} is {value}.", name=name, value=value)
+            )
+            raise ArgumentError(problem, hint=hint)
 
 
 def _sizes(rows: int, weeks: int) -> list[int]:
