@@ -17,7 +17,7 @@ from invitekit.errors import ArgumentError
 from invitekit.privacy.scrub import KnownNames, scrub_remarks
 from invitekit.privacy.scrub.names import stopwords, usable_names
 from invitekit.privacy.scrub.patterns import LABELS
-from invitekit.sample.lifecycle import PERSONAS
+from invitekit.sample.lifecycle import CULTURES
 from tests.conftest import often
 
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]")
@@ -355,9 +355,8 @@ def test_no_stop_word_is_replaced_as_a_name() -> None:
 
 
 def test_only_the_sample_remark_with_a_name_is_changed() -> None:
-    cultures = PERSONAS.cultures
-    said = pl.Series([remark for culture in cultures for remark in culture.remarks])
-    people = pl.Series([f"{g} {f}" for c in cultures for g in c.given for f in c.family] + ["Null", "Pending Systems"])
+    said = pl.Series([remark for culture in CULTURES for remark in culture.remarks])
+    people = pl.Series([f"{g} {f}" for c in CULTURES for g in c.given for f in c.family] + ["Null", "Pending Systems"])
     after = scrub_remarks(said, [], KnownNames(people))
     assert [(a, b) for a, b in zip(said, after, strict=True) if a != b] == [
         ("Rückruf am Freitag, Frau Weiß fragen", "Rückruf am Freitag, Frau [name] fragen")

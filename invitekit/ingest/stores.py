@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import polars as pl
 
-from invitekit.engine.duckdb import ident, lit, registered
+from invitekit.engine.duckdb import lit
 from invitekit.engine.memory import address_space, free_memory
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.i18n import Message, _
@@ -33,7 +33,6 @@ IN_MEMORY = 1 << 28
 """The most bytes of sources for a DuckDB database in memory; its records may spill to disk."""
 MEMORY_LIMIT = "2GB"
 """The memory limit of DuckDB."""
-_SQL_TYPES = {pl.String(): "varchar", pl.Datetime("us"): "timestamp", pl.Int64(): "bigint"}
 
 
 class MemoryStore:
@@ -63,28 +62,24 @@ class MemoryStore:
 
 
 class DuckDBStore:
-    """Stores records in Parquet files that DuckDB reads, and rejected rows in a database, on disk if it is large.
+    """Stores records with columns of these types, and rejected rows, in Parquet files that DuckDB reads.
 
-    Both are in a private folder, which is removed with the last relation.
-
-    Args:
-        types: The columns of the records.
-        size: Bytes of the sources.
+    They are in a private folder, which is removed with the last relation. The database of later steps is there, too, if
+    the sources have many bytes.
     """
 
     def __init__(self, types: Mapping[str, pl.DataType], size: int) -> None:
         import duckdb  # noqa: PLC0415 - not needed for frames in memory
 
         folder = scratch_dir()
-        self._folder, self._parts = Path(folder.name), list[str]()
+        self._folder = Path(folder.name)
+        self._parts: dict[str, list[str]] = {"records": [], "rejects": []}
         self._con = duckdb.connect(str(self._folder / "records.duckdb") if size > IN_MEMORY else ":memory:")
         weakref.finalize(self._con, folder.cleanup)
         self._con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         self._con.execute("set temp_directory = $1", [str(self._folder / "spill")])
         self._con.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
-        declared = ", ".join(f"{ident(name)} {_SQL_TYPES[kind]}" for name, kind in REJECTED_COLUMNS.items())
-        self._con.execute(f"create table rejects ({declared})")
-        self._insert(Cleaned(pl.DataFrame(schema=types), pl.DataFrame()))
+        self._insert(Cleaned(pl.DataFrame(schema=types), pl.DataFrame(schema=REJECTED_COLUMNS)))
 
     def close(self) -> None:
         """Remove all files after an error."""
@@ -112,16 +107,15 @@ class DuckDBStore:
         """Return records in the order of their sources, and rejected rows by source and row."""
         # Checkpoints write all temporary tables again, which only helps a database that is reopened later.
         self._con.execute("set checkpoint_threshold = '1000TB'")
-        parts = ", ".join(map(lit, self._parts))
-        self._con.execute(f"create view records as from read_parquet([{parts}])")
+        for name, paths in self._parts.items():
+            self._con.execute(f"create view {name} as from read_parquet([{', '.join(map(lit, paths))}])")
         return self._con.table("records"), self._con.sql("select * from rejects order by source_file, source_row")
 
     def _insert(self, clean: Cleaned) -> None:
-        self._parts.append(str(self._folder / f"records_{len(self._parts)}.parquet"))
-        clean.records.write_parquet(self._parts[-1], compression="lz4")
-        if clean.rejected.height:
-            with registered(self._con, "ik_batch", clean.rejected.to_arrow()):
-                self._con.execute("insert into rejects from ik_batch")
+        for (name, paths), rows in zip(self._parts.items(), (clean.records, clean.rejected), strict=True):
+            if rows.height or not paths:
+                paths.append(str(self._folder / f"{name}_{len(paths)}.parquet"))
+                rows.write_parquet(paths[-1], compression="lz4")
 
 
 Store = MemoryStore | DuckDBStore

@@ -111,14 +111,6 @@ def write_bytes(content: bytes, path: str | os.PathLike[str], *, extensions: Col
     return write_file(target, lambda part: part.write_bytes(content), overwrite=overwrite)
 
 
-def _write_parquet(records: duckdb.DuckDBPyRelation, part: Path) -> None:
-    records.to_parquet(str(part), compression="zstd", use_tmp_file=False)
-
-
-def _write_csv(records: duckdb.DuckDBPyRelation, part: Path) -> None:
-    records.to_csv(str(part), header=True, use_tmp_file=False)
-
-
 def _mark(part: Path) -> None:
     """Write a byte order mark before a file's content, which moves block by block."""
     with part.open("r+b") as file:
@@ -191,7 +183,7 @@ def _rows(records: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
 
 
 WRITERS: dict[str, Callable[[duckdb.DuckDBPyRelation, Path], None]] = {
-    ".parquet": _write_parquet,
-    ".csv": _write_csv,
+    ".parquet": lambda records, part: records.to_parquet(str(part), compression="zstd", use_tmp_file=False),
+    ".csv": lambda records, part: records.to_csv(str(part), header=True, use_tmp_file=False),
     ".xlsx": _write_xlsx,
 }

@@ -9,22 +9,20 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import SequenceMatcher, get_close_matches
 from functools import cache, cached_property
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from invitekit.errors import CatalogueError
 from invitekit.i18n import Language, Message, _
 from invitekit.io.toml_file import read_toml
 from invitekit.model.portal import with_portal_names
 from invitekit.model.vocabularies import RESEND_RULES, UNKNOWN, WHO_ACTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _Row = dict[str, Any]
 

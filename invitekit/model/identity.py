@@ -122,23 +122,22 @@ def _merge_portal_ids(frame: Any, accounts: Any, files: list[str]) -> Any:
 
 
 def _by_other_keys(frame: Any, *, lacks_account: bool) -> Any:
-    ids = [nw.concat_str([nw.lit(_OF_ACCOUNT), nw.col(_ACCOUNT)])]
-    # Most exports have an account in every record, and then no other key is needed.
-    if lacks_account:
-        keys = {_EMAIL: address(), _PERSON: person(), _NAME: key("customer_full_name")}
-        frame = _link_accounts(frame.with_columns(**keys))
-        named = frame.with_columns(customer_id=nw.coalesce(*ids, *_other_ids(), nw.lit(ALONE)))
-        return materialize(named.drop(_KEYS))
-    return frame.with_columns(customer_id=ids[0]).drop(_ACCOUNT)
-
-
-def _other_ids() -> list[Any]:
-    own_id = nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id"))
+    if not lacks_account:  # as in most exports: no other key is needed
+        return frame.with_columns(customer_id=nw.concat_str([nw.lit(_OF_ACCOUNT), nw.col(_ACCOUNT)])).drop(_ACCOUNT)
+    keys = {_EMAIL: address(), _PERSON: person(), _NAME: key("customer_full_name")}
+    frame = _link_accounts(frame.with_columns(**keys))
+    record_id = nw.col("record_id")
     row = nw.concat_str([nw.col("source_file"), nw.lit("|"), nw.col("source_row").cast(nw.String)])
-    keys = [(_OF_EMAIL, _EMAIL), (_OF_PERSON, _PERSON)]
-    ids = [nw.concat_str([nw.lit(prefix), nw.col(name)]) for prefix, name in keys]
-    ids += [nw.concat_str([nw.lit("id:"), own_id])]
-    return ids + [nw.concat_str([nw.lit(ALONE), value]) for value in (nw.col("record_id"), row)]
+    ids = [
+        (_OF_ACCOUNT, nw.col(_ACCOUNT)),
+        (_OF_EMAIL, nw.col(_EMAIL)),
+        (_OF_PERSON, nw.col(_PERSON)),
+        ("id:", nw.when(~record_id.str.contains(OWN_ID)).then(record_id)),
+        (ALONE, record_id),
+        (ALONE, row),
+    ]
+    texts = [nw.concat_str([nw.lit(prefix), value]) for prefix, value in ids]
+    return materialize(frame.with_columns(customer_id=nw.coalesce(*texts, nw.lit(ALONE))).drop(_KEYS))
 
 
 def key_ids(names: Collection[str]) -> list[Any]:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
 from invitekit.model import schema
+
+_NEXT_COLUMN = re.compile(f"; (?=(?:{'|'.join(column.name for column in schema.RECORD)}): )")
 
 
 def unrecognised_texts(cell: str) -> list[tuple[str, str]]:
     """Return pairs of column and text: ``"status: Frozen; invitation_method: Fax"`` has two."""
-    parts = (part.partition(": ") for part in _next_column().split(cell))
+    parts = (part.partition(": ") for part in _NEXT_COLUMN.split(cell))
     return [(name, text) for name, _, text in parts if text.strip()]
-
-
-@cache
-def _next_column() -> re.Pattern[str]:
-    return re.compile(f"; (?=(?:{'|'.join(column.name for column in schema.RECORD)}): )")

@@ -52,7 +52,7 @@ def _shown(name: str, s: Snapshot) -> str:
 
 
 def _cell(name: str, s: Snapshot) -> str:
-    tag = f"case when method in ('link', 'qr_code') then {pick(PERSONAS.tags, roll('tag', 97, s.seed))} end"
+    tag = f"case when method in ('link', 'qr_code') then {pick(PERSONAS['tags'], roll('tag', 97, s.seed))} end"
     remark = f"case when {roll('has', 100, s.seed)} < 34 then remark end"
     message = _soil("cause", {"no message": "null", "unknown message": "'The customer asked us to wait.'"})
     expires = "case when invited and method = 'email' then invited_at + interval 7 day end"

@@ -8,12 +8,11 @@ only after an invitation that was sent and led to no association.
 from __future__ import annotations
 
 import datetime as dt
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
-
-import msgspec
 
 from invitekit.engine.duckdb import lit
 from invitekit.model.catalogue import Failure, read_catalogue
@@ -48,7 +47,8 @@ JUMP = "system_busy"
 """The cause that is frequent in the second last week, so that a trend shows it."""
 
 
-class Culture(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Culture:
     """Typical names, companies and contacts of a country."""
 
     country: str
@@ -65,17 +65,9 @@ class Culture(msgspec.Struct, frozen=True):
     remarks: list[str]
 
 
-class Personas(msgspec.Struct, frozen=True):
-    """The parts of made-up people and companies; ``personas.toml`` explains the fields."""
-
-    managers: list[str]
-    tags: list[str]
-    domains: list[str]
-    boxes: list[str]
-    cultures: list[Culture]
-
-
-PERSONAS = msgspec.toml.decode(files(__package__).joinpath("personas.toml").read_bytes(), type=Personas)
+PERSONAS = tomllib.loads(files(__package__).joinpath("personas.toml").read_text("utf-8"))
+"""The parts of made-up people and companies; the file explains its fields."""
+CULTURES = [Culture(**culture) for culture in PERSONAS["cultures"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +150,19 @@ def _people(s: Snapshot) -> str:
         f"{weighted(METHODS, roll('method', 100, s.seed), 100)} as method from ({_invitations(s)})"
     )
     bounds, total = [], 0
-    for position, culture in enumerate(PERSONAS.cultures):
+    for position, culture in enumerate(CULTURES):
         total += culture.share
         bounds.append(f"when c < {total} then {position}")
-    manager = pick(PERSONAS.managers, f"(c + {roll('manager', 3, s.seed, 'customer')})")
+    manager = pick(PERSONAS["managers"], f"(c + {roll('manager', 3, s.seed, 'customer')})")
     where = f"select *, case {' '.join(bounds)} end as culture, {manager} as account_manager from ({known})"
     by_culture = ", ".join(
-        f"case culture {' '.join(f'when {i} then {_of(c, what, s)}' for i, c in enumerate(PERSONAS.cultures))} end as {what}"
+        f"case culture {' '.join(f'when {i} then {_of(c, what, s)}' for i, c in enumerate(CULTURES))} end as {what}"
         for what in ("person", "company", "country", "mobile", "remark", "failing")
     )
-    domain = pick(PERSONAS.domains, roll("domain", 9973, s.seed, "customer"))
+    domain = pick(PERSONAS["domains"], roll("domain", 9973, s.seed, "customer"))
     return (
         f"select *, {by_culture}, 'acct_' || {roll('account', 900, s.seed, 'customer')} || '_' || customer as account_name, "
-        f"{pick(PERSONAS.boxes, roll('box', 9973, s.seed, 'customer'))} || customer || '@' || {domain} as email, "
+        f"{pick(PERSONAS['boxes'], roll('box', 9973, s.seed, 'customer'))} || customer || '@' || {domain} as email, "
         f"case when {roll('type', 100, s.seed, 'customer')} < 85 then 'reseller' else 'referral' end as type from ({where})"
     )
 
