@@ -105,9 +105,8 @@ def map_headers(
         fits = [
             (e, p)
             for e, p in sorted(headers)
-            if e <= schema.LOOSE or (e == schema.BY_VALUES and _fits(name, p, cells, known))
+            if p not in canonical and (e <= schema.LOOSE or (e == schema.BY_VALUES and _fits(name, p, cells, known)))
         ]
-        fits = [(e, p) for e, p in fits if p not in canonical]
         if not fits:
             notes += [_maybe_note(in_one_line[p], name) for e, p in headers if e == schema.MAYBE]
             continue
@@ -126,8 +125,8 @@ def map_headers(
             canonical |= {position: read.joined[0], len(all_names): read.joined[1]}
             all_names.append(f"{names[position]}, second part")
     canonical = dict(sorted(canonical.items()))
-    zones = {name: zone for p, name in canonical.items() if p < len(names) and (zone := headings[p].zone)}
-    zones = {name: zone for name, zone in zones.items() if schema.BY_NAME[name].kind == "time"}
+    times = [(p, name) for p, name in canonical.items() if p < len(names) and schema.BY_NAME[name].kind == "time"]
+    zones = {name: zone for p, name in times if (zone := headings[p].zone)}
     extra = _extras(names, canonical, own_file=own_file)
     return Headers(tuple(all_names), canonical, extra, zones, second_parts, tuple(notes))
 

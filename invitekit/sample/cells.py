@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from invitekit.engine.duckdb import lit
 from invitekit.model import schema
-from invitekit.sample.lifecycle import PERSONAS, Snapshot, states
-from invitekit.sample.random_sql import pick, roll
+from invitekit.sample.lifecycle import PERSONAS, Snapshot, pick, roll, states
 
 UNREADABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")
 COLUMNS = (

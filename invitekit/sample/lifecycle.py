@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
 
 from invitekit.engine.duckdb import lit
 from invitekit.model.catalogue import Failure, read_catalogue
-from invitekit.sample.random_sql import normal, pick, roll, weighted
 
 AGAIN = 55
 """Percentage of sent invitations without association that are sent again: one customer in five is repeated."""
@@ -236,3 +235,32 @@ def _words(failure: Failure, s: Snapshot) -> str:
     both = (failure.message_en, failure.message_zh)
     first, second = reversed(both) if s.language == "zh" else both
     return first or second or ""
+
+
+# ---- random choices: the same key, question and seed give the same result ----------------------
+
+
+def roll(question: str, below: int, seed: int, key: str = "k") -> str:
+    """Return the SQL of a whole number from 0 to ``below - 1``, which depends on key, question and seed only."""
+    return f"(hash({key}, '{question}', {seed}) % {below})::bigint"
+
+
+def normal(seed: int) -> str:
+    """Return the SQL of a standard normal number, from two uniform ones (Box and Muller)."""
+    one, two = (f"(({roll(name, 1_000_000, seed)} + 0.5) / 1000000)" for name in ("u1", "u2"))
+    return f"(sqrt(-2 * ln({one})) * cos(2 * pi() * {two}))"
+
+
+def pick(items: Sequence[str], rolled: str) -> str:
+    """Return the SQL of one of the texts, each equally likely."""
+    return f"[{', '.join(map(lit, items))}][1 + {rolled} % {len(items)}]"
+
+
+def weighted(items: Iterable[tuple[str, int]], rolled: str, below: int) -> str:
+    """Return the SQL of one of the texts by weight, for a number from 0 to ``below - 1``."""
+    choices = list(items)
+    total, reached, cases = sum(weight for _, weight in choices), 0, []
+    for item, weight in choices:
+        reached += weight
+        cases.append(f"when {rolled} < {reached * below // total} then {lit(item)}")
+    return f"case {' '.join(cases)} end"
