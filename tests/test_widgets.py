@@ -292,9 +292,9 @@ def test_the_first_page_of_a_search_does_not_depend_on_the_range_searched(
     history: pl.DataFrame, newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, near: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr("invitekit.widgets.view._NEAR", near)
+    widget = ik.Explorer(history)
+    assert widget.wait(60)
     for text in ("gmbh", "a", "zzzz", "acct"):
-        widget = ik.Explorer(history)
-        assert widget.wait(60)
         rows = newest.with_row_index("key").filter(pl.col("record_id").is_in(
             where(newest, Filter(text=text))["record_id"].implode()
         ))  # fmt: skip
@@ -1043,16 +1043,23 @@ def test_tabs_count_what_the_plan_decides(picker: FakeBrowser) -> None:
     assert answers["counts"]["total"] == plan.height
 
 
-@pytest.mark.parametrize("choice", [{}, {"text": "gmbh"}, {"method": ["link"], "manager": ["mgr.garcia"]}])
-def test_rows_of_a_reason_are_together_by_rank_and_counted(picker: FakeBrowser, choice: dict[str, Any]) -> None:
-    asked = Filter.from_dict({"decision": ["resend_now", "resend_as_reseller"], **choice})
-    picker.request(type="set_filter", filter=asked.to_dict(), screen="a", request=1)
-    answers = picker.request(type="connect")
+def test_rows_of_a_reason_are_together_by_rank_and_counted(picker: FakeBrowser) -> None:
     by_cause = pl.col("reason_code").is_in(["failed", "as_reseller"])
     group = pl.coalesce(pl.when(by_cause).then("failure_code"), "reason_code")
     plan = _plan(picker.widget.workspace).with_columns(group=group)
-    best = plan.group_by("group").agg(best=pl.col("rank").min())
-    rows = where(plan, asked).join(best, on="group").sort("best", "rank")
+    ranked = plan.join(plan.group_by("group").agg(best=pl.col("rank").min()), on="group").sort("best", "rank")
+    choices: list[dict[str, Any]] = [{}, {"text": "gmbh"}, {"method": ["link"], "manager": ["mgr.garcia"]}]
+    for choice in choices:
+        asked = Filter.from_dict({"decision": ["resend_now", "resend_as_reseller"], **choice})
+        picker.request(type="set_layout", two_lines=True, grouped=True)
+        picker.request(type="sort", by=None, descending=False)
+        _check_groups(picker, asked, where(ranked, asked))
+
+
+def _check_groups(picker: FakeBrowser, asked: Filter, rows: pl.DataFrame) -> None:
+    """Check the order of the rows shown and the places and sizes of their groups."""
+    picker.request(type="set_filter", filter=asked.to_dict(), screen="a", request=1)
+    answers = picker.request(type="connect")
     assert answers["page"]["cells"]["account_name"] == rows["account_name"].to_list()[:100]
     sizes = rows.group_by("group", maintain_order=True).len()["len"].to_list()
     assert [n for _, n in answers["counts"]["groups"]] == sizes
@@ -1361,54 +1368,39 @@ def opened(picker: FakeBrowser, reason: str) -> int:
 
 
 @pytest.mark.slow
-def test_a_blocked_customer_and_your_own_account_are_marked_and_unmarked(picker: FakeBrowser) -> None:
-    def plan() -> list[str]:
-        return sorted(_plan(picker.widget.workspace)["reason_code"])
+def test_marks_change_the_plan_and_each_is_taken_back_alone(picker: FakeBrowser) -> None:
+    def reasons() -> list[str]:
+        with picker.widget._store.cursor() as con:
+            return [code for (code,) in con.sql("select reason_code from records order by 1").fetchall()]
 
-    day = "2026-03-29"
-    before, blocked = plan(), opened(picker, "blocked")
+    def answer(reason: str, **message: Any) -> dict[str, Any]:
+        """Send a message about the first customer of a reason, or about none."""
+        about = {"version": picker.widget._version, "key": opened(picker, reason)} if reason else {}
+        return picker.request(**message, **about, user="anna")
+
+    before, day = reasons(), "2026-03-29"
     state = picker.request(type="connect")["state"]
     assert state["held_for_own_account"] == before.count("own_account") > 0
     assert state["warnings"] == [], "the screen says it by itself, beside the button that releases them"
 
-    assert "error" not in picker.request(
-        type="mark_resolved", version=picker.widget._version, key=blocked, day=day, user="anna"
-    )
-    assert plan().count("blocked") == before.count("blocked") - 1
-    assert "error" not in picker.request(type="mark_own_account", day=day, user="anna")
+    assert "error" not in answer("blocked", type="mark_resolved", day=day)
+    resolved = reasons()
+    assert resolved.count("blocked") == before.count("blocked") - 1
+    assert "error" not in answer("marked_resolved", type="mark_do_not_invite", day=day)
+    assert reasons().count("do_not_invite") == 1
+    assert "error" not in answer("do_not_invite", type="unmark")
+    assert reasons() == resolved, "the other mark of this customer stays"
+    assert "error" not in answer("marked_resolved", type="unmark")
+    assert reasons() == before
+
+    assert "error" not in answer("", type="mark_own_account", day=day)
     state = picker.request(type="connect")["state"]
     assert (state["held_for_own_account"], state["own_account_marked"], state["warnings"]) == (0, True, [])
-    assert "own_account" not in plan()
-
-    own = _plan(picker.widget.workspace).filter(reason_code="marked_resolved", failure_code="prepaid_partner")
-    with picker.widget._store.cursor() as con:
-        found = con.execute("select ik_key from records where record_id = ?", [own["record_id"][0]]).fetchall()
-    answers = picker.request(type="unmark", version=picker.widget._version, key=found[0][0], user="anna")
-    assert answers["error"]["problem"] == "This customer has no mark of its own."
-    assert "error" not in picker.request(type="unmark_own_account", user="anna")
-    key = opened(picker, "marked_resolved")
-    assert "error" not in picker.request(type="unmark", version=picker.widget._version, key=key, user="anna")
-    assert plan() == before
-
-
-@pytest.mark.slow
-def test_a_customer_is_marked_not_to_be_invited_and_only_that_mark_is_taken_back(picker: FakeBrowser) -> None:
-    def plan() -> list[str]:
-        return sorted(_plan(picker.widget.workspace)["reason_code"])
-
-    def answer(reason: str, **message: Any) -> None:
-        key = opened(picker, reason)
-        assert "error" not in picker.request(**message, version=picker.widget._version, key=key, user="anna")
-
-    before, day = plan(), "2026-03-29"
-    answer("blocked", type="mark_resolved", day=day)
-    resolved = plan()
-    answer("marked_resolved", type="mark_do_not_invite", day=day)
-    assert plan().count("do_not_invite") == 1
-    answer("do_not_invite", type="unmark")
-    assert plan() == resolved
-    answer("marked_resolved", type="unmark")
-    assert plan() == before
+    assert "own_account" not in reasons()
+    assert reasons() == sorted(_plan(picker.widget.workspace)["reason_code"])
+    assert answer("marked_resolved", type="unmark")["error"]["problem"] == "This customer has no mark of its own."
+    assert "error" not in answer("", type="unmark_own_account")
+    assert reasons() == before
 
 
 @pytest.mark.slow
