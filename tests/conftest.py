@@ -139,7 +139,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print in one line each which part was missing, and how long Spark took to start."""
+    """Print in one line each which part was missing."""
     stats = terminalreporter.stats
     for part in PARTS.values():
         left = [
@@ -147,10 +147,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         ]
         if left:
             terminalreporter.write_line(f"NOT RUN: {len(left)} tests, because {part.absence}.", yellow=True)
-    for report in stats.get("passed", []):
-        for name, seconds in report.user_properties:
-            if name == "spark_start_seconds":
-                terminalreporter.write_line(f"Spark took {seconds:.1f} s to start.")
 
 
 @contextlib.contextmanager
@@ -248,19 +244,8 @@ def _without_zone(frame: DataFrame) -> DataFrame:
 
 
 @pytest.fixture(scope="session")
-def spark(_started_spark: tuple[SparkSession, float]) -> SparkSession:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One local Spark for all tests; who asks for it carries the marker ``spark``."""
-    return _started_spark[0]
-
-
-@pytest.fixture(scope="session")
-def spark_start_seconds(_started_spark: tuple[SparkSession, float]) -> float:
-    return _started_spark[1]
-
-
-@pytest.fixture(scope="session")
-def _started_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SparkSession, float]]:
-    began = time.perf_counter()
     from pyspark.sql import SparkSession  # noqa: PLC0415 - costs a second, and most runs need no Spark
 
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
@@ -281,7 +266,7 @@ def _started_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[S
         "spark.ui.showConsoleProgress": "false",
     }
     session = SparkSession.builder.master("local[1]").appName("invitekit tests").config(map=settings).getOrCreate()
-    yield session, time.perf_counter() - began
+    yield session
     session.stop()
 
 

@@ -924,13 +924,16 @@ def test_a_system_error_becomes_one_clear_error() -> None:
 
 @contextmanager
 def disk_of(size: int) -> Iterator[None]:
-    """Limit the size of files, as on a full disk."""
+    """Limit the size of files, as on a full disk; a module that is first imported now would leave half its bytecode."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    keeps_bytecode = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = keeps_bytecode
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # xlsxwriter drops its own open file

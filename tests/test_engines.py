@@ -1,7 +1,6 @@
 """Records are unchanged on each engine, which other tests rely on."""
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -48,7 +47,7 @@ def assert_same(engine: Engine, found: Any, expected: Any) -> None:
 @pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)], indirect=True)
 def test_every_step_from_records_to_a_plan_is_the_same_on_every_engine(engine: Engine) -> None:
     """Other tests check the rules on Polars and DuckDB; this one runs all steps on Spark too."""
-    from tests.test_resend import TABLE, frame, rows_of  # noqa: PLC0415 - half a second, and only this test needs it
+    from tests.test_resend import CUSTOMERS, TABLE, frame, rows_of  # noqa: PLC0415 - only this test needs it
 
     loaded = ik.load(str(DATA))
     few = loaded.records["account_name"].unique().sort().gather_every(8)
@@ -57,6 +56,7 @@ def test_every_step_from_records_to_a_plan_is_the_same_on_every_engine(engine: E
             loaded.records.filter(pl.col("account_name").is_in(few.to_list())),
             ik.load(str(DATA / "masked")).records.head(20).with_columns(source_file=pl.lit("masked.csv")),
             frame(*(row for number, name in enumerate(TABLE) for row in rows_of(name, number))),
+            frame(*(row for rows, _ in CUSTOMERS.values() for row in rows)).with_columns(source_file=pl.lit("c.csv")),
         ],
         how="diagonal_relaxed",
     )
@@ -94,11 +94,3 @@ def test_every_step_from_records_to_a_plan_is_the_same_on_every_engine(engine: E
             assert other == one, name
     for by, one in ours.trends.items():
         assert_frame_equal(theirs.trends[by], one, check_exact=False)
-
-
-@pytest.mark.spark
-def test_spark_starts_within_two_minutes(
-    spark_start_seconds: float, record_property: Callable[[str, object], None]
-) -> None:
-    record_property("spark_start_seconds", spark_start_seconds)
-    assert spark_start_seconds < 120
