@@ -100,9 +100,10 @@ PARTS = {
 }
 
 
-LONG = ("browser", "test_workspace.py", "test_export.py", "spark", "test_report.py", "test_widgets.py",
-        "test_page.py", "test_docs.py", "test_containers.py", "test_load.py", "test_sample.py", "test_platforms.py",
-        "test_cli_memory.py")  # fmt: skip
+LONG = ("browser", "spark", "test_widgets.py", "test_workspace.py", "test_page.py", "test_docs.py", "test_faults.py",
+        "test_resend.py", "test_batch.py", "test_export.py", "test_report.py", "test_cli_memory.py", "test_recipes.py",
+        "test_reconcile.py", "test_hostile_texts.py", "test_platforms.py", "test_progress.py", "test_cli_questions.py",
+        "test_sample.py", "test_cli.py", "test_containers.py", "test_load.py")  # fmt: skip
 """Groups of tests that take long, the longest first: begun last, one worker would wait for the other."""
 
 

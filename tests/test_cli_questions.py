@@ -1,5 +1,6 @@
 """Queries on the command line: filters, search by words, and the history of a customer."""
 
+import datetime as dt
 import json
 import re
 from pathlib import Path
@@ -294,14 +295,12 @@ def test_an_ambiguous_or_unknown_name_gets_a_hint(run: Run, tmp_path: Path) -> N
 
 
 def test_a_workspace_shows_what_was_sent_and_resolved(run: Run, exports: Path, tmp_path: Path) -> None:
-    memory = tmp_path / "memory.duckdb"
-    assert run("workspace", "add", exports, "-w", memory).returncode == 0
-    day = ("--as-of", "2026-03-17")
-    batch = run_json(run, "plan", "-w", memory, *day, "--text", "bolt", "--batch-dir", tmp_path / "out")
-    (batch_id,) = batch["batch_ids"].values()
-    run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-18", "-w", memory)
-    run("workspace", "mark-resolved", "bolt", "--by", "ben", "--on", "2026-03-18", "-w", memory)
-    run("workspace", "unmark", "1", "--by", "eve", "-w", memory)
+    memory, day = tmp_path / "memory.duckdb", dt.date(2026, 3, 18)
+    with ik.Workspace(memory) as workspace:
+        workspace.add(exports)
+        candidates = workspace.plan(as_of=dt.date(2026, 3, 17)).filter("batch is not null")
+        batch_id = workspace.mark_sent(candidates.filter("account_name = 'bolt'"), by="anna", at=day)
+        workspace.unmark(workspace.mark_resolved(customers="bolt", on=day, by="ben"), by="eve")
     printed = run("show", "bolt", "-w", memory, *DAY).stdout
     assert f"Invited again on 2026-03-18 23:59 by anna, batch {batch_id}." in printed
     assert "Marked as resolved on 2026-03-18 by ben; taken back by eve." in printed

@@ -378,7 +378,6 @@ CYRILLIC = ROWS.replace("acme", "Общество Ромашка Северна�
 @pytest.mark.parametrize(
     ("content", "kind", "answer"),
     [
-        (ROWS.replace("Status", "Zustand"), "column", {"columns": {"status": "Zustand"}}),
         (ROWS.replace("Account Name", "Konto"), "column", {"columns": {"account_name": "Konto"}}),
         (CYRILLIC, "encoding", {"encoding": "cp1251"}),
     ],

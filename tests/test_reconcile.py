@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,11 +40,18 @@ new,,,,P9,2026-02-11
 """
 
 
+@pytest.fixture(scope="module")
+def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filled")
+    (folder / "history_2026-03-30.csv").write_text(HISTORY, encoding="utf-8")
+    with ik.Workspace(folder / "w.duckdb") as workspace:
+        workspace.add(folder / "history_2026-03-30.csv")
+    return folder / "w.duckdb"
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[ik.Workspace]:
-    (tmp_path / "history_2026-03-30.csv").write_text(HISTORY, encoding="utf-8")
-    with ik.Workspace(tmp_path / "w.duckdb") as opened:
-        opened.add(tmp_path / "history_2026-03-30.csv")
+def workspace(_filled: Path, tmp_path: Path) -> Iterator[ik.Workspace]:
+    with ik.Workspace(shutil.copy(_filled, tmp_path)) as opened:
         yield opened
 
 

@@ -1042,7 +1042,7 @@ RULES = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=often(100), deadline=None)
+@settings(max_examples=often(60), deadline=None)
 @given(st.lists(RECORDS, max_size=14), RULES)
 def test_every_record_gets_one_decision_and_no_candidate_breaks_a_rule(
     given_records: list[Any], rules: ResendRules
