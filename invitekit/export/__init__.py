@@ -4,9 +4,8 @@ from invitekit.export.anonymity import UniquenessReport
 from invitekit.export.api import export
 from invitekit.export.checks import CHECKS
 from invitekit.export.keys import key_override, new_key, resolve_key, rotate_key, stored_key
-from invitekit.export.manifest import Manifest, verify
+from invitekit.export.manifest import Manifest, describe_signature, verify
 from invitekit.export.pipeline import Exported
-from invitekit.export.signature import describe_signature
 
 __all__ = [
     "CHECKS",

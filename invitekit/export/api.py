@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from invitekit.errors import ArgumentError, check_language
 from invitekit.export.keys import resolve_key
-from invitekit.export.pipeline import Exported, Job, Progress, check_manifest_target, run
+from invitekit.export.manifest import path_of
+from invitekit.export.pipeline import Exported, Job, Progress, run
 from invitekit.export.source import open_source
 from invitekit.export.writers import SINKS
 from invitekit.i18n import Language, _
@@ -91,7 +91,7 @@ def export(
     _check(language, remarks, purpose)
     protected = tuple(sources)
     target = check_target(path, extensions=SINKS, overwrite=overwrite, sources=protected)
-    check_manifest_target(target, overwrite=overwrite, sources=protected)
+    check_target(path_of(target), extensions=[path_of(target).suffix], overwrite=overwrite, sources=protected)
     chosen = chosen_policy(policy, level)
     secrets = Secrets(resolve_key(key), purpose)
     # Counts need the whole history: the newest record of an invitation has to match.
@@ -100,15 +100,10 @@ def export(
         chosen = chosen.with_rows([scrubbed_remarks()])
     rows = chosen.applied(source.columns)
     job = Job(
-        source, target, rows, chosen, secrets, remarks, spreadsheet_safe, language, overwrite, progress or _silent,
-        filter,
+        source, target, rows, chosen, secrets, remarks, spreadsheet_safe, language, overwrite,
+        progress or (lambda *_step: None), filter,
     )  # fmt: skip
-    with _recorded(workspace, job) as record:
-        return record(run(job))
-
-
-def _silent(_name: str, _done: int, _total: int) -> None:
-    """Report no progress."""
+    return run(job) if workspace is None else _run_recorded(job, workspace)
 
 
 def _check(language: str, remarks: str, purpose: str | None) -> None:
@@ -138,24 +133,15 @@ def chosen_policy(policy: Policy | str | os.PathLike[str] | None, level: Level |
     return chosen
 
 
-@contextlib.contextmanager
-def _recorded(workspace: Any, job: Job) -> Iterator[Callable[[Exported], Exported]]:
+def _run_recorded(job: Job, workspace: Any) -> Exported:
     """Record in the workspace that an export starts and how it ends, even after an error."""
-    if workspace is None:
-        yield lambda exported: exported
-        return
     number = workspace.start_export(
         level=job.policy.level, purpose=job.secrets.purpose, file_name=job.target.name, key_id=job.secrets.key.id
     )
-    done: list[Exported] = []
-
-    def record(exported: Exported) -> Exported:
-        done.append(exported)
-        return exported
-
+    status, rows, sha256 = "failed", None, None
     try:
-        yield record
+        exported = run(job)
+        status, rows, sha256 = "completed", exported.rows, exported.sha256
     finally:
-        status = "completed" if done else "failed"
-        rows, sha256 = (done[0].rows, done[0].sha256) if done else (None, None)
         workspace.finish_export(number, status, rows=rows, sha256=sha256)
+    return exported

@@ -30,13 +30,8 @@ def counted_rows(rows: Sequence[Rule], fewest: int) -> tuple[Rule, ...]:
 def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Rule], secrets: Secrets, fewest: int) -> pl.DataFrame:
     """Count invitations and customers for each combination of released values, rounded to the nearest ten.
 
-    Cells with fewer customers than ``fewest`` are left out.
-
-    Args:
-        batches: Frames of the grouping columns, with the customer number of each invitation (``newest_invitations``).
-        rows: The rules of the grouping columns.
-        secrets: The key and purpose of tokens.
-        fewest: The fewest customers of a cell.
+    Cells with fewer customers than ``fewest`` are left out. Each row of the batches is an invitation with its customer
+    number (``newest_invitations``); the rules are those of the grouping columns.
 
     Raises:
         OutputError: Most invitations have no known customer, or no cell is large enough.
@@ -67,10 +62,9 @@ def _check_identified(invitations: int, identified: int) -> None:
 
 
 def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Rule], secrets: Secrets) -> pl.DataFrame:
-    """Count batch by batch, and store only the cell number and the customer number of each invitation.
+    """Return the cells with their ``invitations``, the ``identified`` ones of these, and ``customers``.
 
-    Returns:
-        The cells with their ``invitations``, the ``identified`` ones of these, and ``customers``.
+    Of each invitation, only the numbers of its cell and its customer are stored.
     """
     names = [row.into for row in rows]
     cells, invitations, people = pl.DataFrame(), [], []

@@ -18,7 +18,7 @@ import polars as pl
 from invitekit.engine.duckdb import ident, run
 from invitekit.engine.materialize import count_rows
 from invitekit.export.prefetch import prefetch
-from invitekit.export.source import Source, computed, connection
+from invitekit.export.source import Source, computed, connection, converted
 from invitekit.model import schema
 from invitekit.model.filters import COLUMNS as FILTERED
 from invitekit.model.filters import SEARCHED, SENT, Filter, where
@@ -43,9 +43,6 @@ def with_customer_numbers(source: Source, names: Sequence[str]) -> Source:
     """Return some columns of the records, and the number of each record's customer.
 
     Customers are identified by ``model.identity.identify``; an unidentified record has null.
-
-    Raises:
-        SchemaError: The records cannot be computed.
     """
     return _numbered(source, names, [*NEEDED, *OPTIONAL], identify)
 
@@ -53,16 +50,9 @@ def with_customer_numbers(source: Source, names: Sequence[str]) -> Source:
 def newest_invitations(source: Source, names: Sequence[str], choice: Filter | None) -> Source:
     """Return some columns of the newest record of each invitation, and the number of its customer.
 
-    Resolved records are not resolved again, because they may be a part of their history. Records without the columns
-    ``invited_at`` and ``snapshot_at`` have no history: each of them counts as an invitation.
-
-    Args:
-        source: The records of the whole history.
-        names: The columns.
-        choice: The filter that the newest record of an invitation has to match; None for all.
-
-    Raises:
-        SchemaError: The records cannot be computed, or a column of the filter is missing.
+    The newest record has to match the filter. Resolved records are not resolved again, because they may be a part of
+    their history. Records without the columns ``invited_at`` and ``snapshot_at`` have no history: each of them counts
+    as an invitation.
     """
     columns = set(source.columns)
     is_resolved, is_dated = columns.issuperset(RESOLVED), columns.issuperset(_TIMES)
@@ -88,14 +78,7 @@ def newest_invitations(source: Source, names: Sequence[str], choice: Filter | No
 
 
 def _numbered(source: Source, names: Sequence[str], keys: Sequence[str], compute: _Compute) -> Source:
-    """Return some columns of the records, the numbers of their customers, and the columns that are computed for these.
-
-    Args:
-        source: The records.
-        names: The columns.
-        keys: The columns that are needed to identify or resolve; a missing one is null.
-        compute: ``identify`` or ``resolve``.
-    """
+    """Return columns of the records and those that ``identify`` or ``resolve`` computes from the keys."""
     if isinstance(source.native, pl.DataFrame):
         known = computed(lambda: _in_memory(source.native, names, keys, compute))
         return replace(source, native=known, columns=tuple(known.columns))
@@ -152,12 +135,12 @@ def _added(computed_columns: Sequence[str], names: Sequence[str]) -> list[str]:
 
 
 def _with_keys(batches: Iterable[pl.DataFrame], wanted: Sequence[str]) -> Generator[pl.DataFrame]:
-    """Normalise the keys of records as for tokens, and times to UTC without an offset; a missing column is null."""
+    """Normalise the keys of records as for tokens, and convert times; a missing column is null."""
     first_row = 0
     for batch in batches:
         missing = [name for name in wanted if name not in batch.columns and name not in OPTIONAL]
         keys = [_normalised(batch[name]) for name in schema.NATURAL_KEY if name in batch.columns]
-        times = [_utc(batch[name]) for name in _TIMES if name in batch.columns]
+        times = [converted(batch[name], pl.Datetime("us")) for name in _TIMES if name in batch.columns]
         empty = [_EMPTY.alias(name) for name in missing]
         # ``resolve`` orders records by file and row, so records without row numbers are numbered here.
         places = pl.int_range(first_row, first_row + batch.height, dtype=pl.Int64)
@@ -170,13 +153,6 @@ def _with_keys(batches: Iterable[pl.DataFrame], wanted: Sequence[str]) -> Genera
 def _normalised(values: pl.Series) -> pl.Series:
     # Plain ASCII is normalised in less time than repeated values are found.
     return normalise(values) if is_ascii(values) else each_once(values, normalise)
-
-
-def _utc(times: pl.Series) -> pl.Series:
-    """Return times as UTC without an offset; engines and hand-made frames have different types."""
-    zone = getattr(times.dtype, "time_zone", None)
-    plain = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else times
-    return plain.str.to_datetime(time_unit="us") if plain.dtype == pl.String else plain.cast(pl.Datetime("us"))
 
 
 def _plain(name: str, kind: str) -> str:

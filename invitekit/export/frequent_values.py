@@ -29,20 +29,12 @@ _FOLDS = r"[^\x00-\x7f\x{df}-\x{f6}\x{f8}-\x{ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9ff
 
 
 def choose_words(source: Source, rows: Sequence[Rule], secret: Sequence[str], fewest: int) -> tuple[Rule, ...]:
-    """Choose the values of ``generalise top``: enough customers share them, and they identify no person.
-
-    Raises:
-        SchemaError: The records cannot be computed.
-    """
+    """Choose the values of ``generalise top``: enough customers share them, and they identify no person."""
     return tuple(_with_words(source, row, secret, fewest) if row.how == "top" else row for row in rows)
 
 
 class IdentifierScanner:
-    """Searches a few words for values that must not be exported.
-
-    Args:
-        words: Short texts to export.
-    """
+    """Searches a few short texts for values that must not be exported."""
 
     def __init__(self, words: Collection[str]) -> None:
         self._texts = pl.Series("word", sorted(words), dtype=pl.String)
@@ -92,11 +84,7 @@ def _with_words(source: Source, row: Rule, secret: Sequence[str], fewest: int) -
 
 
 def _texts(source: Source, names: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Yield columns as text in batches; a frame in memory is one batch, so that each value is searched once.
-
-    Raises:
-        SchemaError: They cannot be computed.
-    """
+    """Yield columns as text in batches; a frame in memory is one batch, so that each value is searched once."""
     texts = [nw.col(name).cast(nw.String) for name in names]
     native = computed(lambda: nw.from_native(source.native).select(*texts).to_native())
     if isinstance(native, pl.DataFrame):

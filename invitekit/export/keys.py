@@ -23,10 +23,6 @@ _IN_KEYRING = "in the system's keyring"
 """The content of the settings' key file if the key is in the keyring; without it, the slow keyring is not read."""
 
 
-class _KeyringError(Exception):
-    """The keyring is locked or missing, or its library is not installed."""
-
-
 def resolve_key(key: Key | str | os.PathLike[str] | None = None) -> Key:
     """Return the key for tokens; if there is none, a new key that is not stored.
 
@@ -126,18 +122,11 @@ def _existing(key: Key | str | os.PathLike[str] | None) -> Key | None:
 
 def _put_in_keyring(key: Key, name: str = NAME) -> bool:
     """Store a key in the keyring, and return whether it succeeded."""
-    try:
-        _ask_keyring(lambda keyring: keyring.set_password(SERVICE, name, key.text()))
-    except _KeyringError:
-        return False
-    return True
+    return _ask_keyring(lambda keyring: [keyring.set_password(SERVICE, name, key.text())]) is not None
 
 
 def _from_keyring(path: Path) -> str:
-    try:
-        text: str | None = _ask_keyring(lambda keyring: keyring.get_password(SERVICE, NAME))
-    except _KeyringError:
-        text = None
+    text: str | None = _ask_keyring(lambda keyring: keyring.get_password(SERVICE, NAME))
     if text is None:
         raise ArgumentError(
             _("The system's keyring does not return the key that was stored in it."),
@@ -147,20 +136,16 @@ def _from_keyring(path: Path) -> str:
 
 
 def _ask_keyring(ask: Callable[[Any], Any]) -> Any:
-    """Read or write the system's keyring.
-
-    Raises:
-        _KeyringError: It cannot be used.
-    """
+    """Read or write the system's keyring; None if it is locked or missing, or its library is not installed."""
     try:
         import keyring  # noqa: PLC0415 - part of an extra
         from keyring.errors import KeyringError  # noqa: PLC0415 - as above
     except ModuleNotFoundError:
-        raise _KeyringError from None
+        return None
     try:
         return ask(keyring)
     except KeyringError:
-        raise _KeyringError from None
+        return None
 
 
 def _read(path: Path) -> Key:
@@ -169,12 +154,7 @@ def _read(path: Path) -> Key:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a key file.
-
-    Raises:
-        ArgumentError: It can be read by others.
-        SourceError: It is missing, or cannot be read.
-    """
+    """Return the text of a key file that only its owner can read."""
     try:
         mode, text = path.stat().st_mode, path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:

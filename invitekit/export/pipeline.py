@@ -16,22 +16,19 @@ from typing import Literal
 import polars as pl
 import pyarrow as pa
 
-from invitekit.errors import OutputError
 from invitekit.export.anonymity import UniquenessReport
 from invitekit.export.checks import Expected, VerificationResult, verify_file
 from invitekit.export.counts import count_cells, counted_rows
 from invitekit.export.customer_numbers import CUSTOMER_NUMBER, newest_invitations
 from invitekit.export.frequent_values import choose_words
-from invitekit.export.manifest import FORMAT, Manifest, path_of
-from invitekit.export.manifest_columns import describe
+from invitekit.export.manifest import FORMAT, Manifest, describe, path_of, signed
 from invitekit.export.prefetch import prefetch
-from invitekit.export.remarks import Scrubber
+from invitekit.export.remarks import remark_scrubber
 from invitekit.export.shuffle import shuffled
-from invitekit.export.signature import signed
 from invitekit.export.source import Source
 from invitekit.export.transform import ExpectedStats, collect_stats, identifying, release
 from invitekit.export.writers import SINKS
-from invitekit.i18n import Language, _, ngettext, translate
+from invitekit.i18n import Language, ngettext, translate
 from invitekit.io.atomic_write import make_private, not_written, private_dir, publish
 from invitekit.io.digest import digest
 from invitekit.io.lock import exclusive_lock
@@ -96,33 +93,8 @@ class Job:
     filter: Filter | None = None
 
 
-def check_manifest_target(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
-    """Check that the manifest overwrites no source, and no other manifest without permission.
-
-    Raises:
-        OutputError: It would.
-    """
-    manifest = path_of(target)
-    for source in sources:
-        with contextlib.suppress(OSError, ValueError):  # one of them does not exist
-            if manifest.samefile(source):
-                raise OutputError(
-                    _("'{name}' is a source of this very run.", name=manifest.name), hint=_("name another file.")
-                )
-    if os.path.lexists(manifest) and not overwrite:
-        raise OutputError(
-            _("'{name}' exists already.", name=manifest.name), hint=_("use --overwrite (overwrite=True) to replace it.")
-        )
-
-
 def run(job: Job) -> Exported:
-    """Write the file, verify it and give it its name.
-
-    Raises:
-        OutputError: The disk does not allow it.
-        LeakError: The written file failed a check.
-        SchemaError: A column has values that its rule cannot handle.
-    """
+    """Write the file, verify it and give it its name; for the errors see ``export``."""
     try:
         with exclusive_lock(job.target), private_dir(job.target.parent, job.target.name) as folder:
             part = folder / job.target.name
@@ -165,7 +137,7 @@ def _write(job: Job, part: Path) -> tuple[Expected, int]:
 
 def _released(job: Job, rows: tuple[Rule, ...], secret: list[str], stats: ExpectedStats) -> Generator[pl.DataFrame]:
     """Yield the released frames; a thread computes the next one while one is written."""
-    scrub = Scrubber.of(job.source, rows, secret)
+    scrub = remark_scrubber(job.source, rows, secret)
     names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
 
     def transform(batch: pl.DataFrame) -> pl.DataFrame:

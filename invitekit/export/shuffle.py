@@ -27,15 +27,8 @@ def shuffled(
     """Yield the released values of all records in small frames, in a new random order each time.
 
     Records that fit into memory are released at once, so that repeated values are computed once. A larger relation is
-    sorted by a private DuckDB with a memory limit and a spill folder.
-
-    Args:
-        source: The records.
-        names: The columns that ``release`` needs.
-        release: Returns the released values of some rows, in the same order.
-
-    Raises:
-        SchemaError: The records cannot be computed.
+    sorted by a private DuckDB with a memory limit and a spill folder. ``release`` needs the columns ``names``, and
+    returns its rows in the same order.
     """
     if isinstance(source.native, pl.DataFrame):
         records = source.native.select(names)

@@ -30,7 +30,10 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Source:
-    """Records as a DuckDB relation or a Polars frame, with the connection if it was opened here."""
+    """Records as a DuckDB relation or a Polars frame, with the connection if it was opened here.
+
+    Its methods raise ``SchemaError`` if the records cannot be computed.
+    """
 
     native: duckdb.DuckDBPyRelation | pl.DataFrame
     columns: tuple[str, ...]
@@ -45,28 +48,16 @@ class Source:
             shutil.rmtree(self.spill, ignore_errors=True)
 
     def ask(self, query: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
-        """Return all rows of a query on the records as a Narwhals frame.
-
-        Raises:
-            SchemaError: The records cannot be computed.
-        """
+        """Return all rows of a query on the records as a Narwhals frame."""
         return computed(lambda: collect(query(nw.from_native(self.native))).rows())
 
     def reader(self, names: Sequence[str]) -> Any:
-        """Open a stream of Arrow batches of these columns of a relation.
-
-        Raises:
-            SchemaError: The records cannot be computed.
-        """
+        """Open a stream of Arrow batches of these columns of a relation."""
         relation: Any = self.native
         return computed(lambda: relation.project(", ".join(map(ident, names))).to_arrow_reader(BATCH_ROWS))
 
     def batches(self, names: Sequence[str]) -> Generator[pl.DataFrame]:
-        """Yield these columns of all records in small frames; at least one, which may be empty.
-
-        Raises:
-            SchemaError: The records cannot be computed.
-        """
+        """Yield these columns of all records in small frames; at least one, which may be empty."""
         if isinstance(self.native, pl.DataFrame):
             some = self.native.select(names)
             yield from (some.slice(at, BATCH_ROWS) for at in range(0, max(some.height, 1), BATCH_ROWS))
@@ -120,12 +111,17 @@ def computed(ask: Callable[[], Answer]) -> Answer:
         )
 
 
-def following(reader: Any) -> Any:
-    """Return the next batch of a stream, or None at its end.
+def converted(values: pl.Series, kind: Any) -> pl.Series:
+    """Cast a column, because engines have different types; times become UTC without an offset."""
+    zone = getattr(values.dtype, "time_zone", None)
+    plain = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else values
+    if kind == pl.Datetime("us") and plain.dtype == pl.String:
+        return plain.str.to_datetime(time_unit="us")
+    return plain.cast(kind)
 
-    Raises:
-        SchemaError: The records cannot be computed.
-    """
+
+def following(reader: Any) -> Any:
+    """Return the next batch of a stream, or None at its end."""
     return computed(lambda: next(reader, None))
 
 

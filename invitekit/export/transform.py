@@ -13,6 +13,7 @@ import polars as pl
 
 from invitekit.errors import SchemaError
 from invitekit.export.frequent_values import IdentifierScanner
+from invitekit.export.source import converted
 from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.privacy import ACTIONS, OTHER, FirstOf, Range, Rule, Secrets, Text, Words
@@ -124,7 +125,7 @@ def _in_calendar(dates: pl.Series, row: Rule) -> pl.Series:
 
 
 def _typed(values: pl.Series, row: Rule) -> pl.Series:
-    """Cast a column to the type that its action expects, because engines have different types."""
+    """Cast a column to the type that its action expects."""
     column = schema.BY_NAME.get(row.column)
     kind: Any = _TYPES.get(column.kind, pl.String) if column else pl.String
     if isinstance(row.form, Range) or row.how == "days":
@@ -133,8 +134,4 @@ def _typed(values: pl.Series, row: Rule) -> pl.Series:
         kind = pl.Datetime("us")
     elif isinstance(row.form, Text) or row.how in ("top", "country", "code", "mailbox") or row.action == "pseudonymise":
         kind = pl.String
-    zone = getattr(values.dtype, "time_zone", None)
-    plain = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else values
-    if kind == pl.Datetime("us") and plain.dtype == pl.String:
-        return plain.str.to_datetime(time_unit="us")
-    return plain.cast(kind)
+    return converted(values, kind)
