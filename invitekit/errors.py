@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -207,8 +208,17 @@ def check_language(language: str) -> None:
     Raises:
         ArgumentError: It has none.
     """
-    if language != "en" and language not in languages():
+    if language != "en":
+        check_choice("language", language, languages())
+
+
+def check_choice(name: str, value: object, known: Collection[str]) -> None:
+    """Check that an argument has one of the known values.
+
+    Raises:
+        ArgumentError: It has another one; the message lists the known ones.
+    """
+    if value not in known:
         raise ArgumentError(
-            _("{name} is '{value}'.", name="language", value=language),
-            hint=_("use one of {known}.", known=languages()),
+            _("{name} is '{value}'.", name=name, value=value), hint=_("use one of {known}.", known=tuple(known))
         )

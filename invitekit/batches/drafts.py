@@ -15,7 +15,7 @@ from invitekit.batches.message_templates import Templates
 from invitekit.batches.worklists import WorkList
 from invitekit.engine.frames import as_narwhals
 from invitekit.model.identity import address
-from invitekit.privacy.generalise import country
+from invitekit.privacy.actions import country
 
 MERGE = "mail_merge"
 COLUMNS = ("Draft", "Email", "Customer", "Account Manager", "Language", "Subject", "Body")

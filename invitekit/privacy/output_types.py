@@ -17,7 +17,6 @@ class Words:
 
     values: frozenset[str]
     open: bool = False
-    says = "a word of a finite set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,6 @@ class Token:
     """A letter and 32 hexadecimal digits."""
 
     prefix: str
-    says = "a keyed token"
 
     @property
     def pattern(self) -> str:
@@ -44,7 +42,6 @@ class Range:
     most: float
     whole: bool = True
     step: int = 1
-    says = "a number of a range"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +49,16 @@ class FirstOf:
     """A date: the first day of its month, or the day itself."""
 
     unit: Literal["day", "month"]
-    says = "a date"
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
     """True or false."""
 
-    says = "true or false"
-
 
 @dataclass(frozen=True, slots=True)
 class Text:
     """Scrubbed free text: best effort, and the only type whose content cannot be checked."""
-
-    says = "scrubbed text, best effort"
 
 
 Form = Words | Token | Range | FirstOf | Flag | Text

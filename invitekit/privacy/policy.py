@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
-from invitekit.errors import ArgumentError, PolicyError
+from invitekit.errors import PolicyError, check_choice
 from invitekit.i18n import Message, _
 from invitekit.model import schema
 from invitekit.model.catalogue import NOT_GIVEN, RESERVED_CODES, UNKNOWN_FAILURE, read_catalogue
 from invitekit.model.private_text import MAY_IDENTIFY
 from invitekit.model.vocabularies import UNKNOWN
-from invitekit.privacy import generalise
-from invitekit.privacy.actions import BANDS, MASK, MASKS, Rule
+from invitekit.privacy.actions import BANDS, MAILBOXES, MASK, MASKS, Rule, country_names
 from invitekit.privacy.output_types import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
 from invitekit.privacy.policy_limits import violation
 
@@ -204,10 +203,7 @@ def standard(level: str = "pseudonymised") -> Policy:
     Raises:
         ArgumentError: There is no such level.
     """
-    if level not in LEVELS:
-        raise ArgumentError(
-            _("{name} is '{value}'.", name="level", value=level), hint=_("use one of {known}.", known=LEVELS)
-        )
+    check_choice("level", level, LEVELS)
     at = LEVELS.index(level)
     return Policy(LEVELS[at], tuple(_standard_row(column, actions[at]) for column, *actions in TABLE))
 
@@ -228,7 +224,8 @@ def make_row(column: str, action: str, how: str = "", form: Form | None = None, 
     """Create a rule; by default, the action determines the type and the name of the released column."""
     if action == "drop":
         return Rule(column, action)
-    return Rule(column, action, how, into or _released_name(column, how), form or _FORMS[action](column, how))
+    form = form or _FORMS[f"{action} {how}".strip()](column)
+    return Rule(column, action, how, into or _released_name(column, how), form)
 
 
 def scrubbed_remarks() -> Rule:
@@ -255,10 +252,6 @@ def _released_name(column: str, how: str) -> str:
     return _NAMES.get(how) or _NAMES_OF.get(column, column)
 
 
-def _keep(column: str, _how: str) -> Form:
-    return _RANGES.get(column) or Words(frozenset(_words(column)) | {OTHER})
-
-
 def _words(column: str) -> Iterable[str]:
     """Return all possible words of a column, from its vocabulary, the catalogue or the reasons of a plan."""
     if column == "reason_code":
@@ -280,28 +273,17 @@ def _codes() -> list[str]:
     return [*(failure.code for failure in read_catalogue().failures), *RESERVED_CODES]
 
 
-def _general(_column: str, how: str) -> Form:
-    # The words of "top" are chosen from the records before the export.
-    forms: Mapping[str, Form] = {
-        "month": FirstOf("month"),
-        "day": FirstOf("day"),
-        "days": Words(BANDS),
-        "country": Words(generalise.country_names()),
-        "top": Words(frozenset({OTHER}), open=True),
-    }
-    return forms[how]
-
-
-def _derived(_column: str, how: str) -> Form:
-    if how == "filled":
-        return Flag()
-    return Words(frozenset(generalise.MAILBOXES if how == "mailbox" else _codes()))
-
-
-_FORMS: Mapping[str, Callable[[str, str], Form]] = {
-    "mask": lambda column, _how: Words(frozenset({MASKS.get(column, MASK)})),
-    "pseudonymise": lambda column, _how: Token(PREFIXES.get(column, EXTRA_PREFIX)),
-    "generalise": _general,
-    "keep": _keep,
-    "derive": _derived,
+_FORMS: Mapping[str, Callable[[str], Form]] = {
+    "mask": lambda column: Words(frozenset({MASKS.get(column, MASK)})),
+    "pseudonymise": lambda column: Token(PREFIXES.get(column, EXTRA_PREFIX)),
+    "generalise month": lambda _column: FirstOf("month"),
+    "generalise day": lambda _column: FirstOf("day"),
+    "generalise days": lambda _column: Words(BANDS),
+    "generalise country": lambda _column: Words(country_names()),
+    "generalise top": lambda _column: Words(frozenset({OTHER}), open=True),
+    "keep": lambda column: _RANGES.get(column) or Words(frozenset(_words(column)) | {OTHER}),
+    "derive filled": lambda _column: Flag(),
+    "derive mailbox": lambda _column: Words(frozenset(MAILBOXES)),
+    "derive code": lambda _column: Words(frozenset(_codes())),
 }
+"""The type that an action makes of a column; the words of "generalise top" are chosen from the records."""

@@ -34,13 +34,7 @@ _NEVER_COUNTED = ("mask", "pseudonymise", "generalise day", "generalise top")
 
 
 def violation(row: Rule, usual: Sequence[Rule], level: str) -> Message | None:
-    """Return why a rule reveals too much at a level; None if it is strict enough.
-
-    Args:
-        row: The rule.
-        usual: The built-in rules of that column at that level; for counts, also those of ``pseudonymised``.
-        level: The level.
-    """
+    """Return why a rule reveals too much at a level, compared with the built-in rules; None if it is strict enough."""
     if level == "aggregated" and row.words in _NEVER_COUNTED:
         return _("'{action}' has no groups to count by: keep 'values' or a 'range'", action=row.words)
     if _has_free_name(row):

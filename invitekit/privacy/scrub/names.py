@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -55,7 +54,28 @@ def stopwords() -> frozenset[str]:
     return frozenset(word for line in lines for word in line.partition("#")[0].split())
 
 
-class KnownNames:
+class _Phrases:
+    """Names as lists of words, with a search for their positions in a text."""
+
+    def __init__(self, phrases: Iterable[Phrase]) -> None:
+        self._known: set[str] = set()
+        lengths: defaultdict[str, set[int]] = defaultdict(set)
+        for phrase in phrases:
+            self._known.add(" ".join(phrase))
+            lengths[phrase[0]].add(len(phrase))
+        self._lengths = dict(lengths)
+
+    def spans(self, words: Sequence[str]) -> list[Span]:
+        """Return the positions of names among the words of a text."""
+        return [
+            (start, start + length)
+            for start, word in enumerate(words)
+            for length in self._lengths.get(word, ())
+            if " ".join(words[start : start + length]) in self._known
+        ]
+
+
+class KnownNames(_Phrases):
     """Names that are searched in every text; the time does not depend on their number.
 
     A name is used if it has three characters or more and at least one letter, or seven digits or more; in scripts
@@ -67,11 +87,7 @@ class KnownNames:
     """
 
     def __init__(self, names: pl.Series) -> None:
-        self._phrases = _Phrases(usable_names(names))
-
-    def spans(self, words: Sequence[str]) -> list[Span]:
-        """Return the positions of names among the words of a text."""
-        return self._phrases.spans(words)
+        super().__init__(usable_names(names))
 
 
 def replace_names(folded: pl.Series, own: Sequence[pl.Series], known: KnownNames) -> pl.Series:
@@ -97,12 +113,7 @@ def replace_names(folded: pl.Series, own: Sequence[pl.Series], known: KnownNames
 
 
 def replace_numbers(folded: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
-    """Replace each of the record's own phone numbers by a mark, even inside a longer number.
-
-    Args:
-        folded: Texts, as ``fold`` returns them.
-        own: Columns as long as the texts.
-    """
+    """Replace each of the record's own phone numbers by a mark, even inside a longer number."""
     # After the patterns, few texts still have such a long number.
     rows = folded.str.contains(rf"[0-9]{{{_NUMBER}}}").arg_true()
     texts = folded.gather(rows).to_list()
@@ -133,35 +144,7 @@ def usable_names(names: pl.Series) -> list[Phrase]:
     return phrases + [phrase[::-1] for phrase in phrases if _is_reversible(phrase)]
 
 
-class _Phrases:
-    """Names as lists of words, with a search for their positions in a text."""
-
-    def __init__(self, phrases: Iterable[Phrase]) -> None:
-        self._known: set[str] = set()
-        lengths: defaultdict[str, set[int]] = defaultdict(set)
-        for phrase in phrases:
-            self._known.add(" ".join(phrase))
-            lengths[phrase[0]].add(len(phrase))
-        self._lengths = dict(lengths)
-
-    def spans(self, words: Sequence[str]) -> list[Span]:
-        return [
-            (start, start + length)
-            for start, word in enumerate(words)
-            for length in self._lengths.get(word, ())
-            if " ".join(words[start : start + length]) in self._known
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Own:
-    """The search terms of one value of a record: the whole value, and single words of it."""
-
-    phrases: list[Phrase]
-    parts: list[str]
-
-
-def _own_names(column: pl.Series) -> list[_Own]:
+def _own_names(column: pl.Series) -> list[tuple[list[Phrase], list[str]]]:
     """Return the search terms of each value: whole, without legal form, as a Chinese given name; and single words."""
     value, part, common = pl.col("value"), pl.element(), list(stopwords())
     formless = _without_form(_named(column))
@@ -175,13 +158,13 @@ def _own_names(column: pl.Series) -> list[_Own]:
             _plain(part.filter((part.str.len_chars() >= _SHORTEST) & part.str.contains(r"\p{L}") & ~part.is_in(common)))
         ),
     )  # fmt: skip
-    return [_Own([phrase for phrase in phrases or () if phrase], parts or []) for phrases, parts in terms.iter_rows()]
+    return [([phrase for phrase in phrases or () if phrase], parts or []) for phrases, parts in terms.iter_rows()]
 
 
-def _spans(words: Sequence[str], own: Sequence[_Own], known: KnownNames) -> list[Span]:
+def _spans(words: Sequence[str], own: Sequence[tuple[list[Phrase], list[str]]], known: KnownNames) -> list[Span]:
     """Return the positions of names, in order; overlapping names are one span."""
-    named = known.spans(words) + _Phrases(phrase for one in own for phrase in one.phrases).spans(words)
-    parts = {part for one in own for part in one.parts}
+    named = known.spans(words) + _Phrases(phrase for phrases, _ in own for phrase in phrases).spans(words)
+    parts = {part for _, own_parts in own for part in own_parts}
     named += [(place, place + 1) for place, word in enumerate(words) if word in parts]
     merged: list[Span] = []
     for start, end in sorted(named):
@@ -193,14 +176,7 @@ def _spans(words: Sequence[str], own: Sequence[_Own], known: KnownNames) -> list
 
 
 def _put_marks(text: str, pieces: Sequence[str], spelled: Sequence[str], spans: Sequence[Span]) -> str:
-    """Replace each span of words by a mark, and keep the gap before it.
-
-    Args:
-        text: A text.
-        pieces: Its words, each with the gap before it.
-        spelled: Its words.
-        spans: The words to replace.
-    """
+    """Replace each span of words by a mark; ``pieces`` are the words with the gap before each, which stays."""
     parts, done = [], 0
     for start, end in spans:
         gap = pieces[start].removesuffix(spelled[start])
