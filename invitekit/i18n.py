@@ -147,6 +147,7 @@ def _catalogue(language: str) -> GNUTranslations:
         return GNUTranslations(file)
 
 
+@cache
 def read_texts(package: str, name: str, language: str, *, codes: Collection[str] = ()) -> dict[str, Any]:
     """Return the texts of an English TOML file in a language; placeholders stay as they are.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from invitekit.charts import svg
@@ -35,7 +34,7 @@ class Look:
     @property
     def words(self) -> Mapping[str, Any]:
         """The words of figures, in the language."""
-        return _words(self.language)
+        return read_texts(__package__, "words.toml", self.language)
 
     @property
     def chosen(self) -> str:
@@ -174,8 +173,3 @@ def choice_of(value: str | None, by: str | None, **more: Any) -> Filter | None:
     with contextlib.suppress(ArgumentError):  # a code that only this table has
         return Filter(**(more | {name: "" if value == EMPTY else value}))
     return None
-
-
-@cache
-def _words(language: Language) -> Mapping[str, Any]:
-    return read_texts(__package__, "words.toml", language)

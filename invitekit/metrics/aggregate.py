@@ -9,8 +9,7 @@ from typing import Any, Literal, get_args
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import day_number, day_of
-from invitekit.errors import ArgumentError
-from invitekit.i18n import _
+from invitekit.errors import check_choice
 from invitekit.metrics.follow_up import FAILED
 from invitekit.model.vocabularies import UNKNOWN
 
@@ -32,12 +31,7 @@ NEEDED = ("failure_code", "who_acts", *BY[2:], "effective_status", "invited_at")
 
 
 def count_cells(invitations: Any, by: Sequence[str], period: Period) -> Any:
-    """Count invitations by each value of ``by``, outcome and period of the invitation.
-
-    Args:
-        invitations: The latest state of each invitation, with the columns of ``with_outcomes``, as a Narwhals frame.
-        by: Columns of ``BY``.
-        period: ``day``, ``week`` or ``month``.
+    """Count invitations (of ``with_outcomes``) by each value of ``by``, outcome and period of the invitation.
 
     Returns:
         A Narwhals frame in memory: the columns of ``by``, ``outcome, followed_outcome, period, n``. ``period`` is a
@@ -67,21 +61,11 @@ def number_of(period: Period, at: dt.date) -> int:
 
 
 def check(period: str, by: Sequence[str | None]) -> None:
-    """Check a period and the columns to group by.
-
-    Raises:
-        ArgumentError: There is no such period or column; the message lists the valid ones.
-    """
-    if period not in PERIODS:
-        raise ArgumentError(
-            _("{name} is '{value}'.", name="period", value=period),
-            hint=_("use one of {known}.", known=PERIODS),
-        )
-    unknown = [name for name in by if name is not None and name not in BY]
-    if unknown:
-        raise ArgumentError(
-            _("{name} is '{value}'.", name="by", value=unknown[0]), hint=_("use one of {known}.", known=BY)
-        )
+    """Check a period and the columns to group by; raises ``ArgumentError``."""
+    check_choice("period", period, PERIODS)
+    for name in by:
+        if name is not None:
+            check_choice("by", name, BY)
 
 
 def _day(frame: Any) -> Any:

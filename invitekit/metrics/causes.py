@@ -37,14 +37,9 @@ def pareto(cells: Any, known: Catalogue, language: Language) -> Any:
         cumulative += n
         failure = known.by_code(code or UNKNOWN)
         rule = failure.resend_rule if failure else UNKNOWN
-        labels = {
-            "failure_code": code,
-            "cause": words(code, known, language),
-            "who_acts": who_acts,
-            "resend_rule": rule,
-        }
+        labels = {"failure_code": code, "cause": words(code, known, language), "who_acts": who_acts}
         rate = rated(n, total)
-        rows.append(labels | rate | {"share": rate["rate"], "cumulative": cumulative / total})
+        rows.append(labels | {"resend_rule": rule} | rate | {"share": rate["rate"], "cumulative": cumulative / total})
     return small_table(rows, PARETO)
 
 

@@ -18,14 +18,7 @@ AHEAD = dt.timedelta(days=7)
 
 
 def count_deadlines(customers: Any) -> Any:
-    """Count the customers with a deadline in the next 7 days.
-
-    Args:
-        customers: The newest record of each customer with ``deadlines``, as a Narwhals frame.
-
-    Returns:
-        A Polars frame, see ``MetricsReport.deadlines``.
-    """
+    """Return ``MetricsReport.deadlines``, from the newest record of each customer with ``deadlines``."""
     cells = customers.group_by(*KINDS).agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars")
     counts: dict[tuple[dt.date, str], int] = {}
     for *days, n in cells.select(*KINDS, "n").iter_rows():
@@ -38,12 +31,9 @@ def count_deadlines(customers: Any) -> Any:
 
 
 def deadlines(columns: list[str], as_of: dt.datetime, backend: Any) -> dict[str, Any]:
-    """Build the expressions of the day within a week on which an invitation or pre-registration ends; else null.
+    """Build the expressions of the day in the week after ``as_of`` on which an invitation or pre-registration ends.
 
-    Args:
-        columns: The columns of the records; without ``pre_registered_at``, the time of the invitation is used.
-        as_of: The start of the week.
-        backend: The engine of the records.
+    Without the column ``pre_registered_at``, the time of the invitation is used.
     """
     known = ["pre_registered_at"] if "pre_registered_at" in columns else []
     # A pre-registration without a time is at least as old as the first snapshot that shows it.

@@ -50,16 +50,10 @@ def with_outcomes(records: Any, as_of: dt.datetime, days: int, only: Any = None)
     snapshot, because later events are in no snapshot. A failure has no time and always counts. An association without
     a time counts as within the follow-up.
 
-    Args:
-        records: All records, resolved, as a Narwhals frame.
-        as_of: The time that they were annotated at.
-        days: The length of the follow-up.
-        only: A filter expression for the rows to return, applied after the newest snapshot is determined; else all.
-
     Returns:
-        The same rows with ``outcome``, the effective status or ``not_used``; and ``followed_outcome``, one of
-        ``OUTCOMES``: a later association is ``not_used`` too. It is null if the follow-up is not over, the time is
-        unknown, or nothing was sent.
+        The rows that match ``only`` (applied after the newest snapshot is determined) with ``outcome``, the effective
+        status or ``not_used``; and ``followed_outcome``, one of ``OUTCOMES``: a later association is ``not_used`` too.
+        It is null if the follow-up is not over, the time is unknown, or nothing was sent.
     """
     records = with_known_until(records, as_of)
     return outcomes(records if only is None else records.filter(only), days)

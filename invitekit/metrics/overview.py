@@ -32,8 +32,8 @@ from invitekit.model.schema import require
 PARTS_BY = {
     "by_method": "invitation_method",
     "by_type": "association_type",
-    "by_manager": "account_manager",
     "by_country": "country",
+    "by_manager": "account_manager",
     "by_tag": "custom_tag",
 }
 _NEEDED = tuple(dict.fromkeys((*TIMES, *aggregate.NEEDED, *FOLLOWED, *identity.NEEDED)))

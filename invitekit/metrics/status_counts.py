@@ -9,6 +9,7 @@ from typing import Any, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.materialize import collect
+from invitekit.metrics.follow_up import FAILED
 from invitekit.model.resolve import resolved
 
 Counts = dict[str, int]
@@ -43,16 +44,16 @@ def count_statuses(annotated: Any) -> StatusCounts:
     ones = {unit: nw.when(nw.col(flag)).then(nw.lit(1)).otherwise(nw.lit(0)) for unit, flag in _UNITS.items()}
     groups = frame.with_columns(**ones).group_by("effective_status", "failure_code")
     rows = collect(groups.agg(nw.col(*_UNITS).sum(), records=nw.len())).rows(named=True)
-    counts: dict[str, dict[str, Counter[str]]] = {}
-    for unit in ("records", *_UNITS):
-        counts[unit] = {"by_status": Counter(), "by_cause": Counter()}
-        for row in rows:
-            counts[unit]["by_status"][row["effective_status"]] += int(row[unit])
-            if row["effective_status"] == "association_failed":
-                counts[unit]["by_cause"][row["failure_code"]] += int(row[unit])
-    ranked = {unit: {name: _ranked(each) for name, each in both.items()} for unit, both in counts.items()}
-    return StatusCounts(**ranked["records"], invitations=ranked["invitations"], customers=ranked["customers"])
+    failed = [row for row in rows if row["effective_status"] == FAILED]
+    records, invitations, customers = (
+        {"by_status": _ranked(rows, "effective_status", unit), "by_cause": _ranked(failed, "failure_code", unit)}
+        for unit in ("records", *_UNITS)
+    )
+    return StatusCounts(**records, invitations=invitations, customers=customers)
 
 
-def _ranked(counts: Counter[str]) -> Counts:
+def _ranked(rows: list[dict[str, Any]], column: str, unit: str) -> Counts:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row[column]] += int(row[unit])
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -127,22 +127,13 @@ def count_resends(
 def resends(records: Frame, as_of: dt.datetime, follow_up_days: int, history: Any = None) -> Frame:
     """Return each resend once, in its newest state, with the outcome of the previous invitation.
 
-    An invitation that led to an association stays a success, whatever its later status.
-
-    Args:
-        records: The result of ``annotate`` or ``resolve``, of any engine: the whole history.
-        as_of: The time that they were annotated at.
-        follow_up_days: The follow-up of an invitation without an end date, in days.
-        history: The whole history, if ``records`` is a part of it: it has the previous invitations.
+    An invitation that led to an association stays a success, whatever its later status. The previous invitations are in
+    ``history``, if the records are a part of it.
 
     Returns:
         A frame of the same engine with ``followed_outcome`` (see ``with_outcomes``), ``failure_code``,
         ``cause_before`` and ``method_before`` (text, empty if unknown) and ``delay``, the number of limits of
         ``DELAYS`` between the two invitations.
-
-    Raises:
-        SchemaError: A required column is missing.
-        ArgumentError: ``follow_up_days`` is not valid.
     """
     check_follow_up(follow_up_days)
     frame: Any = nw.from_native(resolved(records))

@@ -69,10 +69,6 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
 def durations(invitations: Any, by: str | None) -> Any:
     """Count invitations by group, outcome, days until association or censoring, and age.
 
-    Args:
-        invitations: The latest state of each invitation, as a Narwhals frame.
-        by: The column to group by.
-
     Returns:
         A Narwhals frame in memory: ``group, outcome, days, age, n``; ``days`` is null if a time is missing; without a
         column ``outcome``, it is the effective status.
@@ -135,10 +131,7 @@ def _size(exits: Mapping[int, list[int]]) -> int:
 def kaplan_meier(group: str | None, exits: Mapping[int, list[int]], days: Collection[int] = ()) -> list[dict[str, Any]]:
     """Compute one curve: each day, some of those at risk are associated (Kaplan-Meier, Greenwood).
 
-    Args:
-        group: The group of the curve; None for all together.
-        exits: By day, the numbers of associated and of censored invitations.
-        days: Days with a row even without an association.
+    ``days`` have a row even without an association.
     """
     size = at_risk = _size(exits)
     waiting, variance = 1.0, 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -31,8 +32,6 @@ MAX_GROUPS = 12
 ACTING = (*(value.code for value in WHO_ACTS), UNKNOWN)
 """The values of ``who_acts``, in the order of every table and figure."""
 _NEEDED = tuple(dict.fromkeys((*RESOLVED_FROM, *aggregate.NEEDED, *FOLLOWED)))
-
-_Cells = dict[tuple[str | None, int], int]
 
 
 def failure_trend(
@@ -99,49 +98,39 @@ def trend(cells: Any, by: str | None, period: Period, as_of: dt.datetime, outcom
     """Return the trend of counts; see ``failure_trend``. ``n`` counts the invitations with ``outcome``."""
     dated = cells.filter(~nw.col("period").is_null() & nw.col("outcome").is_in(list(SENT)))
     ended = dated.filter(nw.col("outcome").is_in(list(OUTCOMES)))
-    counted, of = _sums(ended.filter(nw.col("outcome") == outcome), by), _sums(ended, by)
-    names = _groups(counted if by in OF_FAILURES else of, by)
-    denominator_by = None if by in OF_FAILURES else by
-    counted, of = _folded(counted, names), _folded(of, names) if denominator_by else _sums(ended, None)
-    not_followed = _sums(dated.filter(nw.col("followed_outcome").is_null()), denominator_by)
-    not_followed = _folded(not_followed, names) if denominator_by else not_followed
-    numbers = sorted({number for _, number in _sums(ended, None)})
+    matching = ended.filter(nw.col("outcome") == outcome)
+    names = _groups(matching if by in OF_FAILURES else ended, by)
+    of_all = None if by in OF_FAILURES else by
+    counted, of = _sums(matching, by, names), _sums(ended, of_all, names)
+    not_followed = _sums(dated.filter(nw.col("followed_outcome").is_null()), of_all, names)
+    numbers = sorted({number for _, number in of})
     last = aggregate.number_of(period, as_of)
     rows = []
     for group in dict.fromkeys(names.values()):
-        keys = [(group if denominator_by else None, number) for number in numbers]
-        n = [counted.get((group, number), 0) for number in numbers]
+        keys = [(group if of_all else None, number) for number in numbers]
+        n = [counted[group, number] for number in numbers]
         starts = [aggregate.start_of(period, number) for number in numbers]
         complete = [number < last and key not in not_followed for number, key in zip(numbers, keys, strict=True)]
-        rows += [row | {"group": group} for row in _rows(starts, complete, n, [of.get(key, 0) for key in keys])]
+        rows += [row | {"group": group} for row in _rows(starts, complete, n, [of[key] for key in keys])]
     return small_table(rows, TREND)
 
 
-def _sums(cells: Any, by: str | None) -> _Cells:
+def _sums(cells: Any, by: str | None, names: dict[str | None, str | None]) -> Counter[tuple[str | None, int]]:
+    """Count by group and number of the period."""
+    sums: Counter[tuple[str | None, int]] = Counter()
     keys = [by, "period"] if by else ["period"]
-    summed = cells.group_by(*keys).agg(nw.col("n").sum()).iter_rows()
-    return {(row[0] if by else None, row[-2]): row[-1] for row in summed}
+    for *values, number, n in cells.group_by(*keys).agg(nw.col("n").sum()).iter_rows():
+        sums[names.get(values[0] if values else None), number] += n
+    return sums
 
 
-def _groups(cells: _Cells, by: str | None) -> dict[str | None, str | None]:
+def _groups(cells: Any, by: str | None) -> dict[str | None, str | None]:
     """Return the group of each value, in the order of the table."""
-    sizes: dict[str | None, int] = {}
-    for (value, _), n in cells.items():
-        sizes[value] = sizes.get(value, 0) + n
+    sizes = dict(cells.group_by(by).agg(nw.col("n").sum()).iter_rows()) if by else {None: len(cells)}
     order = {code: position for position, code in enumerate(ACTING)} if by == "who_acts" else {}
     # Failures without a known party come last.
     ranked = sorted(sizes, key=lambda value: (order.get(str(value), len(order)), -sizes[value], str(value)))
     return {value: value if position < MAX_GROUPS else OTHER for position, value in enumerate(ranked)}
-
-
-def _folded(cells: _Cells, names: dict[str | None, str | None]) -> _Cells:
-    """Add up the values of each group."""
-    folded: _Cells = {}
-    for (value, number), n in cells.items():
-        if value in names:
-            cell = names[value], number
-            folded[cell] = folded.get(cell, 0) + n
-    return folded
 
 
 def _rows(starts: list[dt.date], complete: list[bool], n: list[int], of: list[int]) -> list[dict[str, Any]]:

@@ -2,8 +2,7 @@
 
 from invitekit.planning.plan import plan_resends
 from invitekit.planning.ranking import select_customers
-from invitekit.planning.rules import ResendRules
-from invitekit.planning.settings import PlanSettings, agreed_settings
+from invitekit.planning.rules import PlanSettings, ResendRules, agreed_settings
 from invitekit.planning.summary import PlanSummary, age_warnings, count_decisions
 
 __all__ = [

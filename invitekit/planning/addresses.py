@@ -53,16 +53,9 @@ def taken_addresses(
     """Return the addresses that must not be invited now: ``_ik_address``.
 
     These are the addresses of customers who are associated, in a pause or marked as not to be invited; those that a
-    logged resend or such a mark had, which no record may show any more; and those on the customer list.
-
-    Args:
-        addresses: The result of ``addresses_of``.
-        histories: One row per customer: ``_ik_customer, _ik_association, _ik_last_at`` and ``BARRED_AT``.
-        rules: The rules of the plan.
-        moment: The time that the plan is for.
-        sent: The logged resends: ``sent_at``, and ``email`` if known.
-        resolved: As for ``with_resolutions``, and ``email`` if known.
-        customer_list: As for ``match_customers``.
+    logged resend or such a mark had, which no record may show any more; and those on the customer list. ``histories``
+    have one row per customer: ``_ik_customer, _ik_association, _ik_last_at`` and ``BARRED_AT``; ``sent``, ``resolved``
+    and ``customer_list`` have ``email`` if known.
     """
     is_taken = (nw.col("_ik_association") > 0) | ~nw.col(BARRED_AT).is_null() | is_resting(rules, moment)
     customers = histories.filter(is_taken).select("_ik_customer")
@@ -76,10 +69,7 @@ def taken_addresses(
 def with_sharing(newest: Any, addresses: Any, taken: Any) -> Any:
     """Add whether other customers have a customer's address, and whether it is taken: ``_ik_is_shared, _ik_is_taken``.
 
-    Args:
-        newest: One row per customer: ``_ik_customer, _ik_address``.
-        addresses: The result of ``addresses_of``.
-        taken: The result of ``taken_addresses``. A customer who takes its own address is not invited anyway.
+    A customer who takes its own address is not invited anyway.
     """
     owners = addresses.group_by("_ik_address").agg(_ik_customers=nw.len())
     joined = newest.join(owners, on="_ik_address", how="left")

@@ -97,9 +97,15 @@ def find_customers(records: Any, name: str, *, sent: Any = None, marks: Any = No
     """Return the histories of all customers that a name matches; see ``customer_history``."""
     with temp_tables():
         history = resolved(records)
-        matches = _histories(history, name)
-        events = [tuple(_events(history, logged, each) for logged in (sent, marks)) for each in matches]
-        return tuple(replace(each, sent=sent, marks=marks) for each, (sent, marks) in zip(matches, events, strict=True))
+        (customers,) = customers_named(history, [name])
+        if not customers:
+            return ()
+        frame: Any = as_narwhals(history).with_columns(nw.coalesce("customer_id", "invitation_id").alias(_CUSTOMER))
+        rows = collect(frame.filter(nw.col(_CUSTOMER).is_in(customers))).rows(named=True)
+        logged = {"sent_at": sent, "resolved_at": marks}
+        return tuple(
+            _history([row for row in rows if row[_CUSTOMER] == customer], history, logged) for customer in customers
+        )
 
 
 def invitations_of(rows: Iterable[Row]) -> tuple[Invitation, ...]:
@@ -164,27 +170,18 @@ def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
     return [sorted(matches.get(number, [])) for number in range(len(names))]
 
 
-def _histories(history: Any, name: str) -> tuple[CustomerHistory, ...]:
-    """Return the history of each customer that a name matches."""
-    (customers,) = customers_named(history, [name])
-    frame: Any = as_narwhals(history)
-    frame = frame.with_columns(nw.coalesce("customer_id", "invitation_id").alias(_CUSTOMER))
-    rows = collect(frame.filter(nw.col(_CUSTOMER).is_in(customers))).rows(named=True) if customers else []
-    by_customer = {customer: [row for row in rows if row[_CUSTOMER] == customer] for customer in customers}
-    return tuple(map(_history, by_customer.values()))
-
-
-def _history(rows: list[dict[str, Any]]) -> CustomerHistory:
+def _history(rows: list[dict[str, Any]], history: Any, logged: Mapping[str, Any]) -> CustomerHistory:
+    """Return the history of a customer from its records, and the logged events by the column of their time."""
     newest = next((row for row in rows if row["is_latest_of_customer"]), rows[0])
     shown = {name: value for name, value in newest.items() if name != _CUSTOMER}
-    return CustomerHistory(newest["customer_id"], shown, invitations_of(rows))
+    sent, marks = (_events(history, events, newest["customer_id"], at) for at, events in logged.items())
+    return CustomerHistory(newest["customer_id"], shown, invitations_of(rows), sent, marks)
 
 
-def _events(history: Any, events: Any, customer: CustomerHistory) -> tuple[Row, ...]:
+def _events(history: Any, events: Any, customer_id: str | None, at: str) -> tuple[Row, ...]:
     """Return the logged events of a customer, newest first."""
-    if events is None or customer.customer_id is None:
+    if events is None or customer_id is None:
         return ()
     assigned = assign_customer(nw.from_native(history), as_narwhals(events))
-    rows = collect(assigned.filter(nw.col("customer_id") == customer.customer_id)).rows(named=True)
-    at = "sent_at" if rows and "sent_at" in rows[0] else "resolved_at"
+    rows = collect(assigned.filter(nw.col("customer_id") == customer_id)).rows(named=True)
     return tuple(sorted(rows, key=lambda row: row[at], reverse=True))

@@ -52,11 +52,7 @@ def _keys(frame: Any) -> list[Any]:
 def with_customer_list(histories: Any, records: Any, customer_list: Any | None) -> Any:
     """Add when the list with the customer was exported, since when the customer is associated, and whether it has left.
 
-    Args:
-        histories: One row per customer: ``_ik_customer, _ik_association, _ik_last_at``. A customer on the list counts
-            as associated.
-        records: As for ``match_customers``.
-        customer_list: As for ``match_customers``.
+    A customer on the list counts as associated (``_ik_association``).
 
     Returns:
         The same rows with ``_ik_listed_at``, ``_ik_listed_by`` (the end of that day), ``_ik_listed_since`` (if unknown,

@@ -54,10 +54,7 @@ def _only_customers(pairs: Any, name: str, only: str) -> Any:
 def _customers_by_key(records: Any, events: Any, customers: Any) -> Any:
     """Return the only customer with the key in an event's customer ID: ``customer_id`` (of the event), ``_ik_named``.
 
-    Args:
-        records: As for ``assign_customer``.
-        events: As for ``assign_customer``, with ``customer_id``.
-        customers: The customers of the records, for whom no key is needed: ``customer_id``.
+    Events of ``customers``, those of the records, need no key.
     """
     gone = events.filter(~nw.col("customer_id").is_null()).join(customers, on="customer_id", how="anti")
     gone = materialize(gone.select(_ik_key="customer_id").unique())
@@ -70,25 +67,13 @@ def _customers_by_key(records: Any, events: Any, customers: Any) -> Any:
 
 
 def resolve_logged(records: Any, events: Any, *columns: str) -> Any:
-    """Return the distinct events of each customer: ``customer_id`` and the columns. Other events are left out.
-
-    Args:
-        records: As for ``assign_customer``.
-        events: As for ``assign_customer``.
-        columns: The columns that distinguish two events of a customer.
-    """
+    """Return the distinct events of each customer: ``customer_id`` and the columns. Other events are left out."""
     assigned = assign_customer(records, events).filter(~nw.col("customer_id").is_null())
     return materialize(assigned.group_by("customer_id", *columns).agg().select("customer_id", *columns))
 
 
 def with_sent(histories: Any, records: Any, sent: Any) -> Any:
-    """Add the logged resends that are in no snapshot, by their date, to ``attempts``.
-
-    Args:
-        histories: One row per customer: ``_ik_customer, _ik_last_at, attempts``.
-        records: The result of ``resolve``, as a Narwhals frame.
-        sent: The result of ``resolve_logged``: ``customer_id, sent_at``.
-    """
+    """Add the logged resends (of ``resolve_logged``) that are in no snapshot, by their date, to ``attempts``."""
     logged = sent.group_by("customer_id").agg(_ik_logged=nw.len(), _ik_logged_at=nw.col("sent_at").max())
     logged = logged.join(_count_shown(records, sent), on="customer_id", how="left")
     joined = histories.join(logged, left_on="_ik_customer", right_on="customer_id", how="left")
@@ -111,14 +96,7 @@ def _count_shown(records: Any, sent: Any) -> Any:
 
 
 def with_barred(histories: Any, records: Any, resolved: Any | None, moment: dt.datetime) -> Any:
-    """Add when a customer was last marked as not to be invited: ``BARRED_AT``, or null.
-
-    Args:
-        histories: One row per customer: ``_ik_customer``.
-        records: The result of ``resolve``, as a Narwhals frame.
-        resolved: As for ``with_resolutions``.
-        moment: The time that the plan is for; later marks do not count.
-    """
+    """Add when a customer was last marked as not to be invited: ``BARRED_AT``, or null."""
     marks = barring(resolved, moment)
     if marks is None:
         return histories.with_columns(nw.lit(None, nw.Datetime("us")).alias(BARRED_AT))
@@ -128,7 +106,7 @@ def with_barred(histories: Any, records: Any, resolved: Any | None, moment: dt.d
 
 
 def barring(resolved: Any | None, moment: dt.datetime) -> Any | None:
-    """Return the marks of customers who must not be invited; None if there can be none."""
+    """Return the marks of customers who must not be invited, up to the time of the plan; None if there can be none."""
     if resolved is None or "failure_code" not in resolved.collect_schema().names():
         return None
     return resolved.filter((nw.col("failure_code") == DO_NOT_INVITE) & (nw.col("resolved_at") <= literal(moment)))
@@ -138,7 +116,7 @@ def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt
     """Add when a record's failure was last marked as resolved.
 
     Args:
-        newest: Some rows of the records.
+        newest: One row per customer.
         records: The result of ``resolve``, as a Narwhals frame.
         resolved: ``record_id, resolved_at``, and if known ``customer_id, failure_code``: a mark with a failure code
             counts for that failure only. A mark without record and customer is for the partner's own account, and
@@ -156,25 +134,18 @@ def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt
     past = resolved.filter(nw.col("resolved_at") <= literal(moment))
     marks = resolve_logged(records, past, "resolved_at", "failure_code")
     marks = marks.with_columns(_ik_by=end_of_day("resolved_at"))
+    marks = marks.select("customer_id", "resolved_at", "_ik_by", _ik_code="failure_code")
+    pairs = newest.select("customer_id", "failure_code").join(marks, on="customer_id")
+    pairs = pairs.filter(nw.col("_ik_code").is_null() | (nw.col("_ik_code") == nw.col("failure_code")))
     last = {"at": nw.col("resolved_at").max(), "by": nw.col("_ik_by").max()}
-    for_any = marks.filter(nw.col("failure_code").is_null()).group_by("customer_id")
-    for_one = marks.filter(~nw.col("failure_code").is_null()).group_by("customer_id", "failure_code")
-    newest = newest.join(for_any.agg(**{f"_ik_any_{n}": e for n, e in last.items()}), on="customer_id", how="left")
-    newest = newest.join(
-        for_one.agg(**{f"_ik_one_{n}": e for n, e in last.items()}), on=["customer_id", "failure_code"], how="left"
-    )
-    if "customer_id" in past.collect_schema().names():
-        own = past.filter(nw.col("record_id").is_null() & nw.col("customer_id").is_null())
-        own = own.with_columns(_ik_by=end_of_day("resolved_at"))
-    else:
-        own = past.head(0).with_columns(_ik_by=nw.col("resolved_at"))
+    marked = pairs.group_by("customer_id").agg(**{f"_ik_marked_{n}": e for n, e in last.items()})
+    newest = newest.join(marked, on="customer_id", how="left")
+    # Without the column, a mark without a record is of no customer.
+    is_own = nw.col("customer_id").is_null() if "customer_id" in past.collect_schema().names() else nw.lit(value=False)
+    own = past.filter(nw.col("record_id").is_null() & is_own).with_columns(_ik_by=end_of_day("resolved_at"))
     newest = newest.join(own.select(**{f"_ik_own_{n}": e for n, e in last.items()}), how="cross")
-    is_own = nw.col("failure_code") == OWN_ACCOUNT
-    return newest.with_columns(
-        **{
-            f"_ik_resolved_{n}": nw.max_horizontal(
-                f"_ik_any_{n}", f"_ik_one_{n}", nw.when(is_own).then(nw.col(f"_ik_own_{n}"))
-            )
-            for n in last
-        }
-    )
+    of_own = nw.when(nw.col("failure_code") == OWN_ACCOUNT)
+    resolved_at = {
+        f"_ik_resolved_{n}": nw.max_horizontal(f"_ik_marked_{n}", of_own.then(nw.col(f"_ik_own_{n}"))) for n in last
+    }
+    return newest.with_columns(**resolved_at)

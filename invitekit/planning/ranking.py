@@ -31,17 +31,10 @@ _NEEDED = ("customer_id", "decision", "reason_code", "rank", "batch")
 
 
 def rank_candidates(candidates: Any, success_rates: SuccessRates, rules: ResendRules, moment: dt.datetime) -> Any:
-    """Return the chance, rank and batch of each candidate; of candidates with the same email address, only the best.
+    """Return ``_ik_customer`` and ``COLUMNS`` of each candidate; of those with one email address, only of the best.
 
-    Args:
-        candidates: The newest record of each candidate, with ``_ik_customer``, ``reason_code``, ``retry_at``,
-            ``_ik_last_at``, ``_ik_seen_at`` and ``_ik_address``.
-        success_rates: The success rates of resends.
-        rules: The rules of the plan.
-        moment: The time of the resend.
-
-    Returns:
-        One row per customer: ``_ik_customer`` and ``COLUMNS``.
+    The candidates are their newest records, with ``_ik_customer``, ``reason_code``, ``retry_at``, ``_ik_last_at``,
+    ``_ik_seen_at`` and ``_ik_address``.
     """
     passed = delay(nw.col("_ik_last_at"), literal(moment), candidates.implementation).cast(nw.String)
     method = nw.col("invitation_method").fill_null("")

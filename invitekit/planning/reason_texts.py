@@ -51,7 +51,6 @@ def _numbers(rules: ResendRules) -> dict[str, str]:
     return {name: str(value) for name, value in asdict(rules).items()}
 
 
-@cache
 def _read(language: Language) -> dict[str, Any]:
     return read_texts(__package__, "reasons.toml", language, codes=("code", "decision"))
 

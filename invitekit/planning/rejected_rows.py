@@ -37,14 +37,7 @@ def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any, langua
     Any key in a rejected row matches a customer: the portal's ID, account name, email address, full name with mobile,
     or record ID. A name without any key matches customers that are identified by name and mobile. A row that could not
     be split into columns is searched for these keys. The row may be newer unless its snapshot is older than that of
-    the newest record.
-
-    Args:
-        newest: One row per customer: ``_ik_customer, snapshot_at`` and the key columns.
-        frame: All records, with ``_ik_customer``.
-        addresses: The email addresses of each customer: ``_ik_customer, _ik_address``.
-        rejected: ``COLUMNS``, a Narwhals frame of any engine.
-        language: Of the words around file and row.
+    the newest record. ``rejected`` has ``COLUMNS`` and may be of any engine.
     """
     rows = collect(rejected.select(*COLUMNS)).rows(named=True)
     rows_by_key = _customer_keys(rows)

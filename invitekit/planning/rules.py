@@ -1,20 +1,27 @@
-"""The rules of a plan as one value: when a customer may be invited again."""
+"""The rules of a plan: when a customer may be invited again; and the settings that a plan keeps in its columns."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
+from invitekit.engine.datetimes import as_utc
 from invitekit.errors import ArgumentError
 from invitekit.i18n import Language, Message, _, ngettext, translate
 from invitekit.io.toml_file import read_toml
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
 from invitekit.model.annotate import EMAIL_LIFE, PRE_REGISTRATION_LIFE
 
+SETTINGS = ("planned_at", "plan_rules")
+"""The columns of a plan that have its settings."""
 PORTAL_CAP = 100
 """Customers that may be pending review or pre-registered at one time (the portal's manual)."""
+_NOT_A_PLAN = _("pass what plan_resends(...) returns.")
 _NAMES = {str(name): name for name in (
     _("cool_down_days"), _("max_attempts"), _("batch_size"), _("email_life_days"), _("link_life_days"),
     _("pre_registration_days"), _("portal_cap"), _("stale_after_days"), _("vanished_percent"), _("min_history"),
@@ -116,9 +123,7 @@ class ResendRules:
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
-            raise ArgumentError(
-                _("plan_rules is not the rules of a plan."), hint=_("pass what plan_resends(...) returns.")
-            ) from None
+            raise ArgumentError(_("plan_rules is not the rules of a plan."), hint=_NOT_A_PLAN) from None
 
     def words(self, language: Language = "en") -> str:
         """Return the rules as one or two sentences, in ``en`` or ``zh``."""
@@ -166,3 +171,64 @@ class ResendRules:
 _MOST = 100_000
 _LEAST = {"cool_down_days": 0, "min_history": 2, "vanished_percent": 0}
 _DEFAULT = ResendRules()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSettings:
+    """The rules of a plan, and its ``as_of`` in UTC to the second."""
+
+    rules: ResendRules
+    as_of: dt.datetime
+
+
+def settings_of(values: Iterable[tuple[Any, Any]]) -> PlanSettings | None:
+    """Return the settings of a plan, or None if it has no rows.
+
+    Args:
+        values: The distinct values of ``SETTINGS``; null rows of a join are ignored.
+
+    Raises:
+        ArgumentError: Several plans are mixed, or the values are not those of a plan.
+    """
+    distinct = {_read_settings(*pair) for pair in values if any(value is not None for value in pair)}
+    if len(distinct) > 1:
+        raise ArgumentError(
+            _("The plan mixes {plans:,} plans: their rules or dates differ.", plans=len(distinct)),
+            hint=_("pass one plan, or plan all records together."),
+        )
+    return next(iter(distinct), None)
+
+
+def agreed_settings(
+    settings: PlanSettings | None, rules: ResendRules | None, as_of: dt.datetime | dt.date | None
+) -> PlanSettings:
+    """Return a plan's settings, after checking that the caller's are equal; for a plan without rows, the caller's.
+
+    Raises:
+        ArgumentError: ``rules`` or ``as_of`` differ from the plan's.
+    """
+    moment = as_utc(as_of).replace(microsecond=0)
+    if settings is None:
+        return PlanSettings(rules or ResendRules(), moment)
+    if rules not in (None, settings.rules):
+        raise ArgumentError(
+            _("rules are not those that the plan was made with."), hint=_("leave rules out, or plan again with them.")
+        )
+    if as_of is not None and moment != settings.as_of:
+        raise ArgumentError(
+            _("as_of is {moment}, but the plan was made for {as_of} UTC.", moment=moment, as_of=settings.as_of),
+            hint=_("leave as_of out, or plan again for that time."),
+        )
+    return settings
+
+
+def _read_settings(planned_at: Any, plan_rules: Any) -> PlanSettings:
+    try:
+        # A plan that was read back from CSV has its times as text.
+        at = dt.datetime.fromisoformat(planned_at) if isinstance(planned_at, str) else planned_at
+        moment = as_utc(at.to_pydatetime() if hasattr(at, "to_pydatetime") else at)
+    except ValueError:
+        moment = None
+    if moment is None or planned_at is None or not isinstance(plan_rules, str):
+        raise ArgumentError(_("planned_at or plan_rules of the plan cannot be read."), hint=_NOT_A_PLAN)
+    return PlanSettings(ResendRules.from_json(plan_rules), moment.replace(microsecond=0))

@@ -19,9 +19,7 @@ from invitekit.model.identity import PORTAL
 from invitekit.model.vocabularies import DECISIONS, DECISIONS_OF, RESENDS
 from invitekit.planning.ranking import NO_HISTORY
 from invitekit.planning.reason_texts import read_warnings
-from invitekit.planning.rules import ResendRules
-from invitekit.planning.settings import COLUMNS as SETTINGS
-from invitekit.planning.settings import PlanSettings, settings_of
+from invitekit.planning.rules import SETTINGS, PlanSettings, ResendRules, settings_of
 
 _OPEN = ("pending_review", "pre_registered")
 _NOT_OPEN = ("pre_registration_lapsed", "vanished")
@@ -144,28 +142,17 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
         value=False
     )
     has_portal_id = nw.col("customer_id").str.starts_with(PORTAL).fill_null(value=False)
-    is_under_cap = nw.when(is_open & is_newest)
-    has_chance = nw.when(nw.col("chance_from") != NO_HISTORY)
-    counts = (
-        frame.with_columns(
-            _ik_open=is_under_cap.then(nw.lit(1)),
-            _ik_known=has_chance.then(nw.lit(1)),
-            _ik_masked=nw.when(is_newest & is_masked).then(nw.lit(1)),
-            _ik_unlinked=nw.when(is_newest & ~has_portal_id).then(nw.lit(1)),
-            _ik_day=day_number(seen_at, frame.implementation),
-        )
-        # Polars groups by two keys at a tenth of the cost of three.
-        .group_by("reason_code", "_ik_day")
-        .agg(
-            nw.col("decision").min(),
-            n=nw.len(),
-            batches=nw.col("batch").max(),
-            open=nw.col("_ik_open").sum(),
-            known=nw.col("_ik_known").sum(),
-            masked=nw.col("_ik_masked").sum(),
-            unlinked=nw.col("_ik_unlinked").sum(),
-        )
-    )
+    flags = {
+        "_ik_open": is_open & is_newest,
+        "_ik_known": nw.col("chance_from") != NO_HISTORY,
+        "_ik_masked": is_newest & is_masked,
+        "_ik_unlinked": is_newest & ~has_portal_id,
+    }
+    ones = {name: nw.when(condition).then(nw.lit(1)) for name, condition in flags.items()}
+    flagged = frame.with_columns(**ones, _ik_day=day_number(seen_at, frame.implementation))
+    # Polars groups by two keys at a tenth of the cost of three.
+    groups = flagged.group_by("reason_code", "_ik_day")
+    counts = groups.agg(nw.col("decision").min(), nw.col(*flags).sum(), n=nw.len(), batches=nw.col("batch").max())
     ranks = {value.code: position for position, value in enumerate(DECISIONS)}
     rows = collect(counts).rows(named=True)
     by_decision, by_reason = Counter(dict.fromkeys(ranks, 0)), Counter[tuple[str, str]]()
@@ -177,17 +164,17 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     newest = max(days, default=None)
     older = [row for row in rows if row["decision"] != "superseded" and row["reason_code"] not in _NOT_IN_OLDER
              and newest is not None and row["_ik_day"] is not None and row["_ik_day"] < newest]  # fmt: skip
-    is_newest_masked = any(row["masked"] for row in rows if row["_ik_day"] == newest)
+    is_newest_masked = any(row["_ik_masked"] for row in rows if row["_ik_day"] == newest)
     counts = PlanSummary(
         by_decision=dict(by_decision),
         by_reason=dict(ordered),
         customers=sum(by_decision.values()) - by_decision["superseded"],
         batches=max((int(row["batches"] or 0) for row in rows), default=0),
-        open_customers=sum(int(row["open"] or 0) for row in rows),
-        with_history=any(row["known"] for row in rows),
+        open_customers=sum(int(row["_ik_open"] or 0) for row in rows),
+        with_history=any(row["_ik_known"] for row in rows),
         newest_export=None if newest is None else day_of(newest),
         not_in_newest=sum(row["n"] for row in older),
-        may_be_masked=sum(int(row["unlinked"] or 0) for row in older) if is_newest_masked else 0,
+        may_be_masked=sum(int(row["_ik_unlinked"] or 0) for row in older) if is_newest_masked else 0,
         held_for_own_account=by_reason["contact_support", "own_account"],
         settings=settings_of(_settings(frame)),
     )

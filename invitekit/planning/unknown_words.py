@@ -18,11 +18,7 @@ HIDDEN, EMPTY = "…", "-"
 
 
 def with_words(newest: Any) -> Any:
-    """Add ``_ik_word``: the unknown status word of the file; null if the status is known.
-
-    Args:
-        newest: One row per customer: ``status, unrecognised``.
-    """
+    """Add ``_ik_word``, the unknown status word of the file, from ``unrecognised``; null if the status is known."""
     is_unknown = ~nw.col("status").is_in([value.code for value in STATUSES]).fill_null(value=False)
     cell = nw.col("unrecognised").fill_null("")
     distinct = newest.filter(is_unknown).select(_ik_cell=cell).group_by("_ik_cell").agg().select("_ik_cell")

@@ -33,10 +33,7 @@ _FROM, _NEXT, _GONE = "_ik_from", "_ik_next", "_ik_gone"
 def with_vanished(newest: Any, rules: ResendRules) -> Any:
     """Add ``_ik_vanished_from``: the day of the export that a customer vanished from, as text; else null.
 
-    Args:
-        newest: One row per customer: ``_ik_customer, customer_id, account_manager, _ik_known_at, _ik_seen_at`` (its
-            first and last snapshot), ``invitation_sent_at`` and ``pre_registered_at``.
-        rules: The rules of the plan.
+    Each row is a customer, with its first and last snapshot in ``_ik_known_at`` and ``_ik_seen_at``.
     """
     known = newest.filter(~nw.col("customer_id").is_null() & ~nw.col("_ik_seen_at").is_null()).select(
         "_ik_customer",

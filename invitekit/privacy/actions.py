@@ -144,9 +144,14 @@ def _band(values: pl.Series, _row: Rule) -> pl.Series:
 
 def _failure_code(values: pl.Series) -> pl.Series:
     known = read_catalogue()
-    failures = {text: known.find(text) for text in values.drop_nulls().unique()}
-    codes = [failure.code if failure else OTHER for failure in failures.values()]
-    return values.replace_strict(list(failures), codes, return_dtype=pl.String) if failures else values
+    return _each(values, lambda text: failure.code if (failure := known.find(text)) else OTHER)
+
+
+def _each(values: pl.Series, convert: Callable[[str], str]) -> pl.Series:
+    """Convert each distinct text once; null stays null."""
+    converted = {text: convert(text) for text in values.drop_nulls().unique()}
+    texts = list(converted.values())
+    return values.replace_strict(list(converted), texts, return_dtype=pl.String) if converted else values
 
 
 def country_names() -> frozenset[str]:
@@ -156,21 +161,19 @@ def country_names() -> frozenset[str]:
 
 def country(values: pl.Series) -> pl.Series:
     """Return the English name of each country that is named in English, in Chinese or by its code; else ``other``."""
-    names = {text: english_name(text) or OTHER for text in values.drop_nulls().unique()}
-    return values.replace_strict(list(names), list(names.values()), return_dtype=pl.String) if names else values
+    return _each(values, lambda text: english_name(text) or OTHER)
 
 
 def mailbox(values: pl.Series) -> pl.Series:
     """Return the kind of each email address by its domain; ``other`` for a masked or invalid address."""
     parts = values.to_frame("email").select(pl.col("email").str.strip_chars().str.splitn("@", 2)).unnest("email")
-    domains = parts["field_1"].fill_null("")
-    kinds = {domain: _kind(domain.lower()) for domain in domains.unique()}
-    kind = domains.replace_strict(list(kinds), list(kinds.values()), return_dtype=pl.String) if kinds else domains
+    kind = _each(parts["field_1"].fill_null(""), _kind)
     named = parts["field_0"].fill_null("") != ""
     return pl.select(pl.when(values.is_not_null()).then(pl.when(named).then(kind).otherwise(pl.lit(OTHER)))).to_series()
 
 
 def _kind(domain: str) -> str:
+    domain = domain.lower()
     if not _DOMAIN.fullmatch(domain):
         return OTHER
     if domain in FREE_MAIL:

@@ -72,13 +72,7 @@ def round_table(table: pl.DataFrame, roles: Roles, *, small_rows: bool = False) 
 
 
 def merge_groups(table: pl.DataFrame, roles: Roles, small: pl.Expr) -> pl.DataFrame:
-    """Merge the rows of small groups under one name; derived columns become null.
-
-    Args:
-        table: Exact counts.
-        roles: The role of every column.
-        small: The condition for rows of groups to merge.
-    """
+    """Merge the rows of groups with the condition ``small`` under one name; derived columns become null."""
     groups, keys = _names(roles, "group"), _names(roles, "key")
     counts = [*_names(roles, "size"), *_names(roles, "count")]
     named = table.with_columns(pl.when(small).then(pl.lit(OTHER)).otherwise(name).alias(name) for name in groups)

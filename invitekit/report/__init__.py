@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invitekit.charts import Look
+from invitekit.errors import check_choice
 from invitekit.ingest import Summary
 from invitekit.io.atomic_write import check_target
 from invitekit.io.table_writers import write_bytes
@@ -27,15 +28,7 @@ from invitekit.model.resolve import resolved
 from invitekit.planning import PlanSummary, ResendRules, age_warnings, count_decisions, plan_resends
 from invitekit.planning.plan import used_by_plan
 from invitekit.privacy.disclosure import STEP
-from invitekit.report.audience import (
-    AUDIENCES,
-    TRENDS,
-    Audience,
-    Names,
-    check_audience,
-    for_audience,
-    plan_for_audience,
-)
+from invitekit.report.audience import AUDIENCES, TRENDS, Audience, for_audience, plan_for_audience
 from invitekit.report.html import as_html
 from invitekit.report.markdown import as_markdown
 from invitekit.report.page import Page, words
@@ -113,7 +106,7 @@ def report(
         ArgumentError: ``audience``, ``period``, ``as_of`` or ``follow_up_days`` is not valid.
     """
     check_target(path, extensions=KINDS, overwrite=overwrite)
-    check_audience(audience)
+    check_choice("audience", audience, AUDIENCES)
     failures = catalogue or read_catalogue()
     if plan is None:
         records = resolved(records)  # once, for the plan and the metrics
@@ -160,7 +153,7 @@ def page(
         ArgumentError: There is no such audience.
     """
     texts, public = words(look.language), audience == "public"
-    tables = for_audience(metrics, audience, Names(texts["manager"], texts["tag"]))
+    tables = for_audience(metrics, audience, look.language)
     stated = _without_names(look.choice, public=public)
     look, more = replace(look, choice=stated), look.choice != stated
     todo = plan_for_audience(plan, audience)

@@ -10,14 +10,15 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
-from invitekit.errors import ArgumentError
-from invitekit.i18n import _
+from invitekit.errors import check_choice
+from invitekit.i18n import Language
 from invitekit.metrics import EMPTY, OTHER, MetricsReport
 from invitekit.metrics.aggregate import By, number_of, start_of
 from invitekit.metrics.intervals import control_limits, rated
 from invitekit.metrics.survival import SURVIVAL, kaplan_meier
 from invitekit.planning import PlanSummary
 from invitekit.privacy.disclosure import STEP, Role, merge_groups, round_count, round_table
+from invitekit.report.page import words
 
 Row = dict[str, Any]
 Audience = Literal["internal", "public"]
@@ -42,14 +43,6 @@ _GROUP: Roles = {"value": "group", "followed": "size", "small": "derived",
                  **_all("derived", "failure_rate", "failure_low", "failure_high"),
                  **_all("derived", "association_rate", "association_low", "association_high")}  # fmt: skip
 _SHARE = (("", "n", "of"),)
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names of account managers and custom tags in a public report: numbers, the largest group first."""
-
-    manager: str = "Manager {n}"
-    tag: str = "Tag {n}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +86,7 @@ RULES: Mapping[str, Rule] = {
 """The rule of each table; a table without a rule is not published."""
 
 
-def for_audience(metrics: MetricsReport, audience: Audience = "internal", names: Names | None = None) -> MetricsReport:
+def for_audience(metrics: MetricsReport, audience: Audience = "internal", language: Language = "en") -> MetricsReport:
     """Return the tables that a report shows to its audience.
 
     No audience sees a value of a customer; a country that is not a word is counted among the others. Internal: all
@@ -105,10 +98,10 @@ def for_audience(metrics: MetricsReport, audience: Audience = "internal", names:
         ArgumentError: There is no such audience.
         LookupError: A table or a column of it has no rule for the public.
     """
-    check_audience(audience)
+    check_choice("audience", audience, AUDIENCES)
     trends: dict[str, Any] = {by: table for by, table in metrics.trends.items() if by in TRENDS}
     metrics = replace(metrics, trends=trends, by_country=_words_only(metrics.by_country))
-    return metrics if audience == "internal" else _public(metrics, names or Names())
+    return metrics if audience == "internal" else _public(metrics, language)
 
 
 def plan_for_audience(plan: PlanSummary, audience: Audience) -> PlanSummary:
@@ -120,19 +113,6 @@ def plan_for_audience(plan: PlanSummary, audience: Audience) -> PlanSummary:
     return replace(plan, by_decision=by_decision, by_reason=by_reason)
 
 
-def check_audience(audience: str) -> None:
-    """Check the name of an audience.
-
-    Raises:
-        ArgumentError: There is no such audience.
-    """
-    if audience not in AUDIENCES:
-        raise ArgumentError(
-            _("{name} is '{value}'.", name="audience", value=audience),
-            hint=_("use one of {known}.", known=AUDIENCES),
-        )
-
-
 def publish(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     """Return the publishable form of one table.
 
@@ -142,7 +122,7 @@ def publish(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     return _rated(round_table(table, rule.roles, small_rows=rule.small_rows), rule)
 
 
-def _public(metrics: MetricsReport, names: Names) -> MetricsReport:
+def _public(metrics: MetricsReport, language: Language) -> MetricsReport:
     tables = {field.name: getattr(metrics, field.name) for field in fields(metrics)}
     frames = {name: table for name, table in tables.items() if isinstance(table, pl.DataFrame) and name != "survival"}
     if unknown := frames.keys() - RULES.keys():
@@ -158,8 +138,8 @@ def _public(metrics: MetricsReport, names: Names) -> MetricsReport:
             "trends": {by: _compared(publish(one, RULES["trends"]), calendar) for by, one in metrics.trends.items()},
             "survival": _curves(metrics.survival),
             "pareto": _accumulated(rounded["pareto"]),
-            "by_manager": _numbered(rounded["by_manager"], names.manager),
-            "by_tag": _numbered(rounded["by_tag"], names.tag),
+            "by_manager": _numbered(rounded["by_manager"], words(language)["manager"]),
+            "by_tag": _numbered(rounded["by_tag"], words(language)["tag"]),
         },
         counts={name: round_count(n or 0) for name, n in metrics.counts.items()},
     )

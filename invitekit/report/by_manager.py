@@ -15,12 +15,7 @@ Spellings = tuple[str | None, ...]
 def manager_files(managers: Iterable[str | None], folder: Path, *, overwrite: bool) -> dict[Spellings, Path]:
     """Return the file of each spelling of an account manager's name; create the folder if it is missing.
 
-    Names that differ only in case, width or surrounding white space are one manager.
-
-    Args:
-        managers: Their names; None for invitations without a manager.
-        folder: The folder of the files.
-        overwrite: Replace files of these names.
+    Names that differ only in case, width or surrounding white space are one manager; None is no manager.
 
     Raises:
         OutputError: The folder cannot be created, or a file exists or cannot be written.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from invitekit.charts import Figure
@@ -92,7 +91,6 @@ class Page:
         return words(self.language)
 
 
-@cache
 def words(language: Language) -> Mapping[str, Any]:
     """Return the words of a report."""
     return read_texts(__package__, "words.toml", language)

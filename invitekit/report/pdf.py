@@ -13,6 +13,7 @@ from invitekit.report.page import Page, Section, Table
 
 _NO_GLYPH = "could not be displayed with"
 """The warning of typst about a character that no font has."""
+_TEXTS = ("title", "facts", "warnings", "audience", "summary", "read", "rules", "privacy")
 _HEIGHT = re.compile(r'height="(\d+)"')
 
 
@@ -28,19 +29,11 @@ def as_pdf(page: Page) -> bytes:
     import typst  # noqa: PLC0415 - other formats do not need it
 
     texts = page.words
-    data = {
-        "title": page.title,
+    data = {name: getattr(page, name) for name in _TEXTS} | {
         "lang": page.language,
         "date": page.as_of.timetuple()[:3],
-        "facts": page.facts,
-        "warnings": page.warnings,
-        "audience": page.audience,
-        "summary": page.summary,
         "sections": [_section(section) for section in page.sections],
-        "read": page.read,
         "sources": _table(page.sources) if page.sources is not None else None,
-        "rules": page.rules,
-        "privacy": page.privacy,
         "words": {name: texts[name] for name in ("summary", "no_summary", "read", "rules")},
     }
     try:
@@ -68,11 +61,7 @@ def _typst_error(message: str) -> OutputError:
 def _section(section: Section) -> dict[str, Any]:
     svg = section.figure.svg() if section.figure is not None else None
     height = _HEIGHT.search(svg) if svg else None
-    return {
-        "title": section.title,
-        "how": section.how,
-        "note": section.note,
-        "caption": section.caption,
+    return {name: getattr(section, name) for name in ("title", "how", "note", "caption")} | {
         "svg": svg,
         "size": int(height[1]) if height else 1,
         "table": _table(section.table),

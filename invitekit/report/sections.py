@@ -16,6 +16,7 @@ from invitekit.metrics import OTHER, MetricsReport
 from invitekit.metrics.aggregate import Period
 from invitekit.metrics.deadlines import KINDS
 from invitekit.metrics.intervals import is_small
+from invitekit.metrics.overview import PARTS_BY
 from invitekit.model.vocabularies import DECISIONS_OF
 from invitekit.planning import PlanSummary, ResendRules
 from invitekit.planning.reason_texts import read_reasons
@@ -26,10 +27,6 @@ from invitekit.report.page import Section, Table, words
 if TYPE_CHECKING:
     from invitekit.workspace import Comparison
 
-_BY = {
-    "by_method": "invitation_method", "by_type": "association_type", "by_country": "country",
-    "by_manager": "account_manager", "by_tag": "custom_tag",
-}  # fmt: skip
 _MAX_ROWS = 60
 """The most rows of a table in a report."""
 _MAX_PERIODS, _MAX_PANEL_PERIODS = 104, 40
@@ -46,12 +43,7 @@ def sections(
 ) -> tuple[Section, ...]:
     """Return the sections of a report, those about what to do first; a section without numbers is left out.
 
-    Args:
-        tables: The tables, for the audience.
-        look: The language and the filter of the figures.
-        plan: The counts of the plan, for the audience.
-        change: The comparison of the two newest snapshots.
-        public: Whether account managers and tags have numbers, and counts are rounded.
+    The tables and the plan are those for the audience: for the public, account managers and tags have numbers.
     """
     texts = words(look.language)
     built = [
@@ -63,7 +55,7 @@ def sections(
         _section("funnel", look, _funnel(tables, look), charts.funnel(tables.funnel, look)),
         *_trends(tables, look),
         _section("pareto", look, _pareto(tables, look), charts.pareto(tables.pareto, look)),
-        *(_groups(tables, key, by, look) for key, by in _BY.items()),
+        *(_groups(tables, key, by, look) for key, by in PARTS_BY.items()),
         _section("survival", look, _survival(tables, look),
                  charts.survival(tables.survival, "invitation_method", look)),
         _section("snapshots", look, _snapshots(tables, look), charts.snapshots(tables.snapshots, look)),
@@ -96,11 +88,7 @@ def _section(
 def table(look: Look, names: Iterable[str], rows: Iterable[Iterable[Any]], left: int = 1) -> Table:
     """Build a table of texts: numbers with separators, hidden counts marked as hidden.
 
-    Args:
-        look: The language.
-        names: The keys of the columns in the texts.
-        rows: The values, one for each column.
-        left: How many columns are aligned to the left.
+    ``names`` are the keys of the columns in the texts; the first ``left`` columns are aligned to the left.
     """
     texts, headers = words(look.language), list(names)
     every = [tuple(_shown(value, texts) for value in row) for row in rows]

@@ -21,13 +21,8 @@ _LOST = ("untrackable", "without_invited_at", "without_duration", "undated")
 def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: bool) -> tuple[str, ...]:
     """Return what was read, what was rejected and why, and what could not be counted, as sentences.
 
-    No file is named, as its name may contain a customer's name.
-
-    Args:
-        tables: The tables, for the audience.
-        summary: What ``load`` returns about the sources; without it, only the records are described.
-        look: The language.
-        public: Whether counts are rounded.
+    No file is named, as its name may contain a customer's name. Without the summary of ``load``, only the records are
+    described.
     """
     undated = sum(n for at, n in tables.snapshots.select("snapshot_at", "n").iter_rows() if at is None)
     texts, counts = words(look.language)["reads"], {**tables.counts, "undated": undated}

@@ -17,7 +17,7 @@ from invitekit.model.identity import ALONE
 from invitekit.model.portal import with_portal_names
 from invitekit.model.vocabularies import LISTS, UNKNOWN
 from invitekit.planning.customer_history import invitations_of
-from invitekit.planning.settings import COLUMNS as SETTINGS
+from invitekit.planning.rules import SETTINGS
 from invitekit.widgets import counts
 from invitekit.widgets.conditions import DATED, GROUP, KEY, chosen
 from invitekit.widgets.selection import Selection

@@ -16,8 +16,7 @@ from invitekit.engine.materialize import temp_tables
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.i18n import Message, _, ngettext
 from invitekit.model.vocabularies import RESENDS
-from invitekit.planning.settings import COLUMNS as SETTINGS
-from invitekit.planning.settings import settings_of
+from invitekit.planning.rules import SETTINGS, settings_of
 from invitekit.workspace.customers import as_list, events_of_customers, find_in, find_records, resolved_history
 from invitekit.workspace.database import transaction
 from invitekit.workspace.validation import are_texts, now, past_datetime, require_name, require_text

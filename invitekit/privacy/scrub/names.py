@@ -91,13 +91,7 @@ class KnownNames(_Phrases):
 
 
 def replace_names(folded: pl.Series, own: Sequence[pl.Series], known: KnownNames) -> pl.Series:
-    """Replace each of the record's own names, and each known name, by a mark.
-
-    Args:
-        folded: Texts, as ``fold`` returns them.
-        own: The record's own values, each column as long as the texts; searched in the text of the same row.
-        known: Names that are searched in every text.
-    """
+    """Replace the record's own names (in the row of the text) and all known names by a mark, in texts of ``fold``."""
     columns = [_own_names(column) for column in own]
     cut = pl.DataFrame({"text": folded}).select(
         "text",
@@ -113,7 +107,7 @@ def replace_names(folded: pl.Series, own: Sequence[pl.Series], known: KnownNames
 
 
 def replace_numbers(folded: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
-    """Replace each of the record's own phone numbers by a mark, even inside a longer number."""
+    """Replace the record's own phone numbers by a mark, even inside a longer number, in texts of ``fold``."""
     # After the patterns, few texts still have such a long number.
     rows = folded.str.contains(rf"[0-9]{{{_NUMBER}}}").arg_true()
     texts = folded.gather(rows).to_list()
