@@ -12,7 +12,6 @@ import pytest
 import invitekit as ik
 from invitekit.engine.duckdb import connection_of
 from invitekit.engine.materialize import in_shares, materialize, temp_tables
-from invitekit.metrics import time_to_association
 from invitekit.model.resolve import latest
 from tests.conftest import Engine
 
@@ -111,7 +110,6 @@ def test_persist_returns_frames_of_other_engines_unchanged() -> None:
 METRICS: dict[str, Any] = {
     "progress": lambda records: ik.progress(records, as_of=AS_OF),
     "failure_trend": lambda records: ik.failure_trend(records, as_of=AS_OF),
-    "time_to_association": time_to_association,
 }
 
 

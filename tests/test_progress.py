@@ -23,7 +23,6 @@ from invitekit.metrics import (
     OTHER,
     failure_and_association_trend,
     progress,
-    time_to_association,
 )
 from invitekit.metrics import funnel as funnels
 from invitekit.metrics.funnel import FUNNEL
@@ -391,7 +390,7 @@ def test_a_waiting_customer_is_censored_when_last_seen(engine: Engine) -> None:
         *many(1, invited_at=day, status="expired", invitation_method="email"),
         *many(1, invited_at=day, **BUSY),
     ]
-    found = time_to_association(engine(frame(*rows)), by=None)
+    found = progress(engine(frame(*rows)), as_of=AS_OF).survival.filter(pl.col("group").is_null())
     assert found.select("days", "at_risk", "associated").rows() == [(0, 12, 0), (3, 10, 4)]
     assert found["share"].to_list() == [0, pytest.approx(0.4)]
     assert (found["size"][0], found["median_days"][0]) == (12, None)
@@ -399,7 +398,8 @@ def test_a_waiting_customer_is_censored_when_last_seen(engine: Engine) -> None:
 
 def test_the_median_is_the_first_day_by_which_half_are_associated() -> None:
     rows = [*many(3, associated_at=MONDAY + DAY), *many(3, associated_at=MONDAY + 5 * DAY), *many(4, **BUSY)]
-    assert time_to_association(frame(*rows), by=None)["median_days"].unique().to_list() == [5]
+    found = progress(frame(*rows), as_of=AS_OF).survival.filter(pl.col("group").is_null())
+    assert found["median_days"].unique().to_list() == [5]
 
 
 def test_invitations_with_an_outcome_but_no_time_are_counted() -> None:
@@ -407,15 +407,9 @@ def test_invitations_with_an_outcome_but_no_time_are_counted() -> None:
     assert found.counts["without_invited_at"] == 3
 
 
-def test_the_largest_groups_have_a_curve_and_no_others() -> None:
-    rows = [{"country": f"c{number:02}"} for number in range(15) for _ in range(number + 1)]
-    curves = time_to_association(frame(*rows), by="country")["group"].unique().sort().to_list()
-    assert curves == [None, *(f"c{number:02}" for number in range(3, 15))]
-
-
 def test_each_group_has_its_own_curve() -> None:
     rows = [*many(3, invitation_method="email"), *many(2, associated_at=MONDAY + 9 * DAY)]
-    found = time_to_association(frame(*rows)).filter(pl.col("associated") > 0)
+    found = progress(frame(*rows), as_of=AS_OF).survival.filter(pl.col("associated") > 0)
     assert found.select("group", "days").rows() == [(None, 2), (None, 9), ("email", 2), ("link", 9)]
 
 
@@ -509,7 +503,6 @@ def test_the_functions_agree_with_progress(sample: Any) -> None:
     assert found.trend.equals(ik.failure_trend(sample, as_of=AS_OF, period="month"))
     assert found.trends["country"].equals(ik.failure_trend(sample, as_of=AS_OF, period="month", by="country"))
     assert list(found.trends) == ["country"]
-    assert found.survival.equals(time_to_association(sample))
 
 
 def test_no_table_contains_a_customer(sample: Any) -> None:

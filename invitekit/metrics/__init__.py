@@ -8,26 +8,10 @@ from invitekit.metrics.evidence import find_changes, find_differences, one_in
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
 from invitekit.metrics.overview import MetricsReport, progress
 from invitekit.metrics.status_counts import StatusCounts, count_statuses
-from invitekit.metrics.survival import time_to_association
 from invitekit.metrics.trend import failure_and_association_trend, failure_trend
 
 __all__ = [
-    "BY",
-    "EMPTY",
-    "FOLLOW_UP_DAYS",
-    "OTHER",
-    "PERIODS",
-    "By",
-    "MetricsReport",
-    "Period",
-    "StatusCounts",
-    "count_statuses",
-    "failure_and_association_trend",
-    "failure_trend",
-    "find_changes",
-    "find_differences",
-    "one_in",
-    "progress",
-    "time_to_association",
-    "words",
-]
+    "BY", "EMPTY", "FOLLOW_UP_DAYS", "OTHER", "PERIODS", "By", "MetricsReport", "Period", "StatusCounts",
+    "count_statuses", "failure_and_association_trend", "failure_trend", "find_changes", "find_differences",
+    "one_in", "progress", "words",
+]  # fmt: skip

@@ -18,7 +18,7 @@ from invitekit.model.annotate import ends_at
 from invitekit.model.vocabularies import STATUSES, UNKNOWN
 
 FOLLOW_UP_DAYS = 30
-"""Days that an invitation without an end date is followed [assumed]; ``time_to_association`` helps to choose."""
+"""Days that an invitation without an end date is followed [assumed]; ``MetricsReport.survival`` helps to choose."""
 MAX_DAYS = 100_000
 FAILED = "association_failed"
 NOT_USED = "not_used"

@@ -53,7 +53,10 @@ class MetricsReport:
         trend: As ``failure_trend`` returns it, without groups.
         trends: The same by each chosen column of ``BY``.
         association_trend: As ``trend``; ``n`` counts the associated.
-        survival: As ``time_to_association`` returns it, by method.
+        survival: Kaplan-Meier estimates of the time to association, one row per method (null for all) and day with an
+            association in any of them, and day 0: ``group, days, at_risk, associated, share, low, high`` (95%, log-log;
+            null if undefined), ``median_days`` (null if fewer than half are associated), ``size`` and ``small`` (fewer
+            than 10 associated).
         ageing: ``bucket, status, n`` of open and not invited customers, by days since the invitation.
         pareto: ``failure_code, cause, who_acts, resend_rule, n, of, share, low, high, cumulative, small``.
         by_method, by_type, by_manager, by_country, by_tag: ``value``; so far: ``invited, open, associated,
@@ -146,7 +149,7 @@ def progress(
         newest = with_results.filter(nw.col("is_latest_of_customer"))
         due_soon = count_deadlines(newest.with_columns(**deadlines(names, moment, newest.implementation)))
         cells = aggregate.count_cells(invitations, BY, period)
-        times = durations(invitations, "invitation_method")
+        times = durations(invitations)
         again = repeats(resolved_records, known, language, moment, follow_up_days, history=history)
     return MetricsReport(
         funnel=funnel(cells),
@@ -154,7 +157,7 @@ def progress(
         trend=trend(cells, None, period, moment),
         trends={name: trend(cells, name, period, moment) for name in by},
         association_trend=trend(cells, None, period, moment, "associated"),
-        survival=survival(times, "invitation_method"),
+        survival=survival(times),
         ageing=ageing(times),
         pareto=pareto(cells, known, language),
         **{name: parts(cells, column) for name, column in PARTS_BY.items()},

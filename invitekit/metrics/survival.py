@@ -9,16 +9,10 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import days_between
-from invitekit.engine.frames import as_narwhals
-from invitekit.engine.materialize import temp_tables
-from invitekit.metrics import aggregate
-from invitekit.metrics.aggregate import EMPTY, By
-from invitekit.metrics.follow_up import status
+from invitekit.metrics.aggregate import EMPTY
 from invitekit.metrics.funnel import NOT_INVITED, OPEN, SENT, small_table
 from invitekit.metrics.intervals import NORMAL_QUANTILE, SMALL
 from invitekit.model.resolve import NEEDED as RESOLVED_FROM
-from invitekit.model.resolve import latest, used_columns
-from invitekit.model.schema import require
 
 NEEDED = (*RESOLVED_FROM, "age_days", "days_to_associate")
 SURVIVAL = {
@@ -28,66 +22,37 @@ SURVIVAL = {
 BUCKETS = ((0, 3), (4, 7), (8, 14), (15, 30), (31, 90), (91, None))
 """Groups of age in days, first and last day."""
 AGEING = {"bucket": nw.String(), "status": nw.String(), "n": nw.Int64()}
-MAX_GROUPS = 12
-"""The most groups with a curve; the smaller ones have none."""
 
 _Exits = dict[int, list[int]]
 """By day: the numbers of associated and of censored invitations."""
 
 
-def time_to_association(records: Any, *, by: By | None = "invitation_method") -> Any:
-    """Return the share of invitations that led to an association, by days since the invitation.
-
-    A Kaplan-Meier estimate: an invitation without association is censored when it was last seen (at the annotation or
-    the newest snapshot of the record, whichever is earlier). This includes failed and expired invitations; without
-    them, the curve of every group would end near 100%. It needs no follow-up: choose one at which the curve is flat.
-
-    Args:
-        records: The result of ``annotate``, of any engine.
-        by: The column to group by, one of ``BY`` that every invitation has; None for no groups.
+def durations(invitations: Any) -> Any:
+    """Count invitations (of ``with_outcomes``) by method, outcome, days until association or censoring, and age.
 
     Returns:
-        A Polars frame, one row per group (null for all) and day with an association in any group, and day 0:
-        ``group, days, at_risk, associated, share, low, high`` (95%, log-log; null if undefined), ``median_days`` of
-        the group (null if fewer than half are associated), its ``size`` and ``small`` (fewer than 10 associated).
-        Associations without both times, or before the invitation, are left out.
-
-    Raises:
-        SchemaError: A required column is missing.
-        ArgumentError: There is no such column.
+        A Narwhals frame in memory: ``group, outcome, days, age, n``; ``days`` is null if a time is missing.
     """
-    aggregate.check("week", [by])
-    frame: Any = as_narwhals(records)
-    needed = (*NEEDED, *([by] if by else []))
-    names = frame.collect_schema().names()
-    require(names, needed)
-    with temp_tables():
-        invitations = nw.from_native(latest(frame.select(*used_columns(needed, names)).to_native()))
-        return survival(durations(invitations, by), by)
-
-
-def durations(invitations: Any, by: str | None) -> Any:
-    """Count invitations by group, outcome, days until association or censoring, and age.
-
-    Returns:
-        A Narwhals frame in memory: ``group, outcome, days, age, n``; ``days`` is null if a time is missing; without a
-        column ``outcome``, it is the effective status.
-    """
-    outcome = nw.col("outcome") if "outcome" in invitations.collect_schema().names() else status()
     until_snapshot = days_between(nw.col("invited_at"), nw.col("snapshot_at"), invitations.implementation)
     waited = nw.min_horizontal(nw.col("age_days"), until_snapshot)
     associated = nw.col("effective_status") == "associated"
     keys = {
-        "group": nw.col(by).fill_null(EMPTY) if by else nw.lit(EMPTY),
-        "outcome": outcome,
+        "group": nw.col("invitation_method").fill_null(EMPTY),
+        "outcome": nw.col("outcome"),
         "days": nw.when(associated).then(nw.col("days_to_associate")).otherwise(waited).cast(nw.Int64),
         "age": nw.when(nw.col("effective_status").is_in([*OPEN, *NOT_INVITED])).then(nw.col("age_days").cast(nw.Int64)),
     }
     return invitations.select(**keys).group_by(*keys).agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars")
 
 
-def survival(counts: Any, by: str | None) -> Any:
-    """Return the curves of counts; see ``time_to_association``."""
+def survival(counts: Any) -> Any:
+    """Return the share of invitations that led to an association by days since, see ``MetricsReport.survival``.
+
+    A Kaplan-Meier estimate: an invitation without association is censored when it was last seen (at the annotation or
+    the newest snapshot of the record, whichever is earlier). This includes failed and expired invitations; without
+    them, the curve of every group would end near 100%. Associations without both times, or before the invitation, are
+    left out.
+    """
     overall: _Exits = {}
     groups: dict[str, _Exits] = {}
     summed = counts.group_by("group", "outcome", "days").agg(nw.col("n").sum())
@@ -96,9 +61,8 @@ def survival(counts: Any, by: str | None) -> Any:
             for exits in (overall, groups.setdefault(group, {})):
                 exits.setdefault(days, [0, 0])[outcome != "associated"] += n
     rows, days = kaplan_meier(None, overall), {day for day, (associated, _) in overall.items() if associated}
-    if by:
-        for group in sorted(groups, key=lambda name: (-_size(groups[name]), name))[:MAX_GROUPS]:
-            rows += kaplan_meier(group, groups[group], days)
+    for group in sorted(groups, key=lambda name: (-_size(groups[name]), name)):
+        rows += kaplan_meier(group, groups[group], days)
     return small_table(rows, SURVIVAL)
 
 
