@@ -8,16 +8,6 @@ from invitekit.export.manifest import Manifest, describe_signature, verify
 from invitekit.export.pipeline import Exported
 
 __all__ = [
-    "CHECKS",
-    "Exported",
-    "Manifest",
-    "UniquenessReport",
-    "describe_signature",
-    "export",
-    "key_override",
-    "new_key",
-    "resolve_key",
-    "rotate_key",
-    "stored_key",
-    "verify",
-]
+    "CHECKS", "Exported", "Manifest", "UniquenessReport", "describe_signature", "export", "key_override", "new_key",
+    "resolve_key", "rotate_key", "stored_key", "verify",
+]  # fmt: skip

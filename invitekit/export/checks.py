@@ -62,15 +62,7 @@ class Expected:
     fewest: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationResult:
-    """The checks that a file passed, and how many of its records are unique."""
-
-    checks: tuple[str, ...]
-    uniqueness: tuple[UniquenessReport, ...]
-
-
-def verify_file(path: Path, expected: Expected, folder: Path) -> VerificationResult:
+def verify_file(path: Path, expected: Expected, folder: Path) -> tuple[tuple[str, ...], tuple[UniquenessReport, ...]]:
     """Check a written file, and return the checks that it passed and how many of its records are unique.
 
     Raises:
@@ -85,7 +77,7 @@ def verify_file(path: Path, expected: Expected, folder: Path) -> VerificationRes
         uniqueness = () if expected.fewest else report(written.typed, expected.rows)
     passed = dict.fromkeys(CHECKS, True) | {"types": kind == ".parquet", "metadata": kind == ".parquet"}
     passed |= {"formulas": kind == ".csv" and expected.safe, "cells": expected.fewest is not None}
-    return VerificationResult(tuple(name for name, is_made in passed.items() if is_made), uniqueness)
+    return tuple(name for name, is_made in passed.items() if is_made), uniqueness
 
 
 def _check_counts(written: Written, expected: Expected) -> None:

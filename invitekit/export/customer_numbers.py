@@ -29,7 +29,6 @@ from invitekit.privacy import normalise
 from invitekit.privacy.tokens import each_once, is_ascii
 
 CUSTOMER_NUMBER = "_ik_customer_number"
-_EMPTY = pl.lit(None, pl.String)
 _OWN = "_ik_of_"
 """The prefix of temporary names of the released columns, because a column may have the name of a key."""
 _TIMES = ("invited_at", "snapshot_at")
@@ -141,7 +140,7 @@ def _with_keys(batches: Iterable[pl.DataFrame], wanted: Sequence[str]) -> Genera
         missing = [name for name in wanted if name not in batch.columns and name not in OPTIONAL]
         keys = [_normalised(batch[name]) for name in schema.NATURAL_KEY if name in batch.columns]
         times = [converted(batch[name], pl.Datetime("us")) for name in _TIMES if name in batch.columns]
-        empty = [_EMPTY.alias(name) for name in missing]
+        empty = [pl.lit(None, pl.String).alias(name) for name in missing]
         # ``resolve`` orders records by file and row, so records without row numbers are numbered here.
         places = pl.int_range(first_row, first_row + batch.height, dtype=pl.Int64)
         row = places if "source_row" in missing else pl.col("source_row").cast(pl.Int64, strict=False)

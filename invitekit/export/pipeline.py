@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.export.anonymity import UniquenessReport
-from invitekit.export.checks import Expected, VerificationResult, verify_file
+from invitekit.export.checks import Expected, verify_file
 from invitekit.export.counts import count_cells, counted_rows
 from invitekit.export.customer_numbers import CUSTOMER_NUMBER, newest_invitations
 from invitekit.export.frequent_values import choose_words
@@ -100,10 +100,10 @@ def run(job: Job) -> Exported:
             part = folder / job.target.name
             expected, records = _write(job, part)
             job.tick("proving", expected.stats.rows, expected.stats.rows)
-            result = verify_file(part, expected, folder)
-            manifest = signed(_manifest(job, expected, result, digest(part)), job.secrets.key)
+            checks, uniqueness = verify_file(part, expected, folder)
+            manifest = signed(_manifest(job, expected, checks, uniqueness, digest(part)), job.secrets.key)
             _publish(job, part, manifest)
-            return _exported(job, manifest, result, records)
+            return _exported(job, manifest, records)
     except (OSError, pa.ArrowException) as error:
         failure = not_written(job.target, error)
     finally:
@@ -160,7 +160,9 @@ def _with_progress(job: Job, frames: Iterable[pl.DataFrame], total: int) -> Gene
         job.tick("writing", done, total)
 
 
-def _manifest(job: Job, expected: Expected, result: VerificationResult, sha256: str) -> Manifest:
+def _manifest(
+    job: Job, expected: Expected, checks: tuple[str, ...], uniqueness: tuple[UniquenessReport, ...], sha256: str
+) -> Manifest:
     return Manifest(
         file=job.target.name,
         sha256=sha256,
@@ -170,10 +172,10 @@ def _manifest(job: Job, expected: Expected, result: VerificationResult, sha256: 
         purpose=job.secrets.purpose,
         filter=job.filter.public_words() if job.filter else None,
         columns={row.into: describe(row) for row in expected.rows},
-        checks=result.checks,
+        checks=checks,
         nulls={row.into: expected.stats.nulls[row.into] for row in expected.rows},
         nulled={name: count for name, count in expected.stats.nulled.items() if count},
-        uniqueness=result.uniqueness,
+        uniqueness=uniqueness,
         remarks=job.remarks,
         spreadsheet_safe=job.safe,
         fewest=expected.fewest,
@@ -227,7 +229,7 @@ def _backup(target: Path, backup: Path) -> Path | None:
     return backup
 
 
-def _exported(job: Job, manifest: Manifest, result: VerificationResult, records: int) -> Exported:
+def _exported(job: Job, manifest: Manifest, records: int) -> Exported:
     return Exported(
         path=job.target,
         manifest=path_of(job.target),
@@ -239,6 +241,6 @@ def _exported(job: Job, manifest: Manifest, result: VerificationResult, records:
         columns=tuple(manifest.columns),
         nulled=dict(manifest.nulled),
         checks=manifest.checks,
-        uniqueness=result.uniqueness,
+        uniqueness=manifest.uniqueness,
         language=job.language,
     )

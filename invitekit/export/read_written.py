@@ -20,7 +20,6 @@ from invitekit.io.spreadsheet_escape import escape_headers, unescape
 from invitekit.privacy import FirstOf, Flag, Form, Range, Rule
 
 MEMORY_LIMIT = "1200MB"
-"""The memory limit of DuckDB while it checks a file."""
 UNREADABLE = (
     duckdb.Error,
     fastexcel.FastExcelError,
@@ -55,21 +54,17 @@ def read_back(path: Path, rows: Sequence[Rule], folder: Path, *, safe: bool) -> 
         LeakError: The file cannot be read, or has other columns or types than expected.
     """
     with tempfile.TemporaryDirectory(prefix="proof-", dir=folder) as spill, duckdb.connect() as con:
-        con.execute("set enable_progress_bar = false").fetchall()
-        con.execute("set TimeZone = 'UTC'").fetchall()
-        con.execute(f"set memory_limit = '{MEMORY_LIMIT}'").fetchall()
-        con.execute(f"set temp_directory = {lit(spill)}").fetchall()
-        con.execute(f"set allowed_paths = [{lit(str(path))}, {lit_path(path)}]").fetchall()
-        lock(con)
+        limit(con, spill, "TimeZone = 'UTC'", f"allowed_paths = [{lit(str(path))}, {lit_path(path)}]")
         try:
             yield _opened(con, path, rows, safe=safe)
         except UNREADABLE as error:
             raise_alone(own_error(error) or LeakError("file", "readable", 1))
 
 
-def lock(con: duckdb.DuckDBPyConnection) -> None:
-    """Limit a connection to its allowed files, and lock its settings."""
-    for setting in ("enable_external_access = false", "lock_configuration = true"):
+def limit(con: duckdb.DuckDBPyConnection, spill: str, *settings: str) -> None:
+    """Limit the memory of a connection and the files that it may use, and lock its settings."""
+    memory = ("enable_progress_bar = false", f"memory_limit = '{MEMORY_LIMIT}'", f"temp_directory = {lit(spill)}")
+    for setting in (*memory, *settings, "enable_external_access = false", "lock_configuration = true"):
         con.execute(f"set {setting}").fetchall()
 
 

@@ -14,12 +14,12 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.engine.arrow import as_table
-from invitekit.engine.duckdb import ident, lit, run
+from invitekit.engine.duckdb import ident
 from invitekit.engine.frames import as_frame
 from invitekit.engine.materialize import collect, is_relation
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import InvitekitError, SchemaError, raise_alone
-from invitekit.export.read_written import MEMORY_LIMIT, lock
+from invitekit.export.read_written import limit
 from invitekit.i18n import _
 from invitekit.model.filters import Filter, where
 
@@ -138,8 +138,5 @@ def connection() -> tuple[duckdb.DuckDBPyConnection, str]:
     """Open a connection with a spill folder that only its owner can read: spilled records are in plain text."""
     con, folder = duckdb.connect(), scratch_dir()
     weakref.finalize(con, folder.cleanup)
-    run(con, "set enable_progress_bar = false")
-    run(con, f"set memory_limit = '{MEMORY_LIMIT}'")
-    run(con, f"set temp_directory = {lit(folder.name)}")
-    lock(con)
+    limit(con, folder.name)
     return con, folder.name
