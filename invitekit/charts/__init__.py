@@ -5,15 +5,5 @@ from invitekit.charts.figure import Figure, Look
 from invitekit.charts.lines import survival, trend
 
 __all__ = [
-    "Figure",
-    "Look",
-    "ageing",
-    "funnel",
-    "groups",
-    "pareto",
-    "repeats",
-    "snapshots",
-    "survival",
-    "to_do",
-    "trend",
-]
+    "Figure", "Look", "ageing", "funnel", "groups", "pareto", "repeats", "snapshots", "survival", "to_do", "trend",
+]  # fmt: skip

@@ -75,10 +75,7 @@ class Mark:
 def draw(figure: Figure, *, clickable: bool = False) -> str:
     """Return the figure without its title.
 
-    Args:
-        figure: The figure to draw.
-        clickable: Make each bar and point with a filter a button: ``data-choice`` is the filter's position in
-            ``choices``.
+    If ``clickable``, each bar and point with a filter is a button; ``data-choice`` is its position in ``choices``.
     """
     canvas, height = _lay_out(figure, clickable=clickable)
     size = f'width="{WIDTH}" height="{height:.0f}" viewBox="0 0 {WIDTH} {height:.0f}"'

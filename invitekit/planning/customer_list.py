@@ -22,9 +22,7 @@ _TIME = nw.Datetime("us")
 def match_customers(records: Any, customer_list: Any) -> Any:
     """Match the customers of the records with the rows of a customer list, by ``identify`` on both together.
 
-    Args:
-        records: The result of ``resolve``, as a Narwhals frame.
-        customer_list: The result of ``load(..., required="associated_at")`` for the list, on the same engine.
+    Both are Narwhals frames of one engine: of ``resolve``, and of ``load(..., required="associated_at")``.
 
     Returns:
         One row for each match: ``customer_id`` of the records, ``source_file`` and ``source_row`` of the list,

@@ -29,9 +29,8 @@ def assign_customer(records: Any, events: Any) -> Any:
     that ID any more, the event belongs to the only customer with the key in it: an account may have a portal ID now.
     Otherwise, it belongs to the only customer with its record ID.
 
-    Args:
-        records: The result of ``resolve``, as a Narwhals frame: ``record_id, customer_id``, and the keys if known.
-        events: A Narwhals frame of the same engine with ``record_id``, and ``customer_id`` if known.
+    Records (of ``resolve``) and events, with ``record_id`` and, if known, ``customer_id``, are Narwhals frames of one
+    engine.
     """
     names = events.collect_schema().names()
     if "customer_id" not in names:
@@ -115,16 +114,10 @@ def barring(resolved: Any | None, moment: dt.datetime) -> Any | None:
 def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt.datetime) -> Any:
     """Add when a record's failure was last marked as resolved.
 
-    Args:
-        newest: One row per customer.
-        records: The result of ``resolve``, as a Narwhals frame.
-        resolved: ``record_id, resolved_at``, and if known ``customer_id, failure_code``: a mark with a failure code
-            counts for that failure only. A mark without record and customer is for the partner's own account, and
-            counts for every customer who failed because of it. ``DO_NOT_INVITE`` is no failure, see ``with_barred``.
-        moment: The time that the plan is for; later marks do not count.
+    The marks are those of ``plan_resends`` until ``moment``; ``DO_NOT_INVITE`` is no failure, see ``with_barred``.
 
     Returns:
-        The same rows with ``_ik_resolved_at``, and ``_ik_resolved_by``: for a date, the end of its day.
+        The rows, one per customer, with ``_ik_resolved_at``, and ``_ik_resolved_by``: for a date, the end of its day.
     """
     if resolved is None:
         never = nw.lit(None, nw.Datetime("us"))

@@ -12,7 +12,7 @@ from typing import Any
 
 from invitekit.engine.datetimes import as_utc
 from invitekit.errors import ArgumentError
-from invitekit.i18n import Language, Message, _, ngettext, translate
+from invitekit.i18n import Language, _, ngettext, translate
 from invitekit.io.toml_file import read_toml
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
 from invitekit.model.annotate import EMAIL_LIFE, PRE_REGISTRATION_LIFE
@@ -134,43 +134,36 @@ class ResendRules:
             times=ngettext("once", "{n} times", most),
             batch_size=self.batch_size,
         )
-        for name, life in self._lives().items():
-            if getattr(self, name) not in (None, getattr(_DEFAULT, name)):
-                text = _("{first} {second}", first=text, second=life)
+        for name, life in _LIVES.items():
+            value = getattr(self, name)
+            if value not in (None, getattr(_DEFAULT, name)):
+                text = _("{first} {second}", first=text, second=life.with_number(value))
         return translate(text, language)
 
     def __str__(self) -> str:
         return self.words()
 
-    def _lives(self) -> dict[str, Message]:
-        """Return a sentence on each limit in days, by the name of its rule."""
-        return {
-            "email_life_days": ngettext(
-                "An email invitation is valid for {n:,} day.",
-                "An email invitation is valid for {n:,} days.",
-                self.email_life_days,
-            ),
-            "link_life_days": ngettext(
-                "A link or QR code is valid for {n:,} day.",
-                "A link or QR code is valid for {n:,} days.",
-                self.link_life_days or 0,
-            ),
-            "pre_registration_days": ngettext(
-                "A pre-registration is valid for {n:,} day.",
-                "A pre-registration is valid for {n:,} days.",
-                self.pre_registration_days,
-            ),
-            "follow_up_days": ngettext(
-                "A link that is not used within {n:,} day counts as not associated.",
-                "A link that is not used within {n:,} days counts as not associated.",
-                self.follow_up_days,
-            ),
-        }
-
 
 _MOST = 100_000
 _LEAST = {"cool_down_days": 0, "min_history": 2, "vanished_percent": 0}
 _DEFAULT = ResendRules()
+_LIVES = {
+    "email_life_days": ngettext(
+        "An email invitation is valid for {n:,} day.", "An email invitation is valid for {n:,} days.", 0
+    ),
+    "link_life_days": ngettext(
+        "A link or QR code is valid for {n:,} day.", "A link or QR code is valid for {n:,} days.", 0
+    ),
+    "pre_registration_days": ngettext(
+        "A pre-registration is valid for {n:,} day.", "A pre-registration is valid for {n:,} days.", 0
+    ),
+    "follow_up_days": ngettext(
+        "A link that is not used within {n:,} day counts as not associated.",
+        "A link that is not used within {n:,} days counts as not associated.",
+        0,
+    ),
+}
+"""A sentence on each limit in days, by the name of its rule."""
 
 
 @dataclass(frozen=True, slots=True)

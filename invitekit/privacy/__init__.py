@@ -7,24 +7,6 @@ from invitekit.privacy.policy_file import read_policy
 from invitekit.privacy.tokens import Key, normalise
 
 __all__ = [
-    "ACTIONS",
-    "LEVELS",
-    "OTHER",
-    "FirstOf",
-    "Flag",
-    "Form",
-    "Key",
-    "Level",
-    "Policy",
-    "Range",
-    "Rule",
-    "Secrets",
-    "Text",
-    "Token",
-    "Words",
-    "normalise",
-    "read_policy",
-    "scrubbed_remarks",
-    "shown",
-    "standard",
-]
+    "ACTIONS", "LEVELS", "OTHER", "FirstOf", "Flag", "Form", "Key", "Level", "Policy", "Range", "Rule", "Secrets",
+    "Text", "Token", "Words", "normalise", "read_policy", "scrubbed_remarks", "shown", "standard",
+]  # fmt: skip

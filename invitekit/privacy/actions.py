@@ -150,8 +150,7 @@ def _failure_code(values: pl.Series) -> pl.Series:
 def _each(values: pl.Series, convert: Callable[[str], str]) -> pl.Series:
     """Convert each distinct text once; null stays null."""
     converted = {text: convert(text) for text in values.drop_nulls().unique()}
-    texts = list(converted.values())
-    return values.replace_strict(list(converted), texts, return_dtype=pl.String) if converted else values
+    return values.replace_strict(converted, return_dtype=pl.String) if converted else values
 
 
 def country_names() -> frozenset[str]:

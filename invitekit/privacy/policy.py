@@ -110,12 +110,9 @@ PREFIXES = {
 EXTRA_PREFIX = "x"
 _RANGES = {
     "days_to_associate": Range(0, 3_650),
-    "attempts": Range(0, 1_000),
-    "attempt_no": Range(0, 1_000),
+    **dict.fromkeys(("attempts", "attempt_no"), Range(0, 1_000)),
     "batch": Range(0, 1_000_000),
-    "chance": Range(0, 1, whole=False),
-    "chance_low": Range(0, 1, whole=False),
-    "chance_high": Range(0, 1, whole=False),
+    **dict.fromkeys(("chance", "chance_low", "chance_high"), Range(0, 1, whole=False)),
 }
 _NAMES = {"mailbox": "email_kind", "filled": "has_remarks", "code": "failure_code"}
 _NAMES_OF = {"age_days": "age"}

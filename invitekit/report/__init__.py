@@ -41,18 +41,9 @@ if TYPE_CHECKING:
     from invitekit.workspace import Comparison
 
 __all__ = [
-    "AUDIENCES",
-    "KINDS",
-    "TRENDS",
-    "Audience",
-    "Look",
-    "Page",
-    "for_audience",
-    "page",
-    "report",
-    "summarise",
+    "AUDIENCES", "KINDS", "TRENDS", "Audience", "Look", "Page", "for_audience", "page", "report", "summarise",
     "write_page",
-]
+]  # fmt: skip
 
 KINDS: dict[str, Callable[[Page], bytes]] = {".html": as_html, ".pdf": as_pdf, ".md": as_markdown}
 """The function that renders a page, by the extension of the file."""

@@ -137,7 +137,9 @@ def _public(metrics: MetricsReport, language: Language) -> MetricsReport:
             "association_trend": _compared(rounded["association_trend"], calendar),
             "trends": {by: _compared(publish(one, RULES["trends"]), calendar) for by, one in metrics.trends.items()},
             "survival": _curves(metrics.survival),
-            "pareto": _accumulated(rounded["pareto"]),
+            "pareto": rounded["pareto"].with_columns(
+                cumulative=(pl.col("n").cum_sum() / pl.col("of")).clip(upper_bound=1)
+            ),
             "by_manager": _numbered(rounded["by_manager"], words(language)["manager"]),
             "by_tag": _numbered(rounded["by_tag"], words(language)["tag"]),
         },
@@ -156,11 +158,6 @@ def _rated(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
                 names = (f"{prefix}{name}" if f"{prefix}{name}" in row else "share" for name in ("rate", "low", "high"))
                 row.update(zip(names, (rate["rate"], rate["low"], rate["high"]), strict=True))
     return pl.DataFrame(rows, schema=table.schema)
-
-
-def _accumulated(causes: pl.DataFrame) -> pl.DataFrame:
-    together = (pl.col("n").cum_sum() / pl.col("of")).clip(upper_bound=1)
-    return causes.with_columns(cumulative=together)
 
 
 def _words_only(countries: pl.DataFrame) -> pl.DataFrame:

@@ -173,8 +173,8 @@ def _changes(tables: MetricsReport, texts: Mapping[str, Any], look: Look, found:
         form = forms[row["measure"]][row["rate_after"] > row["rate_before"]]
         period = _period(row["since"], tables.period, texts)
         sentence = texts["says"][form].format(period=period, before=before, after=after, chance=f"{one_in(row['p']):,}")
-        group = look.catalogue.by_code(str(row["group"])) if row["by"] == "cause" else None
-        name = group.cause(look.language).rstrip(".。") if group else label_for(row["group"], row["by"], look)
+        name = label_for(row["group"], row["by"], look)
+        name = name.rstrip(".。") if row["by"] == "cause" else name
         yield texts["says"]["in_group"].format(group=name, sentence=sentence) if row["by"] else sentence
 
 
@@ -195,8 +195,7 @@ def _distance(row: Row) -> float:
 def _difference(row: Row, tables: MetricsReport, texts: Mapping[str, Any], look: Look) -> str:
     share, rest = share_in_words(row["n"], row["of"], texts), share_in_words(row["rest_n"], row["rest_of"], texts)
     if row["measure"] == "cause_share":
-        failure = look.catalogue.by_code(row["value"])
-        cause = failure.cause(look.language) if failure else row["value"]
+        cause = label_for(row["value"], "cause", look)
         period = _period(row["period_start"], tables.period, texts)
         return str(texts["says"]["week_cause"].format(period=period, share=share, rest=rest, cause=cause))
     forms = {"failure_rate": ("worse", "better"), "association_rate": ("more_used", "fewer_used")}[row["measure"]]

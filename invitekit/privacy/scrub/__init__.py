@@ -13,8 +13,8 @@ import polars as pl
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
 from invitekit.privacy.scrub.names import KnownNames, replace_names, replace_numbers
-from invitekit.privacy.scrub.normalise import fold, hide_placeholders, show_placeholders
-from invitekit.privacy.scrub.patterns import PATTERNS, final_replacements
+from invitekit.privacy.scrub.normalise import fold
+from invitekit.privacy.scrub.patterns import MARKS, PATTERNS, final_replacements
 
 __all__ = ["KnownNames", "scrub_remarks"]
 
@@ -75,8 +75,10 @@ def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: KnownName
 def _scrubbed(remarks: pl.DataFrame, names: KnownNames) -> pl.DataFrame:
     folded = fold(remarks["remark"])
     own = remarks.select(pl.col("^own[0-9]+$")).get_columns()
-    text = replace_numbers(without_patterns(hide_placeholders(folded)), own)
-    text = show_placeholders(replace_names(text, own, names))
+    # A placeholder is one private character meanwhile, so that no name matches its word.
+    hidden = folded.str.replace_many({f"[{label}]": mark for label, mark in MARKS.items()})
+    text = replace_names(replace_numbers(without_patterns(hidden), own), own, names)
+    text = text.str.replace_many({mark: f"[{label}]" for label, mark in MARKS.items()})
     return remarks.with_columns(remark=text).filter(text != folded)
 
 
@@ -90,6 +92,4 @@ def without_patterns(text: pl.Series) -> pl.Series:
         text = text.scatter(at, text.gather(at).str.replace_all(pattern.regex, pattern.replacement))
     replacements = final_replacements()
     at = text.str.contains(f"[{''.join(set(''.join(replacements)))}]").arg_true()
-    return text.scatter(
-        at, text.gather(at).str.replace_many(list(replacements), list(replacements.values()), leftmost=True)
-    )
+    return text.scatter(at, text.gather(at).str.replace_many(replacements, leftmost=True))

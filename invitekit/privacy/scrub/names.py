@@ -195,7 +195,7 @@ def _without_form(values: pl.Series) -> pl.Series:
 
 def _plain(words: pl.Expr) -> pl.Expr:
     """Build the expression of lower-case words for comparison: "müller", "mueller" and "muller" are equal."""
-    return words.str.replace_many(list(_PLAIN), list(_PLAIN.values()))
+    return words.str.replace_many(_PLAIN)
 
 
 @cache

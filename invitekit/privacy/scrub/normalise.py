@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from invitekit.privacy.scrub.patterns import MARKS
-
 _UNSEEN = r"\x{ad}\x{61c}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}\x{fe00}-\x{fe0f}\x{feff}"
 _HIDDEN = "[" + _UNSEEN + r"\x{e000}-\x{e0ff}]+"
 """Invisible characters, which would split a word, and the private characters that are used as marks."""
@@ -13,14 +11,13 @@ _BETWEEN = rf"([\p{{Ll}}\p{{N}}]){_HIDDEN}(\p{{Lu}})"
 """Such a character in place of the space between two words."""
 _BEYOND_ASCII = r"[^\x00-\x7f]"
 _DIGITS = {chr(zero + n): str(n) for zero in (0x660, 0x6F0) for n in range(10)}
-_WRITTEN = {f"[{label}]": mark for label, mark in MARKS.items()}
 
 
 def fold(text: pl.Series) -> pl.Series:
     """Return texts in NFKC, with ASCII digits and without invisible characters."""
     rows = pl.DataFrame({"text": text}).with_row_index("row").filter(pl.col("text").str.contains(_BEYOND_ASCII))
     folded = _without_hidden(rows["text"]).str.normalize("NFKC")
-    return text.clone().scatter(rows["row"], folded.str.replace_many(list(_DIGITS), list(_DIGITS.values())))
+    return text.clone().scatter(rows["row"], folded.str.replace_many(_DIGITS))
 
 
 def _without_hidden(text: pl.Series) -> pl.Series:
@@ -28,13 +25,3 @@ def _without_hidden(text: pl.Series) -> pl.Series:
     at = text.str.contains(_HIDDEN).arg_true()
     spaced = text.gather(at).str.replace_all(_BETWEEN, "$1 $2")
     return text.scatter(at, spaced.str.replace_all(_HIDDEN, ""))
-
-
-def hide_placeholders(text: pl.Series) -> pl.Series:
-    """Replace each placeholder by its mark, a private character, so that no name matches the placeholder's word."""
-    return text.str.replace_many(list(_WRITTEN), list(_WRITTEN.values()))
-
-
-def show_placeholders(text: pl.Series) -> pl.Series:
-    """Undo ``hide_placeholders``."""
-    return text.str.replace_many(list(_WRITTEN.values()), list(_WRITTEN))
