@@ -115,12 +115,7 @@ def _check(language: str, remarks: str, purpose: str | None) -> None:
 
 
 def chosen_policy(policy: Policy | str | os.PathLike[str] | None, level: Level | None) -> Policy:
-    """Return the policy of an export.
-
-    Raises:
-        ArgumentError: The policy has another level.
-        PolicyError: The policy file is wrong.
-    """
+    """Return the policy of an export; raises ``ArgumentError`` if it has another level than the given one."""
     if isinstance(policy, Policy):
         chosen = policy
     else:

@@ -47,13 +47,9 @@ _REPEATS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The expected content of a file.
+    """The expected content of a file: the rules of its columns, with the chosen words, and its statistics.
 
-    Attributes:
-        rows: The rules of the released columns, with the chosen words.
-        stats: The statistics of the exported records.
-        safe: Whether CSV was escaped for spreadsheets.
-        fewest: The fewest customers of each cell of counts; None for records.
+    ``safe``: whether CSV was escaped for spreadsheets; ``fewest``: the fewest customers of each cell of counts.
     """
 
     rows: tuple[Rule, ...]

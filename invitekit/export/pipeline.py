@@ -45,15 +45,8 @@ class Exported:
     Attributes:
         path: The file, readable by its owner only.
         manifest: Its manifest, beside it.
-        level: The level of the policy.
-        rows: The number of rows in the file.
         records: The number of exported records; of counts, the number of invitations, whose newest records are counted.
-        sha256: The hash of the file.
-        key_id: The ID of the key of the tokens; None for a key that is not stored.
-        columns: The released columns.
-        nulled: Masked values and placeholders that were exported as null, by released column.
-        checks: The checks of ``CHECKS`` that it passed.
-        uniqueness: How many records are unique.
+        level, rows, sha256, key_id, columns, nulled, checks, uniqueness: As in ``Manifest``; columns without types.
         language: The language of its text.
     """
 

@@ -30,12 +30,9 @@ from invitekit.model.resolve import count_untrackable, resolved, used_columns
 from invitekit.model.schema import require
 
 PARTS_BY = {
-    "by_method": "invitation_method",
-    "by_type": "association_type",
-    "by_country": "country",
-    "by_manager": "account_manager",
-    "by_tag": "custom_tag",
-}
+    "by_method": "invitation_method", "by_type": "association_type", "by_country": "country",
+    "by_manager": "account_manager", "by_tag": "custom_tag",
+}  # fmt: skip
 _NEEDED = tuple(dict.fromkeys((*TIMES, *aggregate.NEEDED, *FOLLOWED, *identity.NEEDED)))
 
 

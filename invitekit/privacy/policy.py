@@ -96,15 +96,8 @@ possible for each row: 13 in a snapshot of February with a duration of 15 to 30 
 LEAST_DAYS = 13
 """The fewest possible days of the invitation of a row; a test counts all pairs of days."""
 PREFIXES = {
-    "record_id": "i",
-    "portal_customer_id": "d",
-    "customer_full_name": "n",
-    "customer_name": "p",
-    "account_name": "a",
-    "email": "e",
-    "mobile": "m",
-    "account_manager": "s",
-    "customer_id": "c",
+    "record_id": "i", "portal_customer_id": "d", "customer_full_name": "n", "customer_name": "p", "account_name": "a",
+    "email": "e", "mobile": "m", "account_manager": "s", "customer_id": "c",
 }  # fmt: skip
 """The first letter of each column's tokens; that of an extra column is ``EXTRA_PREFIX``."""
 EXTRA_PREFIX = "x"

@@ -89,10 +89,9 @@ RULES: Mapping[str, Rule] = {
 def for_audience(metrics: MetricsReport, audience: Audience = "internal", language: Language = "en") -> MetricsReport:
     """Return the tables that a report shows to its audience.
 
-    No audience sees a value of a customer; a country that is not a word is counted among the others. Internal: all
-    counts, account managers and custom tags. Public: counts below ten are null and all others rounded to the nearest
-    ten, rates and curves are computed from the rounded counts, groups below ten are merged, and account managers and
-    custom tags are numbered: the largest first, groups of equal rounded size in an order that reveals no name.
+    A country that is not a word is counted among the others. For the rest see ``report``; counts below ten are null.
+    Account managers and custom tags are numbered by size, the largest first, those of equal rounded size in an order
+    that reveals no name.
 
     Raises:
         ArgumentError: There is no such audience.

@@ -16,14 +16,7 @@ PARTS = ("now", "analysis")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of texts.
-
-    Attributes:
-        headers: One for each column.
-        rows: One text for each column.
-        numbers: The indexes of the columns that are aligned to the right.
-        note: The meaning of a mark in the table.
-    """
+    """A table of texts; the columns with the indexes ``numbers`` are aligned to the right, ``note`` explains a mark."""
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -35,14 +28,8 @@ class Table:
 class Section:
     """One section of a report: how to read it, its figure, its numbers.
 
-    Attributes:
-        key: Its name in the file.
-        part: One of ``PARTS``.
-        title, how: What it shows, and how to read it.
-        table: The numbers.
-        figure: The figure, if there is one.
-        caption: What the values of the figure are.
-        note: A remark below the section.
+    Its ``key`` is its name in the file, and its ``part`` one of ``PARTS``. The caption says what the values of the
+    figure are; the note is a remark below the section.
     """
 
     key: str
