@@ -30,7 +30,7 @@ def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: 
     if summary is not None:
         if public:
             names = {"rows": "rows_read", "records": "records", "rejects": "rejects"}
-            rounded = {name: _count(getattr(summary, of), look, public=public) for name, of in names.items()}
+            rounded = {name: count(round_count(getattr(summary, of)), look) for name, of in names.items()}
             sentences.append(texts["rows_rounded"].format(**rounded))
         else:
             rows, records = (_counted(name, getattr(summary, name), look) for name in ("rows_read", "records"))
@@ -91,7 +91,3 @@ def _form(forms: str | Sequence[str], n: int | None) -> str:
 def count(n: int | None, look: Look) -> str:
     """Return a count for a sentence; a hidden count as "fewer than 10"."""
     return str(words(look.language)["reads"]["fewer"].format(least=STEP)) if n is None else f"{n:,}"
-
-
-def _count(n: int, look: Look, *, public: bool) -> str:
-    return count(round_count(n) if public else n, look)

@@ -32,18 +32,10 @@ def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: KnownName
     times, percentages and counts stay.
 
     Placeholders are ``[email] [mobile] [id] [handle] [link] [name]``. A remark without matches is returned unchanged,
-    any other in NFKC. Scrubbing a result again changes nothing.
-
-    Args:
-        remarks: Texts or nulls.
-        own: The record's own identifying columns, each as long as ``remarks``.
-        names: Names and accounts of all customers.
-
-    Returns:
-        The scrubbed texts in the same order; null stays null.
+    any other in NFKC; null stays null. Scrubbing a result again changes nothing.
 
     Raises:
-        ArgumentError: A column of ``own`` is not as long as ``remarks``.
+        ArgumentError: A column of ``own``, the record's own identifying columns, is not as long as ``remarks``.
 
     Example:
         >>> remarks = pl.Series(["Call Ms Lee, +44 7700 900123, about USD 5 000.00", "王伟的微信：wei_88"])
