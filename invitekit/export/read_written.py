@@ -28,7 +28,6 @@ UNREADABLE = (
     pa.ArrowException,
     pl.exceptions.PolarsError,
 )
-TYPES: dict[type, str] = {FirstOf: "DATE", Flag: "BOOLEAN"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,11 @@ def read_back(path: Path, rows: Sequence[Rule], folder: Path, *, safe: bool) -> 
     with tempfile.TemporaryDirectory(prefix="proof-", dir=folder) as spill, duckdb.connect() as con:
         limit(con, spill, "TimeZone = 'UTC'", f"allowed_paths = [{lit(str(path))}, {lit_path(path)}]")
         try:
-            yield _opened(con, path, rows, safe=safe)
+            texts = READERS[path.suffix.lower()](con, path, rows, safe=safe)
+            is_escaped = safe and path.suffix.lower() == ".csv"
+            described = zip(texts.columns, texts.types, rows, strict=True)
+            columns = [_typed(name, kind, row, is_escaped=is_escaped) for name, kind, row in described]
+            yield Written(con, texts, texts.project(", ".join(columns)))
         except UNREADABLE as error:
             raise_alone(own_error(error) or LeakError("file", "readable", 1))
 
@@ -72,15 +75,7 @@ def sql_type(form: Form | None) -> str:
     """Return the DuckDB type of a form."""
     if isinstance(form, Range):
         return "BIGINT" if form.whole else "DOUBLE"
-    return TYPES.get(type(form), "VARCHAR")
-
-
-def _opened(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool) -> Written:
-    texts = READERS[path.suffix.lower()](con, path, rows, safe=safe)
-    is_escaped = safe and path.suffix.lower() == ".csv"
-    described = zip(texts.columns, texts.types, rows, strict=True)
-    columns = [_typed(name, kind, row, is_escaped=is_escaped) for name, kind, row in described]
-    return Written(con, texts, texts.project(", ".join(columns)))
+    return "DATE" if isinstance(form, FirstOf) else "BOOLEAN" if isinstance(form, Flag) else "VARCHAR"
 
 
 def _typed(name: str, kind: object, row: Rule, *, is_escaped: bool) -> str:

@@ -18,7 +18,6 @@ from invitekit.export.source import BATCH_ROWS, Source, computed, connection, fo
 IN_MEMORY = 768 * 2**20
 """The most bytes of records that are released at once in memory; sorting more on disk takes twice as long."""
 _POSITION = "_ik_position"
-_SEED_BITS = 64
 
 
 def shuffled(
@@ -58,7 +57,7 @@ def _concatenate(batches: deque[Any], schema: pa.Schema) -> pl.DataFrame:
 def _in_random_order(released: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Yield the rows in random order; at least one frame, which may be empty."""
     released = released.rechunk()  # gathering rows from many chunks takes eight times as long
-    order = pl.int_range(released.height, dtype=pl.UInt32, eager=True).shuffle(secrets.randbits(_SEED_BITS))
+    order = pl.int_range(released.height, dtype=pl.UInt32, eager=True).shuffle(secrets.randbits(64))
     for at in range(0, max(released.height, 1), BATCH_ROWS):
         yield released[order.slice(at, BATCH_ROWS)]
 

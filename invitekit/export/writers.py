@@ -78,6 +78,10 @@ def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> Non
         sheet = book.add_worksheet("records")
         sheet.freeze_panes(1, 0)
         bold = book.add_format({"bold": True})
+        kinds: dict[Any, Callable[..., int]] = {
+            pl.String: sheet.write_string, pl.Boolean: sheet.write_boolean,
+            pl.Date: sheet.write_datetime, pl.Datetime: sheet.write_datetime,
+        }  # fmt: skip
         for frame in frames:
             if number == 0:
                 sheet.set_column(0, frame.width - 1, _WIDTH)
@@ -88,7 +92,7 @@ def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> Non
                     _("More than {most:,} rows do not fit into one Excel sheet.", most=XLSX_ROWS),
                     hint=_("export to .parquet or .csv, or give a filter."),
                 )
-            writers = [_writer(sheet, kind) for kind in frame.dtypes]
+            writers = [kinds.get(kind.base_type(), sheet.write_number) for kind in frame.dtypes]
             for number, cells in enumerate(frame.iter_rows(), number + 1):  # noqa: B020 - continues the count
                 _write_row(writers, number, cells)
     part.write_bytes(zipped.getbuffer())
@@ -100,17 +104,6 @@ def _as_os_error(kind: type[Exception]) -> Iterator[None]:
         yield
     except kind as error:
         raise OSError(str(error)) from None
-
-
-def _writer(sheet: Any, kind: pl.DataType) -> Callable[..., int]:
-    known: dict[Any, Callable[..., int]] = {
-        pl.String: sheet.write_string,
-        pl.Boolean: sheet.write_boolean,
-        pl.Date: sheet.write_datetime,
-        pl.Datetime: sheet.write_datetime,
-    }
-    write: Callable[..., int] = known.get(kind.base_type(), sheet.write_number)
-    return write
 
 
 def _write_row(writers: list[Callable[..., int]], number: int, cells: tuple[Any, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import narwhals.stable.v2 as nw
@@ -41,7 +41,8 @@ def count_cells(invitations: Any, by: Sequence[str], period: Period) -> Any:
     keys = {name: nw.col(name).fill_null(EMPTY) for name in by if name not in OF_FAILURES}
     codes = {name: "failure_code" if name == "cause" else name for name in by if name in OF_FAILURES}
     keys |= {name: nw.when(failed).then(nw.col(column).fill_null(UNKNOWN)) for name, column in codes.items()}
-    cells = invitations.select("outcome", "followed_outcome", **keys, period=_NUMBER[period](invitations))
+    number = _period_number(period, invitations.implementation)
+    cells = invitations.select("outcome", "followed_outcome", **keys, period=number)
     counts = cells.group_by(*by, "outcome", "followed_outcome", "period").agg(n=nw.len().cast(nw.Int64))
     return counts.lazy().collect("polars")
 
@@ -68,13 +69,9 @@ def check(period: str, by: Sequence[str | None]) -> None:
             check_choice("by", name, BY)
 
 
-def _day(frame: Any) -> Any:
-    return day_number(nw.col("invitation_sent_at"), frame.implementation)
-
-
-def _month(_frame: Any) -> Any:
+def _period_number(period: Period, engine: nw.Implementation) -> Any:
+    """Build the expression of the number of the period in which an invitation was sent, as ``number_of``."""
     at = nw.col("invitation_sent_at")
-    return at.dt.year().cast(nw.Int64) * 12 + at.dt.month().cast(nw.Int64) - 1
-
-
-_NUMBER: dict[Period, Callable[[Any], Any]] = {"day": _day, "week": lambda frame: _day(frame) // 7, "month": _month}
+    if period == "month":
+        return at.dt.year().cast(nw.Int64) * 12 + at.dt.month().cast(nw.Int64) - 1
+    return day_number(at, engine) // 7 if period == "week" else day_number(at, engine)
