@@ -32,13 +32,9 @@ class StatusCounts:
 
 
 def count_statuses(annotated: Any) -> StatusCounts:
-    """Count annotated records in one pass.
+    """Count the records of ``annotate`` or ``resolve``, of any engine, in one pass.
 
-    Args:
-        annotated: The result of ``annotate`` or ``resolve``, of any engine.
-
-    Returns:
-        The counts; each ``by_cause`` adds up to the ``association_failed`` of its ``by_status``.
+    Each ``by_cause`` adds up to the ``association_failed`` of its ``by_status``.
     """
     frame: Any = nw.from_native(cast("Any", resolved(annotated)))
     ones = {unit: nw.when(nw.col(flag)).then(nw.lit(1)).otherwise(nw.lit(0)) for unit, flag in _UNITS.items()}

@@ -132,13 +132,8 @@ def page(
 ) -> Page:
     """Build the content of a report, limited to what its audience may see.
 
-    Args:
-        metrics: What ``progress`` returns.
-        look: The filter that selected the records, the language, and the known failures.
-        plan: The counts of the plan of these records.
-        audience: ``internal`` or ``public``.
-        summary: What ``load`` returns about the sources.
-        change: What ``compare`` returns for the two newest snapshots.
+    The arguments are what ``report`` computes or gets: ``look`` has the filter that selected the records, ``plan`` the
+    counts of their plan.
 
     Raises:
         ArgumentError: There is no such audience.
