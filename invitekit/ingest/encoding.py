@@ -100,7 +100,8 @@ def _is_utf8(file: BinaryIO) -> bool:
     rest = b""
     while block := file.read(_BLOCK):
         block = rest + block
-        end = _last_boundary(block)
+        # A character of several bytes may go on in the next block.
+        end = len(block.rstrip(_EIGHT_BITS))
         try:
             if not block.isascii():
                 # Ten times as quick as bytes.decode.
@@ -108,18 +109,7 @@ def _is_utf8(file: BinaryIO) -> bool:
         except pl.exceptions.ComputeError:
             return False
         rest = block[end:]
-    return not rest
-
-
-def _last_boundary(block: bytes) -> int:
-    """Return the position of the last character if it may be incomplete, else the end."""
-    for back, byte in enumerate(reversed(block[-4:]), start=1):
-        if byte >= 0xC0:
-            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)
-            return len(block) - back * (back < length)
-        if byte < 0x80:
-            break
-    return len(block)
+    return _decodes(rest, "utf-8")
 
 
 def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) -> str:

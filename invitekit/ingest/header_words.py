@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
@@ -28,7 +28,9 @@ _LETTERS = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+|[^\u3400-\u9fff\uf900-\ufa
 """Runs of Chinese letters, and of all others."""
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?([0-5]\d))?|UTC|GMT", re.IGNORECASE)
 _DAYS = re.compile(r"\d+\s*(?:days?|d|天|日)", re.IGNORECASE)
-_SEE_CAUSE = tuple(map(header_key, ("see cause", "see reason", "see failure cause", "见原因", "见失败原因")))
+_SEE_CAUSE = map(header_key, ("see cause", "see reason", "see failure cause", "见原因", "见失败原因"))
+_REMARKS = {*schema.vocabulary("invitation_method"), *schema.vocabulary("association_type"), *_SEE_CAUSE}
+"""Folded texts that may be in brackets after a status."""
 _MINUS = str.maketrans("−–", "--")
 _ZONE_NAMES = {
     header_key(name): zone
@@ -99,18 +101,12 @@ def word_code(text: str, words: Mapping[str, str]) -> str | None:
     if (code := words.get(header_key(text))) is not None:
         return code
     text = unicodedata.normalize("NFKC", text)
-    inside = [part for part in _BRACKETS.findall(text) if header_key(part) not in _remarks()]
+    inside = [part for part in _BRACKETS.findall(text) if header_key(part) not in _REMARKS]
     parts = [_BRACKETS.sub(" ", text), *(part for part in inside if not _DAYS.fullmatch(part.strip()))]
     codes = {
         words.get(header_key(piece)) for part in parts for piece in _pieces(part, lambda p: header_key(p) in words)
     }
     return codes.pop() if len(codes) == 1 else None
-
-
-@cache
-def _remarks() -> frozenset[str]:
-    """Return the folded texts that may be in brackets after a status."""
-    return frozenset({*schema.vocabulary("invitation_method"), *schema.vocabulary("association_type"), *_SEE_CAUSE})
 
 
 def _pieces(text: str, is_known: Callable[[str], object]) -> Iterator[str]:

@@ -125,8 +125,8 @@ def map_headers(
             canonical |= {position: read.joined[0], len(all_names): read.joined[1]}
             all_names.append(f"{names[position]}, second part")
     canonical = dict(sorted(canonical.items()))
-    times = [(p, name) for p, name in canonical.items() if p < len(names) and schema.BY_NAME[name].kind == "time"]
-    zones = {name: zone for p, name in times if (zone := headings[p].zone)}
+    times = {column.name for column in schema.RECORD if column.kind == "time"}
+    zones = {n: zone for p, n in canonical.items() if n in times and p < len(names) and (zone := headings[p].zone)}
     extra = _extras(names, canonical, own_file=own_file)
     return Headers(tuple(all_names), canonical, extra, zones, second_parts, tuple(notes))
 

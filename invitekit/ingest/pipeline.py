@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
@@ -102,15 +102,11 @@ def open_all(sources: Any, options: ReadOptions, known: LoadOptions) -> list[Sou
 
 def _with_headers(table: Table, source: Source | None, options: ReadOptions, known: LoadOptions) -> SourceState:
     """Map the headers of a table; its first rows decide the meaning of ambiguous headers."""
-    first: list[Batch] = []
-    batches: Iterator[Batch] | None = None
+    batches, first = table.read(), list[Batch]()
 
     def cells(position: int) -> list[str]:
-        nonlocal batches
-        if batches is None:
-            batches = table.read()
-            first.extend(islice(batches, 1))
-        return [] if not first else text_columns(first[0].rows, {"cell": position})["cell"].drop_nulls().to_list()
+        first.extend(islice(batches, 1 - len(first)))
+        return text_columns(first[0].rows, {"cell": position})["cell"].drop_nulls().to_list() if first else []
 
     def is_known(name: str, text: str) -> bool:
         if name == "failure_message":
@@ -119,7 +115,7 @@ def _with_headers(table: Table, source: Source | None, options: ReadOptions, kno
 
     headers = map_headers(table.headers, options.columns, cells, is_known)
     # A file is read again from its beginning; a frame is an iterator, so its first batch is put back.
-    if batches is not None and source is None:
+    if source is None:
         all_batches = chain(first, batches)
         table = replace(table, read=lambda: all_batches)
     return SourceState(table, headers, source)

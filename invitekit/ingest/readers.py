@@ -340,15 +340,9 @@ def _json_line(line: str) -> str:
 
 def _read_json_lines(lines: Iterable[str]) -> Iterator[_Object | RejectedRow]:
     for number, written in enumerate(lines, start=1):
-        line = _json_line(written)
-        if not line:
-            continue
-        try:
-            value = _DECODER.decode(line)
-        except (ValueError, RecursionError):
-            yield RejectedRow(number, "is not JSON", line)
-            continue
-        yield _as_object(number, value)
+        if line := _json_line(written):
+            values = _parsed(_one_value, line)
+            yield _as_object(number, values[0]) if values else RejectedRow(number, "is not JSON", line)
 
 
 def _open_json(source: Source, options: ReadOptions) -> list[Table]:

@@ -137,15 +137,13 @@ class Filter:
     def public_words(self) -> str:
         """Return the filter as text for shared files, without values that may identify people or small groups."""
         names = [name for name in IDENTIFYING if getattr(self, name)]
-        shown = self
-        for name in names:
-            shown = shown.without(name)
+        shown = self.without(*names)
         hidden = [f"{schema.label(COLUMNS[name]) if name in COLUMNS else 'Text'} is not shown here" for name in names]
         return ", and ".join([*([str(shown)] if shown else []), *hidden]) or str(self)
 
-    def without(self, name: str) -> Filter:
-        """Return the same filter without one of its restrictions."""
-        return Filter(**{field.name: getattr(self, field.name) for field in fields(self) if field.name != name})
+    def without(self, *names: str) -> Filter:
+        """Return the same filter without some of its restrictions."""
+        return Filter(**{field.name: getattr(self, field.name) for field in fields(self) if field.name not in names})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the restrictions as small JSON that ``from_dict`` reads."""

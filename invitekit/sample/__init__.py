@@ -18,7 +18,7 @@ from invitekit.i18n import Message, _
 from invitekit.ingest.datetimes import EARLIEST, LATEST
 from invitekit.io.atomic_write import check_target, os_reason
 from invitekit.io.table_writers import write_table
-from invitekit.sample.cells import COLUMNS, count_unreadable, query
+from invitekit.sample.cells import COLUMNS, query
 from invitekit.sample.lifecycle import BEFORE, Snapshot
 
 FORMATS = {"csv": 0.005, "xlsx": 0.005, "parquet": 0.0}
@@ -97,9 +97,8 @@ def write_sample(
     for path in paths:
         check_target(path, extensions=(path.suffix,), overwrite=overwrite)
     unreadable = share > 0 and rows >= WITH_UNREADABLE
-    ragged = int(unreadable and format == "csv")
-    sizes = _sizes(rows - ragged, weeks)
-    rejected = 0
+    has_ragged_row = unreadable and format == "csv"
+    sizes = _sizes(rows - has_ragged_row, weeks)
     for number, (day, path) in enumerate(zip(days, paths, strict=True)):
         snapshot = Snapshot(
             day=day, first_day=days[0], previous=tuple(sizes[:number]), rows=sizes[number],
@@ -109,8 +108,8 @@ def write_sample(
         if progress is not None:
             progress(path.name, sum(sizes[:number]), rows)
         _write(snapshot, path, encoding, overwrite=overwrite)
-        rejected += count_unreadable(snapshot)
-    return Sample(tuple(paths), rows, rejected + ragged)
+    # In CSV, there is also a row with an impossible day.
+    return Sample(tuple(paths), rows, unreadable + 2 * has_ragged_row)
 
 
 def _create_folder(folder: Path) -> Path:

@@ -35,11 +35,6 @@ def query(s: Snapshot) -> str:
     return f"select {shown} from (select *, case when {untidy} else -1 end as dirt from ({states(s)}))"
 
 
-def count_unreadable(s: Snapshot) -> int:
-    """Return how many rows of this query are unreadable."""
-    return (1 if s.typed_times else 2) if s.unreadable else 0
-
-
 def _shown(name: str, s: Snapshot) -> str:
     """Return the SQL of a cell, with an unreadable row without any key and, if times are texts, an impossible day."""
     cell = MASKED[name] if s.masked and name in MASKED else _cell(name, s)

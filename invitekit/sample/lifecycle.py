@@ -213,8 +213,8 @@ def _cause(s: Snapshot) -> str:
     week = f"invited_at >= timestamp '{s.jump_from}' and invited_at < timestamp '{s.jump_from}' + interval 7 day"
     reseller, referral = (_usual(failures.values(), kind, s) for kind in ("reseller", "referral"))
     return (
-        f"case when {week} and {roll('jump', 100, s.seed)} < 45 then {_message(failures[JUMP], s)} "
-        f"when late then {_message(failures['link_expired'], s)} "
+        f"case when {week} and {roll('jump', 100, s.seed)} < 45 then {lit(_words(failures[JUMP], s))} "
+        f"when late then {lit(_words(failures['link_expired'], s))} "
         f"when type = 'reseller' then {reseller} else {referral} end"
     )
 
@@ -224,10 +224,6 @@ def _usual(failures: Iterable[Failure], kind: str, s: Snapshot) -> str:
     possible = [f for f in failures if ONLY_TYPE.get(f.code, kind) == kind and f.code != "link_expired"]
     weights = [(_words(f, s), CAUSE_WEIGHTS.get(f.code, RARE)) for f in possible]
     return weighted(weights, roll("cause", 100_000, s.seed), 100_000)
-
-
-def _message(failure: Failure, s: Snapshot) -> str:
-    return lit(_words(failure, s))
 
 
 def _words(failure: Failure, s: Snapshot) -> str:
