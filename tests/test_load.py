@@ -116,6 +116,7 @@ def test_the_user_chooses_the_header_of_a_column(tmp_path: Path) -> None:
         (["Status", "Remarks"], {}, "identifies the customers"),
         (["Email", "State"], {"status": "State", "custom_tag": "state"}, "maps status, custom_tag to 'State'"),
         (["Email", "Status"], {"mail": "Email"}, "choice of columns names 'mail'"),
+        (["Email", "Status", "Sent (UTC+8)"], {"mail": "Sent (UTC+8)"}, "choice of columns names 'mail'"),
         (["Email", "Status"], {"mobile": "Cell"}, "to 'Cell', which no file has"),
     ],
 )
