@@ -370,6 +370,8 @@ class _Grid:
 
     def __init__(self, size: int) -> None:
         self.rows: list[list[str | None]] = []
+        self.open_cell: tuple[list[str], int, int] | None = None
+        """The texts, columns and rows of a cell of a web page that has no end yet."""
         self._open: dict[int, tuple[int, str | None]] = {}
         self._cells, self._limit = 0, _MAX_CELLS + size * _MAX_CELLS_A_BYTE
 
@@ -392,6 +394,12 @@ class _Grid:
         row += [text, *[None] * (min(columns, 1000) - 1)]
         self._count(min(columns, 1000))
         del row[_MAX_COLUMNS:]
+
+    def end_cell(self) -> None:
+        if self.open_cell:
+            texts, columns, rows = self.open_cell
+            self.add("".join(texts).strip() or None, columns, rows)
+            self.open_cell = None
 
     def _add_spanning(self) -> None:
         row = self.rows[-1]
@@ -451,48 +459,38 @@ class _Tables(HTMLParser):
 
     def __init__(self, size: int) -> None:
         super().__init__(convert_charrefs=True)
-        self._size = size
+        self._size, self._in_script = size, 0
         self.tables: list[_Grid] = []
-        self._stack: list[_Grid] = []
-        self._cells: list[tuple[list[str], int, int] | None] = []
-        self._in_script = 0
+        self._open: list[_Grid] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        grid = self._open[-1] if self._open else None
         if tag in ("script", "style"):
             self._in_script += 1
         elif tag == "table":
-            self._stack.append(_Grid(self._size))
-            self.tables.append(self._stack[-1])
-            self._cells.append(None)
-        elif tag == "br" and self._stack and self._cells[-1]:
-            self._cells[-1][0].append("\n")
-        elif tag == "tr" and self._stack:
-            self._end_cell()
-            self._stack[-1].start_row()
-        elif tag in ("td", "th") and self._stack and self._stack[-1].rows:
-            self._end_cell()
+            self._open.append(_Grid(self._size))
+            self.tables.append(self._open[-1])
+        elif tag == "br":
+            self.handle_data("\n")
+        elif grid and tag == "tr":
+            grid.end_cell()
+            grid.start_row()
+        elif grid and grid.rows and tag in ("td", "th"):
+            grid.end_cell()
             spans = dict(attrs)
-            self._cells[-1] = ([], _span(spans.get("colspan")), _span(spans.get("rowspan")))
+            grid.open_cell = ([], _span(spans.get("colspan")), _span(spans.get("rowspan")))
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("script", "style"):
             self._in_script = max(self._in_script - 1, 0)
-        elif tag in ("td", "th", "tr") and self._stack:
-            self._end_cell()
-        elif tag == "table" and self._stack:
-            self._end_cell()
-            self._stack.pop()
-            self._cells.pop()
+        elif self._open and tag in ("td", "th", "tr", "table"):
+            self._open[-1].end_cell()
+            if tag == "table":
+                self._open.pop()
 
     def handle_data(self, data: str) -> None:
-        if self._stack and self._cells[-1] and not self._in_script:
-            self._cells[-1][0].append(data)
-
-    def _end_cell(self) -> None:
-        if cell := self._cells[-1]:
-            text = "".join(cell[0]).strip()
-            self._stack[-1].add(text or None, cell[1], cell[2])
-            self._cells[-1] = None
+        if self._open and (cell := self._open[-1].open_cell) and not self._in_script:
+            cell[0].append(data)
 
 
 def _span(value: str | None) -> int:
