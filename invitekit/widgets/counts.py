@@ -111,8 +111,7 @@ def selected(
         return 0, 0
     shown = both(cache.scope, matching(choice))
     names = {name for each in (choice, *selection.filters) for name in clauses(each)}
-    counted = cube(names) if cache.only is None else None
-    if counted is None:
+    if cache.only is not None or (counted := cube(names)) is None:
         return _total_and_hidden(con, "records", "1", f"{chosen(selection)} and ({can})", shown)
     by_filters = selection.by_filters()
     parts = [_total_and_hidden(con, counted, "n", f"{chosen(by_filters)} and ({can})", shown)]

@@ -22,13 +22,9 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is to be opened.
+    """The files, folders or globs and the workspace to open, with options of ``load``.
 
-    Attributes:
-        folder: Where batches and exports are written.
-        paths: Files, folders or globs.
-        workspace: The path of a workspace; with sources it is created if it is missing.
-        options: Options of ``load``.
+    ``folder`` is where batches and exports are written. With paths, a missing workspace is created.
     """
 
     folder: Path
@@ -64,6 +60,11 @@ class Opened:
     failed: tuple[tuple[Path, InvitekitError], ...] = ()
     summaries: tuple[Summary, ...] = ()
 
+    def close(self) -> None:
+        """Close the workspace, if there is one."""
+        if self.workspace is not None:
+            self.workspace.close()
+
 
 def open_sources(
     sources: Sources,
@@ -78,7 +79,7 @@ def open_sources(
     """Read files or a workspace.
 
     Args:
-        sources: The files and the workspace.
+        sources: What to open.
         reading: How files are read, unless an option says it.
         transfers: Where copies of files are written to.
         progress: Called while files are read with their name, the bytes read and the bytes in all.

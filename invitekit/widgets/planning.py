@@ -53,12 +53,9 @@ _ROWS = (*_NAMES, "failure_code", "invitation_method")
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """The customers of a confirmation; later filters and selections do not change it.
+    """The customers of a confirmation and the rules of their plan; later filters and selections do not change it.
 
-    Attributes:
-        customers: One column, ``customer_id``, sorted.
-        digest: The digest of these customers, which the request to write has to repeat.
-        rules: The rules of the plan.
+    ``customers`` has one sorted column, ``customer_id``; the request to write has to repeat its ``digest``.
     """
 
     customers: pa.Table
@@ -255,12 +252,9 @@ def new_batch_folder(folder: Path, frozen: Frozen) -> Path:
 def check_confirmed(written: Written, frozen: Frozen) -> Written:
     """Check that as many customers were written as a person has confirmed."""
     if written.customers != frozen.count:
+        numbers = {"customers": written.customers, "confirmed": frozen.count}
         raise OutputError(
-            _(
-                "{customers:,} customers were written, {confirmed:,} were confirmed.",
-                customers=written.customers,
-                confirmed=frozen.count,
-            ),
+            _("{customers:,} customers were written, {confirmed:,} were confirmed.", **numbers),
             hint=_("do not use these files, and report it."),
         )
     return written

@@ -10,13 +10,10 @@ from invitekit.model.filters import Filter
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a selection, which selects or deselects rows.
+    """One step of a selection: select or deselect rows by their keys, or all matches of a filter.
 
-    Attributes:
-        add: Whether the rows are selected.
-        what: The keys of the rows, or a filter that means all its matches.
-        every_row: Whether a filter means every row of every file, or only the rows that are shown by default: each
-            invitation, or customer, once.
+    With ``every_row`` a filter means every row of every file, else only the rows that are shown by default: each
+    invitation, or customer, once.
     """
 
     add: bool

@@ -137,10 +137,8 @@ class Session:
         payload = error_payload(error, self._language)
         if isinstance(error, InvitekitError) and error.choice is not None:
             can_choose = error.choice.options or error.choice.kind == "snapshot"
-            hint = (
-                _("choose how it is read, or leave it out.") if can_choose else _("export it again, or open another.")
-            )
-            payload["hint"] = sentence(translate(hint, self._language))
+            chosen, hint = _("choose how it is read, or leave it out."), _("export it again, or open another.")
+            payload["hint"] = sentence(translate(chosen if can_choose else hint, self._language))
         return payload
 
     # What is open.
@@ -158,8 +156,7 @@ class Session:
                 catalogue=self._catalogue, language=self._language,
             )  # fmt: skip
         except BaseException:
-            if opened.workspace is not None:
-                opened.workspace.close()
+            opened.close()
             raise
         return opened, picker
 
@@ -169,8 +166,7 @@ class Session:
         with self._lock:
             if self._closed or run not in (None, self._state["run"]):
                 picker.stop()
-                if opened.workspace is not None:
-                    opened.workspace.close()
+                opened.close()
                 return
             unread = [path for path, _ in opened.failed]
             read = tuple(path for path in sources.paths if path not in unread)
@@ -374,9 +370,8 @@ class Session:
         reading = Reading.of(self._folder)
         columns = {name: header for name, header in {**reading.columns, **message["columns"]}.items() if header}
         check_time_zone(message["time_zone"])
-        structs.replace(
-            reading, columns=columns, time_zone=message["time_zone"], day_first=message["day_first"]
-        ).save(self._folder)  # fmt: skip
+        how = {name: message[name] for name in ("time_zone", "day_first")}
+        structs.replace(reading, columns=columns, **how).save(self._folder)
         self._load(self._sources, again=True)
 
     def _require_files(self) -> None:
