@@ -410,7 +410,7 @@ class Grid(MessageWidget):
             matched = counts.matched(con, self._cache, view.choice)
             can = matched if self.can == "true" else counts.matched(con, self._cache, view.choice, self.can)
             totals = {"matched": matched, "selectable": can}
-            choices = self._facets(con, view)
+            choices = payloads.facets(con, self._cache, view.choice, self._store.causes, self._language)
             more: dict[str, Any] = {"filter": view.choice.to_dict(), "acked": self._acked} if before_page else {}
             if view.grouped:
                 more["groups"] = counts.groups(con, self._cache, view.choice)
@@ -434,17 +434,14 @@ class Grid(MessageWidget):
 
         return work
 
-    def _facets(self, con: duckdb.DuckDBPyConnection, view: View) -> list[dict[str, Any]]:
-        how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
-        return payloads.facets(con, self._cache, view.choice, self._store.names, **how)
-
     def _send_crossfilter(self) -> None:
         """Send the prefix sums by day; the screen requests them when the mouse is near the trend."""
         view, cache = self._view.undated(), self._cache
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             cache.search(con, view.choice)
-            message, sums = crossfilter.payload(con, cache, view.choice, self._facets(con, view))
+            choices = payloads.facets(con, cache, view.choice, self._store.causes, self._language)
+            message, sums = crossfilter.payload(con, cache, view.choice, choices)
             if cache is self._cache:  # else the rows were replaced meanwhile
                 self.send(message, sums)
 
@@ -511,7 +508,7 @@ class Grid(MessageWidget):
         def work(con: duckdb.DuckDBPyConnection) -> None:
             self._cache.search(con, view.choice)
             counted = counts.facet_values(con, self._cache, view.choice, name, text)
-            values = payloads.facet_values(name, counted, language=self._language, causes=self._store.causes)
+            values = payloads.facet_values(name, counted, self._store.causes, self._language)
             self._send_message("facet_values", version=number, name=name, text=text, values=values)
 
         if self._store.ready and COLUMNS.get(name) in self._store.names:

@@ -163,21 +163,16 @@ def facets(
     con: duckdb.DuckDBPyConnection,
     cache: QueryCache,
     choice: Filter,
-    names: list[str],
-    *,
-    language: Language,
     causes: Mapping[str, list[str]],
+    language: Language,
 ) -> list[dict[str, Any]]:
-    """Return each facet with its values in words and their counts under all other restrictions.
-
-    ``causes`` has the texts of failures that are not built in.
-    """
-    existing = [name for name in FACETS if COLUMNS[name] in names]
+    """Return each facet with its values in words and their counts under all other restrictions."""
+    existing = [name for name in FACETS if COLUMNS[name] in cache.names]
     return [
         {
             "name": name,
             "label": label(COLUMNS[name], language),
-            "values": facet_values(name, values, language=language, causes=causes),
+            "values": facet_values(name, values, causes, language),
             "full": len(values) >= counts.MAX_VALUES,
         }
         for name, values in counts.facets(con, cache, choice, existing)
@@ -185,7 +180,7 @@ def facets(
 
 
 def facet_values(
-    name: str, values: Sequence[tuple[Any, int]], *, language: Language, causes: Mapping[str, list[str]]
+    name: str, values: Sequence[tuple[Any, int]], causes: Mapping[str, list[str]], language: Language
 ) -> list[list[Any]]:
     """Return the values of a facet with their texts and counts; ``causes`` has those of failures not built in."""
     own = {code: words[0] for code, words in causes.items()} if name == "cause" else {}
@@ -217,11 +212,7 @@ def details(
 
 
 def _invitations(con: duckdb.DuckDBPyConnection, values: dict[str, Any], how: Any) -> list[dict[str, Any]]:
-    """Return the invitations of the record's customer as texts: see ``invitations_of``.
-
-    A record without an identified customer has its own invitation only. ``states`` are the states in the files: first
-    and last snapshot, status, cause.
-    """
+    """Return the invitations of the record's customer, or only its own if the customer is unknown, as texts."""
     by = "customer_id" if (values["customer_id"] or ALONE)[: len(ALONE)] != ALONE else "invitation_id"
     query = f"""
         select {", ".join(_OF_INVITATIONS)} from records where {by} = ?
