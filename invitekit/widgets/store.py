@@ -68,12 +68,7 @@ class Store:
     """
 
     def __init__(
-        self,
-        records: Any,
-        derive: Derive | None = None,
-        *,
-        once: str = "true",
-        group: str | None = None,
+        self, records: Any, derive: Derive | None = None, *, once: str = "true", group: str | None = None
     ) -> None:
         folder = scratch_dir()
         self._schema = f"ik_screen_{next(_NUMBERS)}"
