@@ -13,7 +13,6 @@ from typing import Any, ClassVar, cast
 
 import duckdb
 import narwhals.stable.v2 as nw
-import polars as pl
 import traitlets
 
 from invitekit.engine.duckdb import apart
@@ -142,7 +141,10 @@ class ExportPanel(MessageWidget):
         **traits: Any,
     ) -> None:
         check_language(language)
-        self._records, self._columns = _annotated(records, as_of, language)
+        frame = as_narwhals(records)
+        if "effective_status" not in frame.collect_schema().names():
+            frame = nw.from_native(annotate(records, as_of=as_of, language=language))
+        self._records, self._columns = frame.to_native(), frame.collect_schema().names()
         self._workspace, self._folder = workspace, Path(folder)
         self._policy_file, self._key = policy, key
         self._result: Exported | None = None
@@ -288,11 +290,16 @@ class ExportPanel(MessageWidget):
         target, reporter = self._target(), ProgressReporter(self._progress)
         with self._one_at_a_time(reporter), reporter.stopped():
             self._progress("preparing", 0, None)
-            # A second connection to the workspace, since a cell may use the first one meanwhile.
-            workspace = nullcontext() if self._workspace is None else self._workspace.cursor()
-            with _own_records(self._records, reporter.stoppable) as records, workspace as own:
+            records, con = apart(self._records)
+            # Opening a relation counts it, which may take long. A frame in memory needs no interruption.
+            reporter.stoppable(con.interrupt if con is not None else lambda: None)
+            with (
+                closing(open_source(records, None)) as source,
+                # A second connection, since a cell may use the first one meanwhile.
+                nullcontext() if self._workspace is None else self._workspace.cursor() as own,
+            ):
                 self._result = done = export(
-                    records,
+                    source.native,
                     target,
                     policy=self._policy(),
                     key=self._key,
@@ -341,25 +348,3 @@ class ExportPanel(MessageWidget):
                 _("The file's name is none."), hint=_("give a name without folders, such as records.parquet.")
             )
         return self._folder / self.file
-
-
-def _annotated(records: Any, as_of: dt.datetime | dt.date | None, language: Language) -> tuple[Any, list[str]]:
-    """Return the records with causes and effective statuses, and their columns."""
-    frame = as_narwhals(records)
-    names = frame.collect_schema().names()
-    if "effective_status" in names:
-        return frame.to_native(), names
-    annotated = annotate(records, as_of=as_of, language=language)
-    return annotated, nw.from_native(annotated).collect_schema().names()
-
-
-@contextmanager
-def _own_records(
-    records: Any, stoppable: Callable[[Callable[[], None]], None]
-) -> Iterator[duckdb.DuckDBPyRelation | pl.DataFrame]:
-    """Yield the records for one export: a relation on a connection of its own, any other frame in memory."""
-    own, con = apart(records)
-    # Opening a relation counts it, which may take long. A frame in memory needs no interruption.
-    stoppable(con.interrupt if con is not None else lambda: None)
-    with closing(open_source(own, None)) as source:
-        yield source.native
