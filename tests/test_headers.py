@@ -50,6 +50,7 @@ def words(folder: Path, text: str) -> Path:
         ("電話號碼", "mobile"), ("Mobile No.", "mobile"), ("Association Failure Cause", "failure_message"),
         ("Invitation Time (YYYY-MM-DD)", "invited_at"), ("Customer ID", "portal_customer_id"),
         ("客户ID", "portal_customer_id"),
+        *((header, "record_id") for header in ("ID", "Record ID", "Invitation ID", "邀请编号", "记录编号")),
     ],
 )  # fmt: skip
 def test_a_header_in_two_languages_or_with_a_mark_is_understood(header: str, column: str) -> None:
@@ -59,8 +60,10 @@ def test_a_header_in_two_languages_or_with_a_mark_is_understood(header: str, col
 
 
 @pytest.mark.parametrize(
-    "header", ["Status (old)", "Status/Mobile", "状态 Mobile", "Account (parent)", "Email (private)"]
-)
+    "header",
+    ["Status (old)", "Status/Mobile", "状态 Mobile", "Account (parent)", "Email (private)",
+     "No.", "Record No.", "序号", "编号"],
+)  # fmt: skip
 def test_a_header_with_another_word_is_an_extra_column(header: str) -> None:
     assert load({**CUSTOMER, header: "x"}).summary.files[0].extras == (header,)
 
