@@ -268,10 +268,6 @@ def test_any_text_can_be_looked_up_and_compared(text: str) -> None:
 # The user's own catalogue file
 
 
-def test_the_built_in_catalogue_is_read_once() -> None:
-    assert read_catalogue() is read_catalogue()
-
-
 def test_a_row_with_a_new_code_is_added_at_the_end(tmp_path: Path) -> None:
     catalogue = read_catalogue(own_file(tmp_path, toml_row()))
     assert [failure.code for failure in catalogue.failures] == [*PORTAL_DIGESTS, "account_frozen"]
