@@ -77,6 +77,11 @@ def sample() -> Any:
     return materialize(ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF))
 
 
+@pytest.fixture(scope="module")
+def of_sample(sample: Any) -> Any:
+    return progress(sample, as_of=AS_OF)
+
+
 # The funnel
 
 
@@ -93,16 +98,16 @@ def test_the_funnel_adds_up(engine: Engine) -> None:
         assert sum(row["rate"] for row in parts) == pytest.approx(1)
 
 
-def test_every_row_is_counted_or_reported_as_left_out(sample: Any) -> None:
-    counts: Any = progress(sample, as_of=AS_OF).counts
+def test_every_row_is_counted_or_reported_as_left_out(sample: Any, of_sample: Any) -> None:
+    counts = of_sample.counts
     assert counts["rows"] == len(sample)
     assert counts["invitations"] + counts["older_states"] + counts["untrackable"] == counts["rows"]
     assert counts["older_states"] > 1000
     assert counts["untrackable"] == 0, "every customer of the sample has an account"
 
 
-def test_totals_and_parts_agree_in_all_tables(sample: Any) -> None:
-    found = progress(sample, as_of=AS_OF)
+def test_totals_and_parts_agree_in_all_tables(of_sample: Any) -> None:
+    found = of_sample
     failed = table(found.funnel, "stage")["failed"]["n"]
     assert found.pareto["n"].sum() == failed
     assert found.pareto["cumulative"].to_list()[-1] == pytest.approx(1)
@@ -210,8 +215,8 @@ def test_by_who_acts_the_order_is_always_the_same(sample: Any) -> None:
     assert len(groups) == 4
 
 
-def test_failures_and_associations_have_the_trends_of_the_report(sample: Any) -> None:
-    found = progress(sample, as_of=AS_OF)
+def test_failures_and_associations_have_the_trends_of_the_report(sample: Any, of_sample: Any) -> None:
+    found = of_sample
     failures, associations = failure_and_association_trend(sample, AS_OF, "week", None, found.follow_up_days)
     assert failures.equals(found.trend)
     assert associations.equals(found.association_trend)
@@ -501,8 +506,8 @@ def test_the_functions_agree_with_progress(sample: Any) -> None:
     assert list(found.trends) == ["country"]
 
 
-def test_no_table_contains_a_customer(sample: Any) -> None:
-    found = progress(sample, as_of=AS_OF)
+def test_no_table_contains_a_customer(sample: Any, of_sample: Any) -> None:
+    found = of_sample
     tables = [getattr(found, name) for name in found.__slots__ if isinstance(getattr(found, name), pl.DataFrame)]
     told = {str(v) for t in (*tables, *found.trends.values()) for c in t.iter_columns() for v in c.to_list()}
     for name in ("customer_full_name", "customer_name", "account_name", "email", "mobile", "remarks"):

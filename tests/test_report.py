@@ -95,6 +95,12 @@ def planned(records: Any, rejected: Any = None) -> PlanSummary:
     return count_decisions(ik.plan_resends(records, as_of=AS_OF, rejected=rejected))
 
 
+@functools.cache
+def no_plan() -> PlanSummary:
+    """Return what a plan of no records counts."""
+    return planned(rows(0))
+
+
 def rows(count: int, **columns: Any) -> pl.DataFrame:
     """Return annotated records: failed ones, unless the given columns differ."""
     values: dict[str, Any] = {
@@ -419,7 +425,7 @@ def trend_of(signals: list[str | None], group: str | None = None) -> pl.DataFram
 
 def summary_text(metrics: MetricsReport, **tables: Any) -> str:
     """Return the sentences about some metrics, or about those with other tables in their place."""
-    return "\n".join(summarise(replace(metrics, **tables), planned(rows(0)))).replace("\u00a0", " ")
+    return "\n".join(summarise(replace(metrics, **tables), no_plan())).replace("\u00a0", " ")
 
 
 def summary_of(records: pl.DataFrame) -> str:
@@ -438,7 +444,7 @@ def test_outcomes_are_stated_where_their_counts_are_shown(metrics: MetricsReport
 def test_the_report_states_what_to_do_and_who_has_to_act(metrics: MetricsReport) -> None:
     sizes = {"resend_now": 23, "resend_as_reseller": 4, "review": 3, "wait_for_customer": 44, "blocked": 15}
     sizes["wait_for_expiry"] = 26
-    plan = planned(rows(0))
+    plan = no_plan()
     plan = replace(plan, by_decision=plan.by_decision | sizes)
     for audience, (again, check, customer, early, blocked) in AUDIENCE_SIZES.items():
         said = summarise(
@@ -459,7 +465,7 @@ def test_deadlines_are_shown_only_with_exact_counts() -> None:
         frame = rows(count, effective_status="invited", invited_at=dt.datetime(2026, 3, 28))
         metrics = progress(frame, as_of=AS_OF)
         assert f"Within the next 7 days: {words_of}." in summary_text(for_audience(metrics))
-    assert "Within the next 7 days" not in "".join(summarise(public(metrics), planned(rows(0)), rounded=True))
+    assert "Within the next 7 days" not in "".join(summarise(public(metrics), no_plan(), rounded=True))
 
 
 def test_deadlines_are_those_of_the_next_seven_days() -> None:
@@ -510,7 +516,7 @@ def test_unusual_periods_are_named_and_stability_is_stated_only_if_true(shown: M
     changed = summary_text(shown, trend=more_fail, trends={})
     assert "Since the week from 2026-02-09 more fail" in changed
     assert "stands out" not in changed
-    in_chinese = summarise(replace(shown, trend=more_fail, trends={}), planned(rows(0)), charts.Look(language="zh"))
+    in_chinese = summarise(replace(shown, trend=more_fail, trends={}), no_plan(), charts.Look(language="zh"))
     assert "自 2026-02-09 那一周起失败增多" in "".join(in_chinese)
 
 
@@ -544,7 +550,7 @@ def test_each_rate_with_a_count_below_ten_is_marked_and_the_mark_explained() -> 
               + ["expired"] * (25 - failed - associated)]  # fmt: skip
     frame = rows(50, country=["China"] * 25 + ["Spain"] * 25, effective_status=status,
                  days_to_associate=[3 if one == "associated" else None for one in status])  # fmt: skip
-    made = page(progress(frame, as_of=AS_OF), charts.Look(), planned(rows(0)))
+    made = page(progress(frame, as_of=AS_OF), charts.Look(), no_plan())
     table = next(section.table for section in made.sections if section.key == "by_country")
     marked = {row[0]: (row[3].endswith("*"), row[5].endswith("*")) for row in table.rows}
     assert marked == {"China": (True, False), "Spain": (False, True)}
@@ -590,7 +596,7 @@ def test_no_blank_is_before_about_in_chinese() -> None:
                  effective_status=["association_failed"] * 60 + ["expired"] * 40
                  + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
     tables = for_audience(progress(frame, as_of=AS_OF, language="zh"))
-    sentences = "".join(summarise(tables, planned(rows(0)), charts.Look(language="zh")))
+    sentences = "".join(summarise(tables, no_plan(), charts.Look(language="zh")))
     assert ("约" in sentences, " 约" in sentences) == (True, False)
 
 
@@ -646,7 +652,7 @@ def test_results_of_resends_are_stated_if_all_are_known(shown: MetricsReport) ->
 def test_a_section_whose_rates_are_all_hidden_has_a_table_and_no_empty_figure(shown: MetricsReport) -> None:
     rates = ("associated", "rate", "low", "high")
     hidden = shown.repeats.with_columns(pl.lit(None, shown.repeats.schema[name]).alias(name) for name in rates)
-    made = page(replace(shown, repeats=hidden), charts.Look(), planned(rows(0)), audience="public")
+    made = page(replace(shown, repeats=hidden), charts.Look(), no_plan(), audience="public")
     (section,) = (one for one in made.sections if one.key == "repeats")
     assert section.table.rows
     assert (section.figure, section.caption) == (None, "")
@@ -728,7 +734,7 @@ def test_the_file_stays_small_with_many_groups(tmp_path: Path) -> None:
 
 def test_one_earlier_period_is_in_the_singular(shown: MetricsReport) -> None:
     long = replace(shown, trend=trend_of([None] * 105), trends={})
-    (trend,) = (one for one in page(long, charts.Look(), planned(rows(0))).sections if one.key == "trend")
+    (trend,) = (one for one in page(long, charts.Look(), no_plan()).sections if one.key == "trend")
     assert trend.note == "1 earlier week is not shown."
 
 
@@ -737,7 +743,7 @@ def test_a_long_daily_history_is_cut_with_a_note() -> None:
     days = [dt.datetime(2025, 1, 1) + dt.timedelta(days=number % 400) for number in range(count)]
     causes = [f"cause {number // 400}" for number in range(count)]
     metrics = progress(rows(count, invited_at=days, failure_code=causes), as_of=AS_OF, period="day")
-    made = page(metrics, charts.Look(), planned(rows(0)))
+    made = page(metrics, charts.Look(), no_plan())
     trend = next(section for section in made.sections if section.key == "trend")
     assert trend.note.startswith("296 earlier days are not shown.")
     assert trend.table.rows[-1][0] == "… and 44 more"
@@ -847,7 +853,7 @@ def test_one_row_is_in_the_singular(tmp_path: Path) -> None:
     (tmp_path / "history_2026-03-30.csv").write_text("Account,Status,Invited At\na,Expired,2026-03-01\n")
     loaded = ik.load(tmp_path)
     assert str(loaded.summary.headline) == "1 row read = 1 record + 0 rejects from 1 source."
-    made = page(progress(ik.annotate(loaded.records, as_of=AS_OF), as_of=AS_OF), charts.Look(), planned(rows(0)),
+    made = page(progress(ik.annotate(loaded.records, as_of=AS_OF), as_of=AS_OF), charts.Look(), no_plan(),
                 summary=loaded.summary)  # fmt: skip
     counts = "1 record of 1 invitation: the newest state of each counts."
     assert made.read == ("1 row read = 1 record + 0 rejected.", counts)
