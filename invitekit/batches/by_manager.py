@@ -21,11 +21,7 @@ def divide(lists: Sequence[WorkList], language: Language) -> dict[str, list[Work
     """Return the lists of each account manager by the name of the workbook, without extension.
 
     Names that differ only in case, width or surrounding white space are one manager; customers without a manager are
-    in ``manager_none``.
-
-    Args:
-        lists: Batches and work lists; the rows of all batches become one list with their batch.
-        language: Of the headers.
+    in ``manager_none``. The rows of all batches become one list with their batch.
     """
     whole = [*_batches_as_one([each for each in lists if each.batch is not None], language)]
     whole += [each for each in lists if each.batch is None]
@@ -45,16 +41,9 @@ def _batches_as_one(batches: Sequence[WorkList], language: Language) -> list[Wor
     numbers = pl.concat([pl.repeat(each.batch, each.rows.height, dtype=pl.Int64, eager=True) for each in batches])
     header = columns.header("batch", language)
     rows = pl.concat([each.rows for each in batches]).select(numbers.alias("batch"), pl.all())
-    whole = WorkList(
-        name=INVITE,
-        who="partner",
-        rows=rows,
-        headers=(header, *batches[0].headers),
-        widths=(columns.widths(rows.select("batch"), (header,), 0)[0], *batches[0].widths),
-        lines=pl.concat([each.lines for each in batches]),
-        records=pl.concat([each.records for each in batches]),
-    )
-    return [whole]
+    headers, widths = (header, *batches[0].headers), columns.widths(rows.select("batch"), (header,), 0)
+    lines, records = (pl.concat([getattr(each, name) for each in batches]) for name in ("lines", "records"))
+    return [WorkList(INVITE, "partner", rows, headers, (*widths, *batches[0].widths), lines, records)]
 
 
 def _part(worklist: WorkList, mask: pl.Series) -> WorkList:

@@ -24,10 +24,6 @@ _MOST_NAMES = 100
 def dates(plan: Any, rules: ResendRules) -> pl.DataFrame:
     """Return the coming dates of a plan.
 
-    Args:
-        plan: What ``plan_resends`` returns, of any engine.
-        rules: Those of the plan: how long a pre-registration lives.
-
     Returns:
         ``kind`` (``retry``: a resend is allowed from then; ``lapse``: a pre-registration ends), ``day`` (UTC; of a
         retry, the first whole day on which it is allowed), ``customers`` (a count), ``names`` (their account names,
@@ -62,12 +58,8 @@ def dates(plan: Any, rules: ResendRules) -> pl.DataFrame:
 def write(plan: Any, path: Path, settings: PlanSettings, *, language: Language, names: bool) -> int:
     """Write an all-day event for each date, and return how many there are.
 
-    Args:
-        plan: What ``plan_resends`` returns, of any engine.
-        path: The file. A later plan's events replace those of the same day in a calendar, as their UIDs are the same.
-        settings: The moment and the rules of the plan.
-        language: Of the texts.
-        names: Whether events name customers; otherwise they contain counts only.
+    Events name customers, or contain counts only. A later plan's events replace those of the same day in a calendar,
+    as their UIDs are the same.
     """
     import icalendar  # noqa: PLC0415 - slow to import, and only written last
 

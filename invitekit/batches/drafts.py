@@ -10,14 +10,13 @@ from typing import Any, cast
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from invitekit.batches import columns, message_templates
+from invitekit.batches import message_templates
 from invitekit.batches.message_templates import Templates
-from invitekit.batches.worklists import WorkList
+from invitekit.batches.worklists import WorkList, lay_out
 from invitekit.engine.frames import as_narwhals
 from invitekit.model.identity import address
 from invitekit.privacy.actions import country
 
-MERGE = "mail_merge"
 COLUMNS = ("Draft", "Email", "Customer", "Account Manager", "Language", "Subject", "Body")
 """The columns of the mail merge; mail programs look for fields by these names."""
 _ADDRESS = r"^[^\s@,;:<>()\[\]\\\x22]+@[^\s@,;:<>()\[\]\\\x22]+\.[^\s@,;:<>()\[\]\\\x22]+$"
@@ -66,11 +65,7 @@ def build(worklist: WorkList, shared: list[str], templates: Templates) -> pl.Dat
 
 
 def shared_addresses(plan: Any) -> list[str]:
-    """Return the normalised email addresses that several customers have.
-
-    Args:
-        plan: What ``plan_resends`` returns, of any engine.
-    """
+    """Return the normalised email addresses that several customers of a plan have."""
     frame: Any = as_narwhals(plan)
     pairs = frame.select(_email=address(), _customer=nw.coalesce("customer_id", "record_id"))
     by_address = pairs.filter(~nw.col("_email").is_null()).group_by("_email")
@@ -90,14 +85,4 @@ def write_drafts(reminders: pl.DataFrame, folder: Path) -> None:
 
 def merge_list(reminders: pl.DataFrame) -> WorkList:
     """Build the table for a mail merge, a row for each reminder."""
-    widths = columns.widths(reminders, COLUMNS, 1)
-    return WorkList(
-        name=MERGE,
-        who="customer",
-        rows=reminders,
-        headers=COLUMNS,
-        widths=widths,
-        lines=columns.lines(reminders, widths, 1),
-        records=reminders,
-        messages=1,
-    )
+    return lay_out("mail_merge", "customer", reminders, COLUMNS, reminders, messages=1)

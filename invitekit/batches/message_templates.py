@@ -116,44 +116,36 @@ def _templates(rows: Sequence[Mapping[str, str]]) -> Templates:
 
 
 def columns(who: str, language: str, templates: Templates) -> dict[str, pl.Expr]:
-    """Return the columns of ready-to-send messages by their header; none where no message is sent.
-
-    Args:
-        who: The recipient, such as ``customer``.
-        language: Of the headers; the messages are in English and in Chinese.
-        templates: The messages.
-    """
+    """Return the columns of ready-to-send messages, in English and Chinese, by their header in a language."""
     headers = read_texts(__package__, "words.toml", language)["header"].get(who, {})
     return {header: _message(who, each, templates) for each, header in headers.items()}
 
 
 def _message(who: str, language: str, templates: Templates) -> pl.Expr:
-    prefix = texts()["subject"][language]
-    return pl.concat_str(
-        pl.lit(prefix), subject(who, language, templates), pl.lit("\n\n"), body(who, language, templates)
-    )
+    prefix, parts = texts()["subject"][language], (who, language, templates)
+    return pl.concat_str(pl.lit(prefix), subject(*parts), pl.lit("\n\n"), body(*parts))
 
 
 def subject(who: str, language: str, templates: Templates) -> pl.Expr:
     """Build the expression of a message's subject, in one line."""
-    filled = _of_cause(who, language, templates, {key: each.subject for key, each in templates.items()})
-    return filled.str.replace_all(r"\s+", " ")
+    return _of_cause(who, language, templates, "subject").str.replace_all(r"\s+", " ")
 
 
 def body(who: str, language: str, templates: Templates) -> pl.Expr:
     """Build the expression of a message's body."""
-    return _of_cause(who, language, templates, {key: each.body for key, each in templates.items()})
+    return _of_cause(who, language, templates, "body")
 
 
-def _of_cause(who: str, language: str, templates: Templates, parts: Mapping[tuple[str, str, str], str]) -> pl.Expr:
+def _of_cause(who: str, language: str, templates: Templates, part: str) -> pl.Expr:
     """Build the expression of a text: each row gets the text of its cause, with its own names filled in."""
     values = _values(who, language)
-    of_code = {code: text for (to, code, each), text in parts.items() if (to, each) == (who, language)}
-    text = _filled(of_code.pop(OTHER), values)
-    code = _code(templates)
-    for each, part in of_code.items():
-        text = pl.when(code == each).then(_filled(part, values)).otherwise(text)
-    return text
+    texts_of = {
+        code: getattr(each, part) for (to, code, its), each in templates.items() if (to, its) == (who, language)
+    }
+    filled, code = _filled(texts_of.pop(OTHER), values), _code(templates)
+    for each, text in texts_of.items():
+        filled = pl.when(code == each).then(_filled(text, values)).otherwise(filled)
+    return filled
 
 
 def _code(templates: Templates) -> pl.Expr:

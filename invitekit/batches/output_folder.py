@@ -76,16 +76,14 @@ def earlier_files(target: Path, *, overwrite: bool) -> list[Path]:
     """
     earlier = written_files(target)
     if earlier and not overwrite:
-        raise OutputError(
-            ngettext(
-                "'{folder}' has {n:,} file of an earlier run: '{example}'.",
-                "'{folder}' has {n:,} files of an earlier run, such as '{example}'.",
-                len(earlier),
-                folder=target.name,
-                example=earlier[0].name,
-            ),
-            hint=_("name another folder, or use --overwrite (overwrite=True) to replace them."),
+        problem = ngettext(
+            "'{folder}' has {n:,} file of an earlier run: '{example}'.",
+            "'{folder}' has {n:,} files of an earlier run, such as '{example}'.",
+            len(earlier),
+            folder=target.name,
+            example=earlier[0].name,
         )
+        raise OutputError(problem, hint=_("name another folder, or use --overwrite (overwrite=True) to replace them."))
     folders = [path.name for path in earlier if path.is_dir() and not path.is_symlink()]
     if folders:
         raise OutputError(

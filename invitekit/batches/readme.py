@@ -42,18 +42,7 @@ def text(
     extras: Sequence[Extra] = (),
     is_filtered: bool = False,
 ) -> str:
-    """Return the text of the read-me, which names no customer.
-
-    Args:
-        summary: The counts of the plan.
-        settings: The rules and the time of the plan.
-        lists: The lists that were written.
-        kinds: The formats of the lists.
-        language: Of the text.
-        batch_ids: The ID of each batch in the workspace.
-        extras: The files besides them.
-        is_filtered: Whether the lists and counts are of a part of the plan.
-    """
+    """Return the text of the read-me, which names no customer; ``is_filtered``: of a part of the plan."""
     page = read_texts(__package__, "words.toml", language)["page"]
     batches = [each for each in lists if each.batch is not None]
     parts = [

@@ -52,15 +52,13 @@ def write_workbook(lists: Sequence[WorkList], path: Path, moment: dt.datetime) -
     """
     for worklist in lists:
         if worklist.rows.height > XLSX_ROWS:
-            raise OutputError(
-                _(
-                    "'{name}' has {rows:,} rows; an Excel sheet has at most {most:,}.",
-                    name=worklist.name,
-                    rows=worklist.rows.height,
-                    most=XLSX_ROWS,
-                ),
-                hint=_("write formats=['csv']."),
+            problem = _(
+                "'{name}' has {rows:,} rows; an Excel sheet has at most {most:,}.",
+                name=worklist.name,
+                rows=worklist.rows.height,
+                most=XLSX_ROWS,
             )
+            raise OutputError(problem, hint=_("write formats=['csv']."))
     small = max(worklist.rows.height for worklist in lists) <= _SMALL
     options = {"in_memory": small, "constant_memory": not small, "tmpdir": str(path.parent)}
     import xlsxwriter  # noqa: PLC0415 - slow to import, and not for CSV
@@ -111,14 +109,12 @@ def _fill(sheet: Any, worklist: WorkList) -> None:
             sheet.set_row(number, min(_LINE * lines, _HIGHEST))
         for index, cell in enumerate(cells):
             if is_too_long(cell):
-                raise OutputError(
-                    _(
-                        "A {column} in '{name}' is longer than an Excel cell allows.",
-                        column=label_in_message(worklist.rows.columns[index]),
-                        name=worklist.name,
-                    ),
-                    hint=_("correct the cell in its file, or leave out the customer."),
+                problem = _(
+                    "A {column} in '{name}' is longer than an Excel cell allows.",
+                    column=label_in_message(worklist.rows.columns[index]),
+                    name=worklist.name,
                 )
+                raise OutputError(problem, hint=_("correct the cell in its file, or leave out the customer."))
             if cell is not None:
                 write[index](number, index, cell)
 

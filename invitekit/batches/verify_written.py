@@ -21,14 +21,7 @@ _KIND_LABELS = {label for value in BATCH_KINDS for label in (value.en, value.zh)
 def verify_lists(
     lists: Sequence[WorkList], folder: Path, kinds: Sequence[str], rules: ResendRules, candidates: int
 ) -> None:
-    """Read every file back, and check the batches against the plan.
-
-    Args:
-        lists: The lists that were written.
-        folder: Where the files are.
-        kinds: The formats, each of which has every list.
-        rules: The rules of the plan, which limit the size of a batch.
-        candidates: How many customers the whole plan invites again.
+    """Read every file back, and check the batches against the rules of the plan and its number of candidates.
 
     Raises:
         ArgumentError: The plan was made with larger batches, or invites a customer twice.
@@ -55,11 +48,6 @@ def verify_lists(
 
 def verify_workbooks(workbooks: Mapping[str, Sequence[WorkList]], lists: Sequence[WorkList], folder: Path) -> None:
     """Read the workbooks of account managers back: each has its manager's rows only, and together they have every row.
-
-    Args:
-        workbooks: The lists of each workbook by its file name.
-        lists: All lists, undivided.
-        folder: Where the files are.
 
     Raises:
         OutputError: A row is missing, or in the workbook of another manager.
@@ -92,15 +80,13 @@ def _read_back(worklist: WorkList, path: Path, read: Callable[[Path, list[int]],
 def _customers(worklist: WorkList, rows: pl.DataFrame, rules: ResendRules) -> list[str]:
     """Check a batch that was read back, and return its customers."""
     if rows.height > rules.batch_size:
-        raise ArgumentError(
-            _(
-                "Batch {batch} has {customers:,} customers, more than the {most:,} of the rules.",
-                batch=worklist.batch,
-                customers=rows.height,
-                most=rules.batch_size,
-            ),
-            hint=_("give the rules that the plan was made with."),
+        problem = _(
+            "Batch {batch} has {customers:,} customers, more than the {most:,} of the rules.",
+            batch=worklist.batch,
+            customers=rows.height,
+            most=rules.batch_size,
         )
+        raise ArgumentError(problem, hint=_("give the rules that the plan was made with."))
     if set(rows["decision"]) - _KIND_LABELS:
         raise OutputError(_("Batch {batch} has a decision other than to resend.", batch=worklist.batch), hint=_HINT)
     customers = dict(zip(worklist.rows["rank"].cast(pl.String), worklist.records["customer_id"], strict=True))

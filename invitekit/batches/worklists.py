@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -20,7 +20,7 @@ from invitekit.planning.reasons import CANDIDATE
 
 WORKLISTS = {"customer": "wait_for_customer", "customer_service": "contact_support", "review": "review"}
 """The decision of the records in each work list, by who has to act."""
-_NAME, _LINES = "_name", "_lines"
+_NAME = "_name"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +54,17 @@ class WorkList:
         return f"{self.name}.{kind}"
 
 
-def make(plan: Any, language: Language, templates: Templates | None = None) -> list[WorkList]:
-    """Build every list that has a row: batches by number, then work lists.
+def lay_out(
+    name: str, who: str, rows: pl.DataFrame, headers: tuple[str, ...], records: pl.DataFrame, *, messages: int = 0
+) -> WorkList:
+    """Return a list with the widths of its columns and the lines of its rows."""
+    widths = columns.widths(rows, headers, messages)
+    lines = columns.lines(rows, widths, messages)
+    return WorkList(name, who, rows, headers, widths, lines, records, messages=messages)
 
-    Args:
-        plan: What ``plan_resends`` returns, of any engine; only the rows needed are collected, once.
-        language: Of headers and values.
-        templates: The user's messages; default: the built-in ones.
+
+def make(plan: Any, language: Language, templates: Templates | None = None) -> list[WorkList]:
+    """Build every list that has a row: batches by number, then work lists; only the rows needed are collected, once.
 
     Raises:
         SchemaError: The plan lacks a column.
@@ -105,22 +109,11 @@ def _batches(rows: pl.DataFrame, language: Language) -> list[WorkList]:
         records.with_columns(columns.chance(language)).select(columns.written(BATCH, records)), language
     )
     headers = tuple(columns.header(name, language) for name in rows.columns)
-    widths = columns.widths(rows, headers, 0)
-    lines = columns.lines(rows, widths, 0)
-    lists, start = [], 0
+    whole, lists, start = lay_out("batches", "partner", rows, headers, records), [], 0
     for part in records.partition_by(_NAME, maintain_order=True):
-        lists.append(
-            WorkList(
-                name=part[_NAME][0],
-                who="partner",
-                rows=rows.slice(start, part.height),
-                headers=headers,
-                widths=widths,
-                lines=lines.slice(start, part.height),
-                records=part.drop(_NAME),
-                batch=part["batch"][0],
-            )
-        )
+        own, lines = whole.rows.slice(start, part.height), whole.lines.slice(start, part.height)
+        code, number, plan = part[_NAME][0], part["batch"][0], part.drop(_NAME)
+        lists.append(replace(whole, name=code, rows=own, lines=lines, records=plan, batch=number))
         start += part.height
     return lists
 
@@ -132,14 +125,4 @@ def _worklist(part: pl.DataFrame, who: str, language: Language, templates: Templ
     messages = message_templates.columns(who, language, templates)
     rows = columns.labelled(part.select(*columns.written(WORK[who], part), **messages), language)
     headers = tuple(columns.header(name, language) for name in rows.columns)
-    widths = columns.widths(rows, headers, len(messages))
-    return WorkList(
-        name=f"worklist_{who}",
-        who=who,
-        rows=rows,
-        headers=headers,
-        widths=widths,
-        lines=columns.lines(rows, widths, len(messages)),
-        records=part,
-        messages=len(messages),
-    )
+    return lay_out(f"worklist_{who}", who, rows, headers, part, messages=len(messages))
