@@ -55,113 +55,71 @@ def _cause(row: str, at: str) -> str:
 
 
 def _query(history: str, resends: str, listed: str) -> str:
-    steps = {
-        "logged": _logged(resends),
-        "states": _states(history, listed),
-        "resent": _resent(),
-        "others": _others(history),
-        "looked_at": (
-            "select *, least(until, (select max(snapshot_at) from states)) as ends_at "
-            "from (from resent union all from others)"
-        ),
-        "later": _later(),
-        "ended": _ended(),
-    }
-    return f"with {', '.join(f'{name} as ({query})' for name, query in steps.items())} {_counted()}"
-
-
-def _logged(resends: str) -> str:
-    """Select each resend with the time of its customer's next resend, to which later results belong."""
-    return (
-        f"select l.*, (select min(x.sent_at) from {resends} x "
-        f"where x.customer_id = l.customer_id and x.sent_at > l.sent_at) as until from {resends} l"
-    )
-
-
-def _states(history: str, listed: str) -> str:
-    """Select each customer's state in each snapshot, and until when it is valid.
-
-    The newest record counts, unless any invitation led to an association. Customers of the stored list are associated.
-    """
-    since = "case when status = 'associated' then coalesce(associated_at, timestamp 'infinity') end"
-    return (
-        "select * replace (if(since is null, status, 'associated') as status, "
-        "nullif(since, timestamp 'infinity') as associated_at), "
-        "lead(snapshot_at, 1, timestamp 'infinity') over (partition by customer_id order by snapshot_at) "
-        f"as valid_until from (select *, max({since}) over (partition by customer_id, snapshot) as since "
-        f"from {history} where customer_id is not null qualify is_latest_of_customer union all by name "
-        "select customer_id, 'associated' as status, _ik_listed_at as snapshot_at, _ik_listed_since as associated_at, "
-        f"coalesce(_ik_listed_since, timestamp 'infinity') as since from {listed})"
-    )
-
-
-def _resent() -> str:
-    """Select each resend with its cause: the stored one, or else that of the snapshot of that time."""
-    return (
-        "select l.batch_id, l.sent_at, l.until, l.customer_id, l.record_id, true as was_resent, "
-        f"{_cause('s', 'l.sent_at')} as before, "
-        "coalesce(l.logged_cause, before, 'unknown') as cause "
-        "from logged l left join states s on s.customer_id = l.customer_id "
-        "and s.snapshot_at <= l.sent_at and l.sent_at < s.valid_until"
-    )
-
-
-def _others(history: str) -> str:
-    """Select comparable customers: in the same state as customers of a batch, and not invited again at that time."""
     near = f"between b.sent_at - interval {APART_DAYS} day and b.sent_at + interval {APART_DAYS} day"
-    after = f"x.invited_at > b.sent_at and x.invited_at <= b.sent_at + interval {APART_DAYS} day"
-    own = "x.customer_id = s.customer_id"
-    return (
-        f"select b.batch_id, b.sent_at, (select min(x.sent_at) from logged x where {own} and x.sent_at > b.sent_at) "
-        "as until, s.customer_id, s.record_id, false as was_resent, b.cause as before, b.cause "
-        "from (select distinct batch_id, sent_at, cause from resent) b "
-        "join states s on s.snapshot_at <= b.sent_at and b.sent_at < s.valid_until "
-        f"and {_cause('s', 'b.sent_at')} = b.cause "
-        f"where {_effective('s', 'b.sent_at')} in ('association_failed', 'expired') "
-        f"and not exists (from logged x where {own} and x.sent_at {near}) "
-        f"and not exists (from {history} x where {own} and {after})"
-    )
-
-
-def _later() -> str:
-    """Select every later state of these customers until their next resend, and an association dated before that."""
-    fresh = f"(s.invited_at is null or s.invited_at >= k.sent_at - {SLACK})"
-    changed = f"{_cause('s', 'k.ends_at')} is distinct from k.before"
-    dated = f"s.associated_at >= k.sent_at - {SLACK} and s.associated_at < k.until - {SLACK}"
-    return (
-        f"select k.batch_id, k.customer_id, s.snapshot_at, {_effective('s', 'k.ends_at')} as now, "
-        f"s.status = 'associated' and coalesce(s.associated_at >= k.sent_at - {SLACK}, k.before is distinct from "
-        f"'associated') as since, {fresh} or {changed} as is_news "
-        "from looked_at k join states s on s.customer_id = k.customer_id and s.snapshot_at > k.sent_at "
-        f"and (k.until is null or s.snapshot_at <= k.until or {dated})"
-    )
-
-
-def _ended() -> str:
-    """Select each customer's result: associated at any time, or else the newest state."""
-    return (
-        "select k.batch_id, k.sent_at, k.cause, k.was_resent, case "
-        "when bool_or(l.since) then 'associated' "
-        "when arg_max(l.now, l.snapshot_at) = 'associated' then 'already_associated' "
-        "when arg_max(l.now, l.snapshot_at) = 'association_failed' and arg_max(l.is_news, l.snapshot_at) "
-        "then 'failed_again' "
-        "when arg_max(l.now, l.snapshot_at) = 'expired' and arg_max(l.is_news, l.snapshot_at) then 'expired' "
-        "when arg_max(l.now, l.snapshot_at) not in ('association_failed', 'expired') then 'open' "
-        "else 'not_seen' end as outcome "
-        "from looked_at k left join later l using (batch_id, customer_id) "
-        "group by k.batch_id, k.sent_at, k.cause, k.was_resent, k.customer_id, k.record_id"
-    )
-
-
-def _counted() -> str:
+    soon = f"x.invited_at > b.sent_at and x.invited_at <= b.sent_at + interval {APART_DAYS} day"
     kinds = ("associated", "already_associated", "failed_again", "expired", "open", "not_seen")
-    counts = [f"count(*) filter (was_resent and outcome = '{kind}') as {kind}" for kind in kinds]
-    return (
-        f"select batch_id, sent_at, cause, count(*) filter (was_resent) as resent, {', '.join(counts)}, "
-        "count(*) filter (not was_resent) as not_resent, "
-        "count(*) filter (not was_resent and outcome = 'associated') as not_resent_associated "
-        "from ended group by batch_id, sent_at, cause order by sent_at, batch_id, cause"
-    )
+    counts = ", ".join(f"count(*) filter (was_resent and outcome = '{kind}') as {kind}" for kind in kinds)
+    return f"""
+with logged as (  -- each resend with the time of its customer's next resend, to which later results belong
+    select l.*, (
+        select min(x.sent_at) from {resends} x where x.customer_id = l.customer_id and x.sent_at > l.sent_at) as until
+    from {resends} l),
+found as (  -- the newest record of each customer in each snapshot; customers of the stored list are associated
+    select *, max(case when status = 'associated' then coalesce(associated_at, timestamp 'infinity') end)
+        over (partition by customer_id, snapshot) as since
+    from {history} where customer_id is not null qualify is_latest_of_customer
+    union all by name
+    select customer_id, 'associated' as status, _ik_listed_at as snapshot_at, _ik_listed_since as associated_at,
+        coalesce(_ik_listed_since, timestamp 'infinity') as since from {listed}),
+states as (  -- with an association that any invitation led to, and until when the state is valid
+    select * replace (if(since is null, status, 'associated') as status,
+            nullif(since, timestamp 'infinity') as associated_at),
+        lead(snapshot_at, 1, timestamp 'infinity') over (partition by customer_id order by snapshot_at) as valid_until
+    from found),
+resent as (  -- each resend with its cause: the stored one, or else that of the snapshot of that time
+    select l.batch_id, l.sent_at, l.until, l.customer_id, l.record_id, true as was_resent,
+        {_cause("s", "l.sent_at")} as before, coalesce(l.logged_cause, before, 'unknown') as cause
+    from logged l left join states s
+        on s.customer_id = l.customer_id and s.snapshot_at <= l.sent_at and l.sent_at < s.valid_until),
+others as (  -- comparable customers: in the same state as customers of a batch, and not invited again at that time
+    select b.batch_id, b.sent_at, (
+            select min(x.sent_at) from logged x where x.customer_id = s.customer_id and x.sent_at > b.sent_at) as until,
+        s.customer_id, s.record_id, false as was_resent, b.cause as before, b.cause
+    from (select distinct batch_id, sent_at, cause from resent) b
+    join states s on s.snapshot_at <= b.sent_at and b.sent_at < s.valid_until and {_cause("s", "b.sent_at")} = b.cause
+    where {_effective("s", "b.sent_at")} in ('association_failed', 'expired')
+        and not exists (from logged x where x.customer_id = s.customer_id and x.sent_at {near})
+        and not exists (from {history} x where x.customer_id = s.customer_id and {soon})),
+looked_at as (
+    select *, least(until, (select max(snapshot_at) from states)) as ends_at
+    from (from resent union all from others)),
+later as (  -- every later state until the next resend, and an association dated before that
+    select k.batch_id, k.customer_id, s.snapshot_at, {_effective("s", "k.ends_at")} as now,
+        s.status = 'associated' and coalesce(s.associated_at >= k.sent_at - {SLACK},
+            k.before is distinct from 'associated') as since,
+        s.invited_at is null or s.invited_at >= k.sent_at - {SLACK}
+            or {_cause("s", "k.ends_at")} is distinct from k.before as is_news
+    from looked_at k join states s on s.customer_id = k.customer_id and s.snapshot_at > k.sent_at
+        and (k.until is null or s.snapshot_at <= k.until
+            or s.associated_at >= k.sent_at - {SLACK} and s.associated_at < k.until - {SLACK})),
+newest as (
+    select k.batch_id, k.sent_at, k.cause, k.was_resent, bool_or(l.since) as since,
+        arg_max(l.now, l.snapshot_at) as now, arg_max(l.is_news, l.snapshot_at) as is_news
+    from looked_at k left join later l using (batch_id, customer_id)
+    group by k.batch_id, k.sent_at, k.cause, k.was_resent, k.customer_id, k.record_id),
+ended as (  -- each customer's result: associated at any time, or else the newest state
+    select *, case
+        when since then 'associated'
+        when now = 'associated' then 'already_associated'
+        when now = 'association_failed' and is_news then 'failed_again'
+        when now = 'expired' and is_news then 'expired'
+        when now not in ('association_failed', 'expired') then 'open'
+        else 'not_seen' end as outcome
+    from newest)
+select batch_id, sent_at, cause, count(*) filter (was_resent) as resent, {counts},
+    count(*) filter (not was_resent) as not_resent,
+    count(*) filter (not was_resent and outcome = 'associated') as not_resent_associated
+from ended group by batch_id, sent_at, cause order by sent_at, batch_id, cause"""
 
 
 @dataclass(frozen=True, slots=True)
