@@ -93,14 +93,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_changed_notebook_stays_and_a_missing_one_is_copied_again(tmp_path: Path) -> None:
-    first = copy_examples(tmp_path / "my notebooks")
-    assert len(first.written) == 12
-    assert first.changed == ()
+    written, changed = copy_examples(tmp_path / "my notebooks")
+    assert (len(written), changed) == (12, [])
     name, other = "notebooks/1_explore_failures.ipynb", "notebooks/2_pick_resends.ipynb"
     (tmp_path / "my notebooks" / name).write_text("mine")
     (tmp_path / "my notebooks" / other).unlink()
-    again = copy_examples(tmp_path / "my notebooks")
-    assert (again.written, again.changed) == ((other,), (name,))
+    assert copy_examples(tmp_path / "my notebooks") == ([other], [name])
     assert (tmp_path / "my notebooks" / name).read_text() == "mine"
 
 

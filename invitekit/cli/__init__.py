@@ -37,7 +37,7 @@ _COMMANDS = {
     "run": "run:run",
     "sample": "commands:sample",
     "lab": "commands:lab",
-    "app": "screens:app",
+    "app": "commands:app",
     "workspace": "workspace:app",
     "key": "exports:key",
 }

@@ -19,7 +19,6 @@ from invitekit.ingest.words import Words, skeleton
 from invitekit.io.table_writers import write_bytes
 from invitekit.model import schema
 
-EXTENSION = ".html"
 MOST_ROWS = 1000
 """Rejected rows on the page."""
 _MOST_EXTRAS = 200
@@ -47,7 +46,7 @@ _TEACH = _(
 
 
 def write_check_page(loaded: Loaded, path: Path, language: Language, *, values: bool, overwrite: bool = False) -> Path:
-    """Write the page to a private file.
+    """Write the page to a private file; every text is escaped, and nothing is fetched from the network.
 
     Args:
         loaded: What ``load`` returned.
@@ -59,18 +58,12 @@ def write_check_page(loaded: Loaded, path: Path, language: Language, *, values: 
     Raises:
         OutputError: The file exists, or cannot be written.
     """
-    page = check_page(loaded, language, values=values).encode()
-    return write_bytes(page, path, extensions=[EXTENSION], overwrite=overwrite)
-
-
-def check_page(loaded: Loaded, language: Language, *, values: bool) -> str:
-    """Return the page as HTML; every text is escaped, and nothing is fetched from the network."""
     summary = loaded.summary
     several = ngettext("{n:,} file", "{n:,} files", len(summary.files))
     name = summary.files[0].name if len(summary.files) == 1 else several
     title = escape(translate(_("Check of {name}", name=name), language))
     style = files("invitekit").joinpath("report", "page.css").read_text("utf-8") + _STYLE
-    return f"""<!doctype html>
+    page = f"""<!doctype html>
 <html lang="{language}">
 <head>
 <meta charset="utf-8">
@@ -86,6 +79,7 @@ def check_page(loaded: Loaded, language: Language, *, values: bool) -> str:
 </body>
 </html>
 """
+    return write_bytes(page.encode(), path, extensions=[".html"], overwrite=overwrite)
 
 
 def _sections(loaded: Loaded, summary: Summary, language: Language, *, values: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The commands check, annotate, sample and lab: each reads its options, calls one function, prints the result."""
+"""The commands check, annotate, sample, lab and app: each reads its options, calls one function, prints the result."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Annotated
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli import output as out
 from invitekit.cli.examples import copy_examples
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.run import recordable
-from invitekit.cli.source_options import SourceOptions, with_option_groups
+from invitekit.cli.source_options import SourceOptions, SourcesOrWorkspace, with_option_groups
 from invitekit.errors import many
 from invitekit.extras import require_extra
 from invitekit.i18n import _
@@ -23,6 +24,7 @@ from invitekit.i18n import _
 _PAGE = ".html"
 """The extension that makes ``check`` write a page."""
 _CHECKS = (".parquet", ".csv", ".xlsx", _PAGE)
+_Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Where the notebooks are, or are copied to.")]
 
 
 @recordable
@@ -39,7 +41,7 @@ def check(
         Path | None,
         typer.Option("--words-skeleton", metavar="FILE", help="Write unknown words to this .toml file, for --words."),
     ] = None,
-    language: o.SummaryLanguage = "en",
+    language: Annotated[o.LanguageCode, typer.Option("--language", help="Language of what was understood.")] = "en",
     as_json: o.Json = False,
 ) -> None:
     """Check new files and print what was understood.
@@ -50,8 +52,6 @@ def check(
     made the files. With --words-skeleton, writes the unknown words with their counts: fill in what they
     mean, and use the file with --words.
     """
-    from invitekit.cli import output as out
-
     page = output is not None and output.suffix.lower() == _PAGE
     source.check_output(output, overwrite=overwrite, extensions=_CHECKS)
     source.check_output(words_skeleton, overwrite=overwrite, extensions=(".toml",))
@@ -98,7 +98,6 @@ def annotate(
     """
     import narwhals.stable.v2 as nw
 
-    from invitekit.cli import output as out
     from invitekit.metrics import count_statuses
     from invitekit.model.annotate import annotate as annotate_records
     from invitekit.model.filters import where
@@ -132,7 +131,7 @@ def sample(
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same files.")] = 1,
     format: Annotated[o.FormatName, typer.Option("--format", help="File format.")] = "csv",  # noqa: A002 - the option's name
     weeks: Annotated[int, typer.Option("--weeks", metavar="N", help="Weekly snapshots, one a file.")] = 4,
-    language: o.LabelLanguage = "en",
+    language: Annotated[o.LanguageCode, typer.Option("--language", help="Language of headers and values.")] = "en",
     masked: Annotated[
         bool, typer.Option("--masked", help="Mask names, mobiles and emails as the portal does.")
     ] = False,
@@ -147,7 +146,6 @@ def sample(
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """Write synthetic snapshots for trying things out."""
-    from invitekit.cli import output as out
     from invitekit.sample import AS_OF, write_sample
 
     last = o.parse_time(as_of, "--as-of")
@@ -166,19 +164,17 @@ def sample(
         out.line(f"  {name}")
 
 
-def lab(folder: o.Notebooks = Path("invitekit-notebooks"), *, port: o.Port = None, browser: o.Browser = True) -> None:
+def lab(folder: _Folder = Path("invitekit-notebooks"), *, port: o.Port = None, browser: o.Browser = True) -> None:
     """Open the notebooks in JupyterLab.
 
     The notebooks and sample data are copied into a folder first; a file that exists there stays as it is.
     """
-    from invitekit.cli import output as out
-
     require_extra("lab", _("The notebooks need more libraries."), "jupyterlab", "anywidget")
-    copied = copy_examples(folder)
-    if copied.written:
-        out.line(f"Copied {many(len(copied.written), 'file')} to {folder}.")
-    if copied.changed:
-        out.line(f"Kept your own version of {', '.join(copied.changed)}.")
+    written, changed = copy_examples(folder)
+    if written:
+        out.line(f"Copied {many(len(written), 'file')} to {folder}.")
+    if changed:
+        out.line(f"Kept your own version of {', '.join(changed)}.")
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     command = [sys.executable, "-m", "jupyterlab", *as_root, "--ServerApp.answer_yes=True"]
     command += [f"--ServerApp.root_dir={folder.resolve()}", "--LabApp.default_url=/lab/tree/notebooks"]
@@ -200,3 +196,41 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait(timeout=20)
     except subprocess.TimeoutExpired:
         server.kill()
+
+
+@with_option_groups
+def app(
+    source: SourcesOrWorkspace,
+    rules: o.Rules = None,
+    as_of: o.AsOf = None,
+    language: o.Language = "en",
+    port: o.Port = None,
+    browser: o.Browser = True,
+) -> None:
+    """Open the sales-ops page in the browser.
+
+    Choose whom to invite again, see why, and write the batch. With files and a workspace, the files are
+    added to the workspace. Without either, the page offers the files of this folder. It is served to
+    this machine only, and only to the printed address.
+    """
+    require_extra("lab", _("The page needs more libraries."), "tornado", "anywidget")
+    from invitekit.widgets.server import serve
+    from invitekit.widgets.session import Session
+
+    moment = o.parse_time(as_of, "--as-of")
+    chosen = o.read_rules(rules)
+    session = Session(Path.cwd(), rules=chosen, as_of=moment, language=language, catalogue=source.failures)
+    if not source.sources:
+        source.reject_reading_options()
+    if source.sources or source.workspace:
+        with out.progress() as tick:
+            added = session.open(source.sources or (), source.workspace, progress=tick, **source.load_arguments())
+        for file in added:
+            out.line(str(file))
+
+    def ready(address: str) -> None:
+        out.line(f"The page is open at {address}")
+        out.line("Keep this address private. Ctrl-C ends the page.")
+
+    serve(session, port=port, browser=browser, ready=ready)
+    out.line("The page is closed.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli import output as out
 from invitekit.cli.filter_options import PlanFilterOptions, matched
 from invitekit.cli.plans import make_plan
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
@@ -62,7 +63,6 @@ def find(
     with today's decision. Email addresses and mobile numbers are hidden unless you use --unmasked. With -o,
     writes the newest records, personal data included.
     """
-    from invitekit.cli import output as out
     from invitekit.engine.materialize import collect
     from invitekit.io.table_writers import write_table
 
@@ -105,7 +105,6 @@ def show(
     next step and date, and from a workspace what was sent and marked as resolved. Email addresses and
     mobile numbers are hidden unless you use --unmasked.
     """
-    from invitekit.cli import output as out
     from invitekit.errors import ArgumentError
     from invitekit.planning.customer_history import find_customers
 
@@ -163,7 +162,6 @@ def _plain(value: Any, name: str = "", *, unmasked: bool) -> Any:
 
 
 def _print_customers(rows: Sequence[dict[str, Any]], language: Language, *, unmasked: bool) -> None:
-    from invitekit.cli import output as out
     from invitekit.model.display import shown
 
     if not rows:
@@ -179,7 +177,6 @@ def _print_customers(rows: Sequence[dict[str, Any]], language: Language, *, unma
 
 
 def _print_customer(customer: CustomerHistory, language: Language, *, unmasked: bool) -> None:
-    from invitekit.cli import output as out
     from invitekit.model.catalogue import DO_NOT_INVITE
     from invitekit.model.display import shown
     from invitekit.model.schema import label

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,21 +13,11 @@ from invitekit.io.atomic_write import os_reason
 _PACKAGED = "example_files"
 
 
-@dataclass(frozen=True)
-class Copied:
-    """What ``copy_examples`` did with each file, by its path inside the folder.
-
-    Attributes:
-        written: The files that were missing.
-        changed: Files that were there with another content, and stay as they are.
-    """
-
-    written: tuple[str, ...]
-    changed: tuple[str, ...]
-
-
-def copy_examples(folder: Path) -> Copied:
+def copy_examples(folder: Path) -> tuple[list[str], list[str]]:
     """Copy the notebooks and their data into a folder; a file that is there already is never replaced.
+
+    Returns:
+        The files that were missing, and those that are there with another content, by their paths inside the folder.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -49,7 +38,7 @@ def copy_examples(folder: Path) -> Copied:
             _("The notebooks cannot be copied to '{name}': {reason}.", name=folder.name, reason=reason),
             hint=_("name another folder."),
         ) from None
-    return Copied(tuple(written), tuple(changed))
+    return written, changed
 
 
 def _contents() -> dict[str, bytes]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli import output as out
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.help import Command, new_app
 from invitekit.cli.run import recordable
@@ -26,13 +27,25 @@ def export(
     source: SourcesOrWorkspace,
     chosen: FilterOptions,
     output: o.Output = None,
-    level: o.Level = None,
-    policy: o.Policy = None,
-    purpose: o.Purpose = None,
+    level: Annotated[o.LevelName | None, typer.Option("--level", help="Export level. Default: pseudonymised.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="A TOML file with actions for extra columns.")
+    ] = None,
+    purpose: Annotated[
+        str | None,
+        typer.Option("--purpose", metavar="WORD", help="What the export is for. Tokens of two purposes do not join."),
+    ] = None,
     key_file: o.KeyFile = None,
-    remarks: o.Remarks = "drop",
-    raw_csv: o.RawCsv = False,
-    history: o.History = False,
+    remarks: Annotated[
+        o.RemarksName,
+        typer.Option("--remarks", help="Drop remarks, or remove recognised personal data from them (best effort)."),
+    ] = "drop",
+    raw_csv: Annotated[
+        bool, typer.Option("--raw-csv", help="Write CSV without spreadsheet escaping and byte order mark.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="List earlier exports of the workspace, and write nothing.")
+    ] = False,
     overwrite: o.Overwrite = False,
     as_of: o.AsOf = None,
     language: o.Language = "en",
@@ -46,7 +59,6 @@ def export(
     identify people. At the level 'aggregated', each invitation counts once, by its newest state; a filter
     keeps the invitations whose newest state matches.
     """
-    from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.export import export as export_records
     from invitekit.export.api import chosen_policy
@@ -86,7 +98,6 @@ def verify(
     as_json: o.Json = False,
 ) -> None:
     """Check an exported file against its manifest."""
-    from invitekit.cli import output as out
     from invitekit.export import describe_signature, resolve_key
     from invitekit.export import verify as verify_file
 
@@ -110,7 +121,6 @@ def new(key_file: o.KeyFile = None) -> None:
 
     It is stored in the keyring, else in a file that only you can read.
     """
-    from invitekit.cli import output as out
     from invitekit.export import key_override, new_key
 
     override = key_override(key_file)
@@ -126,7 +136,6 @@ def show_id(key_file: o.KeyFile = None) -> None:
 
     Manifests name it; it does not reveal the key.
     """
-    from invitekit.cli import output as out
     from invitekit.export import stored_key
 
     out.line(str(stored_key(key_file).id))
@@ -138,7 +147,6 @@ def rotate(key_file: o.KeyFile = None) -> None:
 
     The old key is kept under its ID.
     """
-    from invitekit.cli import output as out
     from invitekit.export import rotate_key
 
     old, new_one, where = rotate_key(key_file)
@@ -148,7 +156,6 @@ def rotate(key_file: o.KeyFile = None) -> None:
 
 
 def _show_history(path: Path | None, *, as_json: bool) -> None:
-    from invitekit.cli import output as out
     from invitekit.workspace import Workspace
 
     if path is None:
@@ -164,13 +171,7 @@ def _json(done: Exported) -> dict[str, Any]:
     return {
         "output": str(done.path),
         "manifest": str(done.manifest),
-        "level": done.level,
-        "rows": done.rows,
         "exported": done.records,
-        "sha256": done.sha256,
-        "key_id": done.key_id,
-        "columns": list(done.columns),
-        "nulled": done.nulled,
-        "checks": list(done.checks),
+        **{name: getattr(done, name) for name in ("level", "rows", "sha256", "key_id", "columns", "nulled", "checks")},
         "uniqueness": [{"by": list(one.by), "unique": one.unique, "small": one.small} for one in done.uniqueness],
     }

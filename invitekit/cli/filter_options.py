@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli import output as out
 
 if TYPE_CHECKING:
     from invitekit.model.catalogue import Catalogue
@@ -89,9 +90,6 @@ class FilterOptions:
     def read(self, failures: Catalogue) -> Filter:
         """Return the filter that the options mean.
 
-        Args:
-            failures: The known failure messages.
-
         Raises:
             typer.BadParameter: A value is unknown, with the nearest known ones; or a date is invalid.
             ArgumentError: The dates are in the wrong order, or the text is too long.
@@ -145,12 +143,10 @@ class Matched:
 
     def print(self) -> None:
         """Print the filter in words, and how many it matches."""
-        from invitekit.cli import output
-
         if self.choice:
-            output.line(f"Filter: {self.choice}. Matches {self.matched:,} of {self.of:,} {self.unit}.")
+            out.line(f"Filter: {self.choice}. Matches {self.matched:,} of {self.of:,} {self.unit}.")
             for sentence in self.unused:
-                output.line(f"  - {sentence}")
+                out.line(f"  - {sentence}")
 
 
 def matched(
@@ -159,12 +155,6 @@ def matched(
     """Return the records that match a filter, and their count.
 
     Managers, tags and countries are compared without case and width: the filter gets the spelling of the records.
-
-    Args:
-        choice: The filter.
-        records: All records.
-        matching: Returns the records that match a filter.
-        unit: What is counted.
     """
     import narwhals.stable.v2 as nw
 

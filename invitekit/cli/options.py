@@ -53,104 +53,30 @@ FollowUpDays = Annotated[
         show_default=False,
     ),
 ]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option("--column", metavar="NAME=HEADER", help="Read a column from this header: status=State. Repeatable."),
-]
-Snapshot = Annotated[
-    str | None,
-    typer.Option("--snapshot", metavar="DATE", help="When the files were exported. Default: the date in their names."),
-]
-Zone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Time zone of times that have no UTC offset.")]
-DayFirst = Annotated[
-    bool | None,
-    typer.Option("--day-first/--month-first", help="How to read 03/04/2025. Default: detected for each column."),
-]
-Encoding = Annotated[
-    str | None,
-    typer.Option(
-        "--encoding", metavar="NAME", help="Encoding of text files. Default: detected (UTF-8, UTF-16, GB18030)."
-    ),
-]
-Messages = Annotated[
-    Path | None,
-    typer.Option("--messages", metavar="FILE", help="A second file with failure messages, matched by a key column."),
-]
-MessagesKey = Annotated[
-    str | None, typer.Option("--messages-key", metavar="COLUMN", help="The column to match --messages on.")
-]
 Catalogues = Annotated[
     list[Path] | None,
     typer.Option("--catalogue", metavar="FILE", help="A TOML file with failure messages of your own. Repeatable."),
 ]
-Words = Annotated[
-    Path | None,
-    typer.Option("--words", metavar="FILE", help="A TOML file that says what your files' own status words mean."),
-]
 Language = Annotated[LanguageCode, typer.Option("--language", help="Language of causes, advice and reasons.")]
-SummaryLanguage = Annotated[LanguageCode, typer.Option("--language", help="Language of what was understood.")]
-LabelLanguage = Annotated[LanguageCode, typer.Option("--language", help="Language of headers and values.")]
 Rules = Annotated[
     Path | None, typer.Option("--rules", metavar="FILE", help="A TOML file with resend rules of your own.")
 ]
 Period = Annotated[PeriodName, typer.Option("--period", help="Length of a period.")]
 
-Level = Annotated[LevelName | None, typer.Option("--level", help="Export level. Default: pseudonymised.")]
-Policy = Annotated[
-    Path | None, typer.Option("--policy", metavar="FILE", help="A TOML file with actions for extra columns.")
-]
-Purpose = Annotated[
-    str | None,
-    typer.Option("--purpose", metavar="WORD", help="What the export is for. Tokens of two purposes do not join."),
-]
 KeyFile = Annotated[
     Path | None,
     typer.Option(
         "--key-file", metavar="FILE", help="A file with the key. Default: INVITEKIT_KEY, else the stored key."
     ),
 ]
-Remarks = Annotated[
-    RemarksName,
-    typer.Option("--remarks", help="Drop remarks, or remove recognised personal data from them (best effort)."),
-]
-RawCsv = Annotated[bool, typer.Option("--raw-csv", help="Write CSV without spreadsheet escaping and byte order mark.")]
-History = Annotated[bool, typer.Option("--history", help="List earlier exports of the workspace, and write nothing.")]
 
-BatchDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--batch-dir", metavar="DIR", help="Write batches and work lists to this folder; they name customers."
-    ),
-]
 
-ManagerBy = Annotated[
-    ManagerName | None,
-    typer.Option("--by", metavar="account_manager", help="With --batch-dir: a workbook for each account manager too."),
-]
-Reminders = Annotated[
-    bool, typer.Option("--reminders", help="With --batch-dir: a draft (.eml) for each customer who has to act.")
-]
-Templates = Annotated[
-    Path | None, typer.Option("--templates", metavar="FILE", help="A TOML file with reminders and tickets of your own.")
-]
-Calendar = Annotated[
-    CalendarName | None,
-    typer.Option("--calendar", help="With --batch-dir: dates.ics, with counts of customers or their names."),
-]
-
-MaybeSources = Annotated[
-    list[str] | None, typer.Argument(metavar="SOURCES", help="Files, folders or globs. Or use --workspace.")
-]
-WorkspaceFile = Annotated[
-    Path | None, typer.Option("-w", "--workspace", metavar="FILE", help="Use the records stored in this workspace.")
-]
 Workspace = Annotated[Path, typer.Option("-w", "--workspace", metavar="FILE", help="The workspace file.")]
 WORKSPACE = Path("invitekit.duckdb")
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who did it.", show_default=False)]
 Note = Annotated[str | None, typer.Option("--note", metavar="NOTE", help="A remark to store.")]
 BatchIds = Annotated[list[str], typer.Argument(metavar="BATCH_ID", help="Batch IDs, as printed by 'plan --batch-dir'.")]
 
-Notebooks = Annotated[Path, typer.Argument(metavar="DIR", help="Where the notebooks are, or are copied to.")]
 Port = Annotated[
     int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="The server's port. Default: a free one.")
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import re
@@ -21,8 +20,6 @@ from rich.table import Table
 
 from invitekit.errors import many
 from invitekit.i18n import Language, _, printable, translate
-from invitekit.ingest.datetimes import DateReport
-from invitekit.ingest.summary import FileSummary, Summary
 from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.model import schema, vocabularies
 from invitekit.model.private_text import show_text
@@ -30,14 +27,14 @@ from invitekit.model.private_text import show_text
 if TYPE_CHECKING:
     from invitekit.batches import Written
     from invitekit.export import Exported
+    from invitekit.ingest.datetimes import DateReport
+    from invitekit.ingest.summary import FileSummary, Summary
     from invitekit.metrics import StatusCounts
     from invitekit.model.catalogue import Catalogue
     from invitekit.planning import PlanSummary, ResendRules
     from invitekit.workspace import Comparison, Reconciliation
     from invitekit.workspace.outcomes import BatchOutcome
 
-if "duckdb" not in sys.modules:  # if DuckDB is imported before the freeze, it reports leaks at exit
-    gc.freeze()  # imported objects live until the process ends: do not search them for cycles again
 # A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
 _MAX_CAUSES = 12
@@ -500,16 +497,9 @@ def comparison(result: Comparison) -> None:
 
 def comparison_json(result: Comparison) -> dict[str, Any]:
     """Return a comparison as plain JSON values."""
-    sides = {
-        name: {
-            "rows": side.rows,
-            "customers": side.customers,
-            "unidentified": side.unidentified,
-            "conflicting": side.conflicting,
-        }
-        for name, side in (("before", result.before), ("after", result.after))
-    }
+    sides = {"before": asdict(result.before), "after": asdict(result.after)}
     times = {"before_at": result.before_at, "after_at": result.after_at}
     passed_over = [f"{day:%Y-%m-%d}" for day in result.passed_over]
-    return {"counts": result.counts, **sides, **times, "passed_over": passed_over,
-            "may_be_partial": result.may_be_partial}  # fmt: skip
+    return {"counts": result.counts, **sides, **times, "passed_over": passed_over} | {
+        "may_be_partial": result.may_be_partial
+    }

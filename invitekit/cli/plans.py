@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli import output as out
 from invitekit.cli.filter_options import PlanFilterOptions, matched
 from invitekit.cli.run import recordable
 from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_option_groups
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from invitekit.model.catalogue import Catalogue
     from invitekit.model.filters import Filter
     from invitekit.planning import PlanSummary, ResendRules
+
+_COUNTS = ("named_by_rejected_rows", "with_history", "newest_export", "not_in_newest", "may_be_masked")
 
 
 @recordable
@@ -29,11 +32,29 @@ def plan(
     overwrite: o.Overwrite = False,
     as_of: o.AsOf = None,
     rules: o.Rules = None,
-    batch_dir: o.BatchDir = None,
-    by: o.ManagerBy = None,
-    reminders: o.Reminders = False,
-    templates: o.Templates = None,
-    calendar: o.Calendar = None,
+    batch_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--batch-dir", metavar="DIR", help="Write batches and work lists to this folder; they name customers."
+        ),
+    ] = None,
+    by: Annotated[
+        o.ManagerName | None,
+        typer.Option(
+            "--by", metavar="account_manager", help="With --batch-dir: a workbook for each account manager too."
+        ),
+    ] = None,
+    reminders: Annotated[
+        bool, typer.Option("--reminders", help="With --batch-dir: a draft (.eml) for each customer who has to act.")
+    ] = False,
+    templates: Annotated[
+        Path | None,
+        typer.Option("--templates", metavar="FILE", help="A TOML file with reminders and tickets of your own."),
+    ] = None,
+    calendar: Annotated[
+        o.CalendarName | None,
+        typer.Option("--calendar", help="With --batch-dir: dates.ics, with counts of customers or their names."),
+    ] = None,
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:
@@ -46,7 +67,6 @@ def plan(
     each batch under an ID. A filter is applied to the finished plan: the batches are then of matching
     customers only.
     """
-    from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
     from invitekit.planning import count_decisions
@@ -66,7 +86,10 @@ def plan(
         source.check_not_read(batch_dir / PAGE)
     with source.opened(language, to_write=batch_dir is not None) as inputs:
         if not as_json:
-            _print_inputs(inputs, batch_dir)
+            out.personal(batch_dir)
+            inputs.print_summary()
+            if inputs.workspace is not None and (unsent := len(inputs.workspace.batches().filter("sent is null"))):
+                out.line(f"  - Batches written and not marked as sent: {unsent:,}. If they were sent, mark them first.")
         whole = make_plan(inputs, chosen, moment, language, source.failures)
         planned, filtered = matched(choice, whole, lambda final: _matching(whole, final, chosen))
         if output is not None:
@@ -85,16 +108,6 @@ def plan(
     return out.written(output, "Decisions")
 
 
-def _print_inputs(inputs: Inputs, batch_dir: Path | None) -> None:
-    """Print a personal data warning, what was read, and how many batches were not marked as sent."""
-    from invitekit.cli import output as out
-
-    out.personal(batch_dir)
-    inputs.print_summary()
-    if unsent := inputs.unsent_batches():
-        out.line(f"  - Batches written and not marked as sent: {unsent:,}. If they were sent, mark them first.")
-
-
 def make_plan(
     inputs: Inputs,
     rules: ResendRules,
@@ -105,13 +118,7 @@ def make_plan(
 ) -> Any:
     """Plan for the workspace, with what was sent and resolved, or for the loaded files alone.
 
-    Args:
-        inputs: What was opened.
-        rules: When a customer may be invited again.
-        as_of: The time to plan for.
-        language: Of reasons and next steps.
-        failures: The known failure messages.
-        history: The records as ``annotate`` or ``resolve`` returns them, if the caller has them already.
+    ``history`` has the records as ``annotate`` or ``resolve`` returns them, if the caller has them already.
     """
     from invitekit.engine.materialize import materialize
     from invitekit.model.annotate import annotate
@@ -158,16 +165,9 @@ def _json(summary: PlanSummary, rules: ResendRules, language: str) -> dict[str, 
     return {
         "decisions": summary.by_decision,
         "reasons": reasons,
-        "customers": summary.customers,
-        "candidates": summary.candidates,
-        "batches": summary.batches,
-        "open_customers": summary.open_customers,
+        **{name: getattr(summary, name) for name in ("customers", "candidates", "batches", "open_customers")},
         "portal_cap": rules.portal_cap,
-        "named_by_rejected_rows": summary.named_by_rejected_rows,
-        "with_history": summary.with_history,
-        "newest_export": summary.newest_export,
-        "not_in_newest": summary.not_in_newest,
-        "may_be_masked": summary.may_be_masked,
+        **{name: getattr(summary, name) for name in _COUNTS},
         "warnings": summary.warnings(language),
         "rules": str(rules),
     }

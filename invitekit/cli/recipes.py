@@ -112,13 +112,11 @@ def as_toml(recipe: Recipe) -> str:
     for step in recipe.step:
         lines += ["", "[[step]]", f"command = {_value(step.command)}", f"sources = {_value(step.sources)}"]
         for kind, files in (("input", step.input), ("output", step.output)):
-            lines += [f"{kind} = [", *(f"  {{{_fields(file)}}}," for file in files), "]"]
+            rows = [", ".join(f"{name} = {_value(value)}" for name, value in msgspec.to_builtins(file).items())
+                    for file in files]  # fmt: skip
+            lines += [f"{kind} = [", *(f"  {{{row}}}," for row in rows), "]"]
         lines += ["[step.options]", *(f"{_key(name)} = {_value(value)}" for name, value in step.options.items())]
     return "\n".join([*lines, ""])
-
-
-def _fields(file: File) -> str:
-    return ", ".join(f"{name} = {_value(value)}" for name, value in msgspec.to_builtins(file).items())
 
 
 def _key(name: str) -> str:
@@ -136,11 +134,6 @@ def _value(value: Any) -> str:
 
 def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], None]:
     """Check that a command can be added to a recipe, and hash the files that it reads.
-
-    Args:
-        ctx: The context of the command.
-        path: The recipe; an existing one gets one more command.
-        values: The command's parameters.
 
     Returns:
         A function that adds the command to the recipe once it has run.
@@ -273,12 +266,6 @@ def _holds_records(step: Step) -> bool:
 def new_sources(recipe: Recipe, path: Path, files: list[str], customer_list: list[str]) -> list[list[str]]:
     """Return the new sources of each command; a command with an empty list keeps its own.
 
-    Args:
-        recipe: The recipe.
-        path: Its file.
-        files: Exports to read instead of those of the recipe.
-        customer_list: A customer list to read instead of that of the recipe.
-
     Raises:
         ArgumentError: No command would read them.
     """
@@ -291,13 +278,7 @@ def new_sources(recipe: Recipe, path: Path, files: list[str], customer_list: lis
 
 
 def changed(step: Step, sources: list[str], as_of: str | None, folder: Path | None) -> Step:
-    """Return a command for other files or another time, without the files that it read and wrote.
-
-    Args:
-        step: The command.
-        sources: Files, folders and globs to read instead; none for those of the recipe.
-        as_of: The time to run for; None for that of the recipe.
-        folder: Where all files are written; None for where the recipe has them.
+    """Return a command for other sources, another time or another folder, without the files that it read and wrote.
 
     Raises:
         ArgumentError: The recipe dates its sources by an option, which would date the new ones too.
@@ -314,12 +295,7 @@ def changed(step: Step, sources: list[str], as_of: str | None, folder: Path | No
 
 
 def check_unchanged(recipe: Recipe, path: Path, others: list[list[str]]) -> None:
-    """Check that every input file is unchanged since it was recorded; paths start from the current folder.
-
-    Args:
-        recipe: The recipe.
-        path: Its file.
-        others: The sources that each command reads instead: see ``new_sources``.
+    """Check that every input file that is read again is unchanged; paths start from the current folder.
 
     Raises:
         SourceError: A file is missing, new, or has changed; the message names each.

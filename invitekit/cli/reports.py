@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli import output as out
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.plans import make_plan
 from invitekit.cli.run import recordable
@@ -56,7 +57,6 @@ def report(
     """
     from dataclasses import replace
 
-    from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.metrics import FOLLOW_UP_DAYS, progress
     from invitekit.model.annotate import annotate
@@ -138,14 +138,7 @@ def _of_same_customers(history: Any, records: Any) -> Any:
 def _change(
     inputs: Inputs, moments: Sequence[dt.datetime], failures: Catalogue, chosen: Any = None
 ) -> Comparison | None:
-    """Compare the two newest snapshots, if there are two; records without a snapshot are left out.
-
-    Args:
-        inputs: The loaded files or the workspace.
-        moments: The times of its snapshots, in order.
-        failures: The known failure messages.
-        chosen: The records of the customers to compare; None compares all.
-    """
+    """Compare the two newest snapshots of all or the chosen records, if there are two; undated records are left out."""
     if len({at.date() for at in moments}) < 2:
         return None
     if inputs.workspace is not None and chosen is None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli import output as out
 
 SaveRecipe = Annotated[
     Path | None,
@@ -74,7 +75,6 @@ def run(
     byte for byte; exit code 1 if it differs. With FILES, --customer-list, --as-of or --allow-changed, runs the same
     commands on other files or at another time. Paths in a recipe start from its own folder.
     """
-    from invitekit.cli import output as out
     from invitekit.cli import recipes
 
     o.parse_time(as_of, "--as-of")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import inspect
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 from typer.models import ArgumentInfo
 
 from invitekit.cli import options as o
+from invitekit.cli import output as out
 from invitekit.errors import OutputError
 from invitekit.i18n import Language, _, translate
 
@@ -28,15 +31,45 @@ class SourceOptions:
     """Sources and reading options, as given on the command line."""
 
     sources: o.Sources
-    column: o.Columns = None
-    snapshot: o.Snapshot = None
-    time_zone: o.Zone = "UTC"
-    day_first: o.DayFirst = None
-    encoding: o.Encoding = None
-    messages: o.Messages = None
-    messages_key: o.MessagesKey = None
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column", metavar="NAME=HEADER", help="Read a column from this header: status=State. Repeatable."
+        ),
+    ] = None
+    snapshot: Annotated[
+        str | None,
+        typer.Option(
+            "--snapshot", metavar="DATE", help="When the files were exported. Default: the date in their names."
+        ),
+    ] = None
+    time_zone: Annotated[
+        str, typer.Option("--time-zone", metavar="ZONE", help="Time zone of times that have no UTC offset.")
+    ] = "UTC"
+    day_first: Annotated[
+        bool | None,
+        typer.Option("--day-first/--month-first", help="How to read 03/04/2025. Default: detected for each column."),
+    ] = None
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--encoding", metavar="NAME", help="Encoding of text files. Default: detected (UTF-8, UTF-16, GB18030)."
+        ),
+    ] = None
+    messages: Annotated[
+        Path | None,
+        typer.Option(
+            "--messages", metavar="FILE", help="A second file with failure messages, matched by a key column."
+        ),
+    ] = None
+    messages_key: Annotated[
+        str | None, typer.Option("--messages-key", metavar="COLUMN", help="The column to match --messages on.")
+    ] = None
     catalogue: o.Catalogues = None
-    words: o.Words = None
+    words: Annotated[
+        Path | None,
+        typer.Option("--words", metavar="FILE", help="A TOML file that says what your files' own status words mean."),
+    ] = None
 
     @functools.cached_property
     def failures(self) -> Catalogue:
@@ -62,13 +95,13 @@ class SourceOptions:
     def load(self, language: Language) -> Loaded:
         """Load the sources, with a progress bar on a terminal; sources too large for memory are loaded by DuckDB."""
         how = self.load_arguments()
-        from invitekit.cli import output
         from invitekit.ingest import load
 
-        with output.progress() as tick:
+        _freeze_imports()
+        with out.progress() as tick:
             loaded = load(self.sources, progress=tick, engine="auto", **how)
         if loaded.summary.engine_reason is not None:
-            output.note(translate(loaded.summary.engine_reason, language))
+            out.note(translate(loaded.summary.engine_reason, language))
         return loaded
 
     def check_output(
@@ -112,8 +145,12 @@ class SourceOptions:
 class SourcesOrWorkspace(SourceOptions):
     """Sources, or a workspace that stores records, resends and marks."""
 
-    sources: o.MaybeSources = None  # type: ignore[assignment]  # a workspace may replace them
-    workspace: o.WorkspaceFile = None
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="SOURCES", help="Files, folders or globs. Or use --workspace.")
+    ] = None  # type: ignore[assignment]  # a workspace may replace them
+    workspace: Annotated[
+        Path | None, typer.Option("-w", "--workspace", metavar="FILE", help="Use the records stored in this workspace.")
+    ] = None
 
     @contextlib.contextmanager
     def opened(self, language: Language, *, to_write: bool = False, both: bool = False) -> Iterator[Inputs]:
@@ -139,6 +176,7 @@ class SourcesOrWorkspace(SourceOptions):
             records = loaded.records if loaded is not None else None
             yield Inputs(language, records, summary, rejected=loaded and loaded.rejects)
             return
+        _freeze_imports()
         from invitekit.workspace import Workspace
 
         # A misspelt name must not create a new file, unless the workspace only records the export.
@@ -171,24 +209,22 @@ class Inputs:
 
     def json(self) -> dict[str, Any]:
         """Return the counts as plain JSON values."""
-        from invitekit.cli import output
-
         if self.summary is not None:
-            return output.summary_json(self.summary)
+            return out.summary_json(self.summary)
         return workspace_json(self.workspace) if self.workspace else {}
 
     def print_summary(self) -> None:
         """Print what was loaded, or what is in the workspace."""
-        from invitekit.cli import output
-
         if self.summary is not None:
-            output.headline(self.summary, self.language)
+            out.headline(self.summary, self.language)
         elif self.workspace is not None:
-            output.line(repr(self.workspace))
+            out.line(repr(self.workspace))
 
-    def unsent_batches(self) -> int:
-        """Count the batches that were neither marked as sent nor discarded."""
-        return 0 if self.workspace is None else len(self.workspace.batches().filter("sent is null"))
+
+def _freeze_imports() -> None:
+    """Do not search imported objects for reference cycles again: they live until the process ends."""
+    if "duckdb" not in sys.modules:  # if DuckDB is imported before the freeze, it reports leaks at exit
+        gc.freeze()
 
 
 def workspace_json(workspace: Workspace) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli import output as out
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.run import recordable
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
@@ -45,7 +46,6 @@ def trend(
     writes the table: counts only, and names of account managers with --by account_manager. A filter keeps
     the invitations whose newest state matches.
     """
-    from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
     from invitekit.metrics import FOLLOW_UP_DAYS, failure_and_association_trend, find_changes
@@ -100,7 +100,6 @@ def _print(
     rows: list[dict[str, Any]], by: str | None, period: str, known: Catalogue, language: Language, days: int
 ) -> None:
     """Print the table with small counts marked, and a legend."""
-    from invitekit.cli import output as out
     from invitekit.model.schema import label
 
     if not rows:

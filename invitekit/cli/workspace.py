@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli import output as out
 from invitekit.cli.help import Command, new_app
 from invitekit.cli.run import recordable
 from invitekit.cli.source_options import SourceOptions, SourcesOrWorkspace, with_option_groups, workspace_json
@@ -37,19 +39,14 @@ def add(
 
     Files that are stored already are skipped.
     """
-    from invitekit.cli import output as out
     from invitekit.workspace import Workspace
 
     how = source.load_arguments()
     with Workspace(workspace) as opened:
         with out.progress() as tick:
             added = opened.add(source.sources, progress=tick, replace=replace, supersede=supersede, **how)
-        if as_json:
-            files = [{name: getattr(file, name) for name in file.__slots__} for file in added]
-            return out.json_line(workspace_json(opened) | {"added": files})
-        for file in added:
-            out.line(str(file))
-        return out.line(repr(opened))
+        files = [{name: getattr(file, name) for name in file.__slots__} for file in added]
+        _print_result(opened, {"added": files}, *map(str, added), repr(opened), as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -65,15 +62,10 @@ def remove(
 
     What was sent and marked stays. A corrected version replaces a file by 'add --supersede'.
     """
-    from invitekit.cli import output as out
-
     day = o.parse_day(snapshot, "--snapshot")
     with _existing(workspace) as opened:
         removed = opened.remove_file(name, snapshot_at=day)
-        if as_json:
-            return out.json_line(workspace_json(opened) | {"removed": asdict(removed)})
-        out.line(str(removed))
-        return out.line(repr(opened))
+        _print_result(opened, {"removed": asdict(removed)}, str(removed), repr(opened), as_json=as_json)
 
 
 @app.command("mark-sent", cls=Command)
@@ -102,32 +94,26 @@ def mark_sent(
 
     The cool-down and the attempts of their customers count from then.
     """
-    from invitekit.cli import output as out
-
     if exclude and len(batch_ids) > 1:
         raise typer.BadParameter("Name one batch at a time with --exclude.", param_hint="BATCH_ID")
     when = o.parse_day(at, "--at")
     with _existing(workspace) as opened:
         sent = opened.mark_batches_sent(batch_ids, by=by, at=when, note=note, exclude=exclude or (), force=force)
-        if as_json:
-            return out.json_line(workspace_json(opened) | {"sent": sent})
         days = dict(opened.batches().filter("sent_at is not null").select("batch_id, sent_at::date").fetchall())
-    for batch_id, customers in sent.items():
-        day = f"{days[batch_id]:%Y-%m-%d}"
-        out.line(f"Batch {batch_id} marked as sent on {day}: {many(customers, 'customer')} invited again.")
-    return None
+        lines = [
+            f"Batch {batch_id} marked as sent on {days[batch_id]:%Y-%m-%d}: {many(n, 'customer')} invited again."
+            for batch_id, n in sent.items()
+        ]
+        _print_result(opened, {"sent": sent}, *lines, as_json=as_json)
 
 
 @app.command(cls=Command)
 def discard(batch_ids: o.BatchIds, workspace: o.Workspace = o.WORKSPACE, as_json: o.Json = False) -> None:
     """Delete batches that will not be sent."""
-    from invitekit.cli import output as out
-
     with _existing(workspace) as opened:
         opened.discard_batches(batch_ids)
-        if as_json:
-            return out.json_line(workspace_json(opened) | {"discarded": batch_ids})
-    return out.line(f"Discarded: {', '.join(batch_ids)}.")
+        line = f"Discarded: {', '.join(batch_ids)}."
+        _print_result(opened, {"discarded": batch_ids}, line, as_json=as_json)
 
 
 @app.command("mark-resolved", cls=Command)
@@ -152,7 +138,6 @@ def mark_resolved(
     The customers may then be invited again, blocked ones included. The mark counts for the failure of the
     customer's newest record. A later failure is not resolved by it.
     """
-    from invitekit.cli import output as out
     from invitekit.model.catalogue import read_catalogue
 
     known = read_catalogue(*(catalogue or []))
@@ -166,10 +151,7 @@ def mark_resolved(
             marks: tuple[int, ...] = (opened.mark_own_account_changed(day, by=by, note=note),)
         else:
             marks = opened.mark_resolved(customers=customers or (), on=day, by=by, note=note, catalogue=known)
-        if as_json:
-            return out.json_line(workspace_json(opened) | {"marks": list(marks)})
-    numbers = ", ".join(map(str, marks))
-    return out.line(f"Marked as resolved, by number: {numbers}. To take one back: invitekit workspace unmark.")
+        _print_marks(opened, marks, "resolved", as_json=as_json)
 
 
 @app.command("do-not-invite", cls=Command)
@@ -190,15 +172,10 @@ def do_not_invite(
 
     No plan invites them, nor another customer with the same email address, until the mark is taken back.
     """
-    from invitekit.cli import output as out
-
     day = o.parse_day(on, "--on") or dt.datetime.now(dt.UTC).date()
     with _existing(workspace) as opened:
         marks = opened.mark_do_not_invite(customers=customers, on=day, by=by, note=note)
-        if as_json:
-            return out.json_line(workspace_json(opened) | {"marks": list(marks)})
-    numbers = ", ".join(map(str, marks))
-    return out.line(f"Marked as not to be invited, by number: {numbers}. To take one back: invitekit workspace unmark.")
+        _print_marks(opened, marks, "not to be invited", as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -215,13 +192,10 @@ def unmark(
     All marks of the same failure are undone, because one of two would keep it resolved. They stay in the
     history.
     """
-    from invitekit.cli import output as out
-
     with _existing(workspace) as opened:
         undone = opened.unmark(marks, by=by)
-        if as_json:
-            return out.json_line(workspace_json(opened) | {"unmarked": list(undone)})
-    return out.line(f"Taken back: {', '.join(map(str, undone))}.")
+        line = f"Taken back: {', '.join(map(str, undone))}."
+        _print_result(opened, {"unmarked": undone}, line, as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -230,7 +204,6 @@ def show(workspace: o.Workspace = o.WORKSPACE, as_json: o.Json = False) -> None:
 
     No customer is named.
     """
-    from invitekit.cli import output as out
     from invitekit.workspace import Workspace
 
     with Workspace(workspace, read_only=True) as opened:
@@ -259,7 +232,6 @@ def outcomes(
 
     Compares them with customers in the same state who were not invited again. With -o, writes the results by cause.
     """
-    from invitekit.cli import output as out
     from invitekit.io.atomic_write import check_target
     from invitekit.io.table_writers import WRITERS, write_table
     from invitekit.model.catalogue import read_catalogue
@@ -315,7 +287,6 @@ def reconcile(
     from Customer Management, or --from-huawei with HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment. With
     -o, writes one row per customer; these rows name customers.
     """
-    from invitekit.cli import output as out
     from invitekit.io.table_writers import write_table
 
     if bool(source.sources) == from_huawei:
@@ -329,14 +300,8 @@ def reconcile(
         if output is not None:
             write_table(result.customers, output, overwrite=overwrite)
         if as_json:
-            content = {
-                "listed_at": result.listed_at,
-                "listed": result.listed,
-                "rejected": result.rejected,
-                "withheld": result.withheld,
-                "unlisted": result.unlisted,
-                "findings": result.counts,
-            }
+            names = ("listed_at", "listed", "rejected", "withheld", "unlisted")
+            content = {name: getattr(result, name) for name in names} | {"findings": result.counts}
             return out.json_line(workspace_json(opened) | content | out.output_json(output))
     out.reconciliation(result)
     return out.written(output, "Customers")
@@ -369,7 +334,6 @@ def compare(
     """
     import narwhals.stable.v2 as nw
 
-    from invitekit.cli import output as out
     from invitekit.io.table_writers import write_table
     from invitekit.workspace import compare_snapshots
 
@@ -397,3 +361,18 @@ def _existing(path: Path) -> Workspace:
     from invitekit.workspace import Workspace
 
     return Workspace(path, make=False)
+
+
+def _print_result(opened: Workspace, content: dict[str, Any], *lines: str, as_json: bool) -> None:
+    """Print what a command changed: lines, or with ``--json`` the content and the counts of the workspace."""
+    if as_json:
+        return out.json_line(workspace_json(opened) | content)
+    for line in lines:
+        out.line(line)
+    return None
+
+
+def _print_marks(opened: Workspace, marks: Sequence[int], what: str, *, as_json: bool) -> None:
+    numbers = ", ".join(map(str, marks))
+    line = f"Marked as {what}, by number: {numbers}. To take one back: invitekit workspace unmark."
+    _print_result(opened, {"marks": marks}, line, as_json=as_json)
