@@ -41,10 +41,8 @@ def as_frame(records: Any) -> Any:
 def as_narwhals(records: Any, *, same_engine: bool = False) -> Any:
     """Convert a user's records to a Narwhals frame.
 
-    Args:
-        records: A frame of any engine, or the result of ``load``.
-        same_engine: Leave pandas and Arrow frames as they are; otherwise they become Polars frames, because these
-            engines lack windows and integers without a value.
+    Unless ``same_engine``, frames of pandas and Arrow become Polars frames: these engines lack windows and integers
+    without a value.
 
     Raises:
         ArgumentError: It is not a frame.

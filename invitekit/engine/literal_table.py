@@ -21,9 +21,6 @@ def literal_table(frame: Any, columns: Mapping[str, Sequence[str]]) -> Any:
     Args:
         frame: A Narwhals frame of any engine; if a lazy one is empty, so is the table.
         columns: The texts of each column, all of one length and with at least one row.
-
-    Returns:
-        A Narwhals frame with these columns, all text.
     """
     if isinstance(frame, nw.DataFrame):
         return nw.from_dict({name: list(texts) for name, texts in columns.items()}, backend=frame.implementation)

@@ -39,31 +39,20 @@ def remove_abandoned_scratch_dirs() -> None:
 def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> int:
     """Remove the subfolders that are tagged with a dead process of this machine, and return their number.
 
-    Args:
-        folder: The folder to search.
-        prefix: The beginning of their names.
-        suffix: The end of their names, after the tag and the random part.
+    Their names begin with the prefix, and end with the suffix after the tag and the random part.
     """
     count = 0
     for path in folder.iterdir():
-        if not (path.name.startswith(prefix) and path.name.endswith(suffix)):
-            continue
-        tag = _TAG.search(path.name.removesuffix(suffix))
-        if not (tag and tag["namespace"] == pid_namespace() and path.is_dir()):
-            continue
-        if not is_alive(int(tag["pid"]), tag["start"]):
-            shutil.rmtree(path, ignore_errors=True)
-            count += 1
+        if path.name.startswith(prefix) and path.name.endswith(suffix) and path.is_dir():
+            tag = _TAG.search(path.name.removesuffix(suffix))
+            if tag and tag["namespace"] == pid_namespace() and not is_alive(int(tag["pid"]), tag["start"]):
+                shutil.rmtree(path, ignore_errors=True)
+                count += 1
     return count
 
 
 def is_alive(pid: int, start_time: str) -> bool:
-    """Return whether a process still runs; if unknown, True.
-
-    Args:
-        pid: Its PID, which a later process may have now.
-        start_time: Its ``process_start_time``; empty if unknown.
-    """
+    """Return whether the process with this PID and ``process_start_time`` (empty if unknown) runs; if unknown, True."""
     current = process_start_time(pid)
     return current is not None and (current == start_time or not (current and start_time))
 
