@@ -554,7 +554,7 @@ def test_compare_calls_the_same_customers_vanished() -> None:
     records = weeks(9, 2)
     compared = compare_snapshots(frame(*records))
     names = plan(*records).filter(pl.col("reason_code") == "vanished")["customer_id"].to_list()
-    assert sorted(names) == sorted(compared.vanished["customer_id"].to_list())
+    assert sorted(names) == sorted(compared.changes.filter(change="vanished")["customer_id"])
 
 
 def test_a_logged_resend_counts_before_any_snapshot_shows_it() -> None:

@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import html
 import os
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import duckdb
 
 from invitekit.engine.datetimes import as_utc
-from invitekit.engine.duckdb import rows, run
+from invitekit.engine.duckdb import one, rows, run
 from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.engine.scratch_dirs import process_start_time
 from invitekit.errors import ArgumentError, WorkspaceError, many
 from invitekit.i18n import Language, _, printable
 from invitekit.ingest.words import read_words
 from invitekit.model.annotate import annotate
-from invitekit.model.catalogue import Catalogue
+from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
 from invitekit.planning import ResendRules, plan_resends
-from invitekit.planning.customer_history import CustomerHistory, customer_history
+from invitekit.planning.logged_events import OWN_ACCOUNT
 from invitekit.workspace import (
     batches,
     customer_lists,
     customers,
-    exports,
     huawei_api,
     import_files,
     outcomes,
     queries,
     resolutions,
-    stored_words,
 )
 from invitekit.workspace.compare import CHANGES, Comparison, Side, compare, compare_snapshots
 from invitekit.workspace.customer_lists import FINDINGS, Reconciliation
 from invitekit.workspace.database import Shared, close_connection, private_files, share, transaction
 from invitekit.workspace.import_files import Added, Removed
 from invitekit.workspace.migrations import SCHEMA_VERSION
+from invitekit.workspace.validation import past_datetime
 
 __all__ = [
     "CHANGES", "FINDINGS", "SCHEMA_VERSION", "Added", "Comparison", "Reconciliation", "Removed", "Side", "Workspace",
@@ -142,12 +141,6 @@ class Workspace:
             )
         return con
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        con = self._to_write()
-        with transaction(con):
-            yield con
-
     def __repr__(self) -> str:
         if self._shared is None:
             return f"Workspace '{printable(self.path.name)}' (closed)"
@@ -209,7 +202,7 @@ class Workspace:
         Returns:
             How many records had such a word.
         """
-        return stored_words.teach(self._to_write(), read_words(words))
+        return import_files.teach(self._to_write(), read_words(words))
 
     def remove_file(self, name: str, *, snapshot_at: dt.date | None = None) -> Removed:
         """Remove a stored file that should not have been added, with its records and rejected rows.
@@ -227,7 +220,8 @@ class Workspace:
 
     def counts(self) -> dict[str, int]:
         """Count ``files, rows_read, records, rejects, batches`` (sent ones), ``resends, marks, exports``."""
-        return queries.counts(self._con)
+        counts = self._con.sql(queries.COUNTS)
+        return dict(zip(counts.columns, counts.fetchall()[0], strict=True))
 
     def files(self) -> duckdb.DuckDBPyRelation:
         """One row per file: ``source_file, snapshot_at, rows_read, records, rejects, added_at, sha256``."""
@@ -323,29 +317,6 @@ class Workspace:
         listed = {"customer_list": con.sql(customer_lists.NEWEST)} if customer_lists.has_list(con) else {}
         rejected = con.sql(queries.ALL_REJECTS)
         return {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": rejected, **listed}
-
-    def customer_history(
-        self,
-        customer: str,
-        rules: ResendRules | None = None,
-        as_of: dt.datetime | dt.date | None = None,
-        language: Language = "en",
-        catalogue: Catalogue | None = None,
-    ) -> CustomerHistory:
-        """Return the history of one customer: invitations, today's decision, logged resends and marks.
-
-        Args:
-            customer: A ``customer_id``, account name, email address, portal customer ID or record ID.
-            rules: As for ``plan``.
-            as_of: As for ``plan``.
-            language: As for ``plan``.
-            catalogue: As for ``plan``.
-
-        Raises:
-            ArgumentError: No customer has that name, or several customers have it.
-        """
-        planned = self.plan(rules, as_of, language, catalogue)
-        return customer_history(planned, customer, sent=self.resends(), marks=self.marks())
 
     def record_batches(
         self, plan: Any, *, folder: str | None = None, at: dt.datetime | dt.date | None = None
@@ -538,7 +509,7 @@ class Workspace:
         Raises:
             ArgumentError: ``on`` is in the future, or ``by`` is empty.
         """
-        return resolutions.mark_own_account(self._to_write(), on=on, by=by, note=note)
+        return resolutions.insert(self._to_write(), [(None, None, OWN_ACCOUNT, None)], on=on, by=by, note=note)[0]
 
     def mark_do_not_invite(
         self,
@@ -563,7 +534,8 @@ class Workspace:
         Raises:
             ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID or name does not match one customer.
         """
-        return resolutions.mark_do_not_invite(self._to_write(), record_ids, customers, on=on, by=by, note=note)
+        con, failure = self._to_write(), DO_NOT_INVITE
+        return resolutions.mark(con, record_ids, customers, on=on, by=by, note=note, failure=failure)
 
     def unmark(self, mark_ids: int | Iterable[int], *, by: str) -> tuple[int, ...]:
         """Undo marks and all other marks of the same failures, and return the IDs of all of them.
@@ -666,13 +638,24 @@ class Workspace:
         at: dt.datetime | None = None,
     ) -> int:
         """Record that an export started in this process, and return its ID."""
-        with self._writing() as con:
-            return exports.start(con, level=level, purpose=purpose, file_name=file_name, key_id=key_id, at=at)
+        con, pid = self._to_write(), os.getpid()
+        process = process_start_time(pid) or ""
+        if not level:
+            raise ArgumentError(_("An export has no level."), hint=_("say which, such as level='shared'."))
+        with transaction(con):
+            number = one(con, "select max(export_id) from exports") + 1
+            run(
+                con,
+                "insert into exports (export_id, started_at, status, level, key_id, purpose, file_name, pid, process) "
+                "values (?, ?, 'running', ?, ?, ?, ?, ?, ?)",
+                [number, past_datetime(at, "at"), level, key_id, purpose, file_name, pid, process],
+            )
+        return number
 
     def finish_export(
         self,
         export_id: int,
-        status: exports.End = "completed",
+        status: Literal["completed", "failed"] = "completed",
         *,
         rows: int | None = None,
         sha256: str | None = None,
@@ -683,8 +666,18 @@ class Workspace:
         Raises:
             WorkspaceError: No such export is running.
         """
-        with self._writing() as con:
-            exports.finish(con, export_id, status, rows=rows, sha256=sha256, at=at)
+        con, known = self._to_write(), ("completed", "failed")
+        if status not in known:
+            problem = _("'{status}' is not a final status of an export.", status=status)
+            raise ArgumentError(problem, hint=_("use one of {known}.", known=known))
+        query = (
+            "update exports set status = ?, finished_at = ?, rows = ?, sha256 = ? "
+            "where export_id = ? and status = 'running'"
+        )
+        with transaction(con):
+            if not run(con, query, [status, past_datetime(at, "at"), rows, sha256, export_id]):
+                problem = _("No export {number} is running.", number=export_id)
+                raise WorkspaceError(problem, hint=_("look at exports(): it may have been interrupted."))
 
     def exports(self) -> duckdb.DuckDBPyRelation:
         """Every export: ``id, started_at, finished_at, status, level, rows, sha256, key_id, purpose, file_name``.

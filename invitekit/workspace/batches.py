@@ -47,14 +47,19 @@ def record(
 ) -> dict[int, str]:
     """Store the batches of a plan, and return their IDs by number; the same batch of a day is stored once."""
     written_at = past_datetime(at, "at")
-    table = _as_table(_candidates(plan), *SETTINGS)
+    frame: Any = as_narwhals(plan)
+    columns = frame.collect_schema().names()
+    if "decision" in columns:
+        frame = frame.filter(nw.col("decision").is_in(list(RESENDS)))
+    table = _as_table(frame.sort("rank") if "rank" in columns else frame, *SETTINGS)
     names = ", ".join(table.column_names)
     with registered(con, "ik_batch", table):
         settings_of(rows(con, f"select distinct {', '.join(SETTINGS)} from ik_batch"))
         if not len(table):
             return {}
         _check(con)
-        ids = {number: f"{written_at:%Y-%m-%d}-{digest[:_DIGEST_LENGTH]}" for number, digest in _digests(con)}
+        digests = rows(con, f"select batch, {_DIGEST} from ik_batch group by batch order by batch")
+        ids = {number: f"{written_at:%Y-%m-%d}-{digest[:_DIGEST_LENGTH]}" for number, digest in digests}
         with transaction(con):
             for number, batch_id in ids.items():
                 run(con, "delete from batches where batch_id = ?", [batch_id])
@@ -65,22 +70,6 @@ def record(
                     [batch_id, written_at, folder, number],
                 )
     return ids
-
-
-def _candidates(plan: Any) -> Any:
-    try:
-        frame: Any = as_narwhals(plan)
-    except TypeError:
-        return plan  # as_table raises the error
-    names = frame.collect_schema().names()
-    if "decision" not in names:
-        return plan
-    frame = frame.filter(nw.col("decision").is_in(list(RESENDS)))
-    return (frame.sort("rank") if "rank" in names else frame).to_native()
-
-
-def _digests(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-    return rows(con, f"select batch, {_DIGEST} from ik_batch group by batch order by batch")
 
 
 def mark_batches_sent(
@@ -120,7 +109,7 @@ def mark_customers_sent(
 ) -> str:
     """Mark the customers of a frame as invited again, all or none, and return the batch ID."""
     sending = _checked(by, at, note)
-    table = _as_table(batch)
+    table = _as_table(as_narwhals(batch))
     with registered(con, "ik_batch", table), transaction(con):
         digest = _check(con)
         day = f"{sending.sent_at:%Y-%m-%d}"
@@ -151,16 +140,14 @@ def discard(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
     for batch_id in chosen:
         _recorded(con, batch_id)
     with transaction(con):
-        ids = "select unnest(?::varchar[])"
-        sent = con.execute(
-            f"select count(distinct batch_id) from resends where batch_id in ({ids})", [chosen]
-        ).fetchall()[0][0]
+        ids = "batch_id in (select unnest(?::varchar[]))"
+        sent = con.execute(f"select count(distinct batch_id) from resends where {ids}", [chosen]).fetchall()[0][0]
         if sent:
             raise ArgumentError(
                 _("{sent:,} of {batches:,} batches were marked as sent.", sent=sent, batches=len(chosen)),
                 hint=_("nothing was discarded; name batches that were not sent."),
             )
-        run(con, f"delete from batches where batch_id in ({ids})", [chosen])
+        run(con, f"delete from batches where {ids}", [chosen])
 
 
 def _checked(by: str, at: dt.datetime | dt.date | None, note: str | None) -> _Sending:
@@ -168,15 +155,8 @@ def _checked(by: str, at: dt.datetime | dt.date | None, note: str | None) -> _Se
     return _Sending(require_name(by), past_datetime(at, "at", end=True), require_text(note, "note"))
 
 
-def _as_table(batch: Any, *more: str) -> Any:
+def _as_table(frame: Any, *more: str) -> Any:
     """Return a batch as an Arrow table: the needed columns, more required ones, and the optional ones it has."""
-    try:
-        frame: Any = as_narwhals(batch)
-    except TypeError:
-        raise ArgumentError(
-            _("A batch of type {kind} cannot be read.", kind=type(batch).__name__),
-            hint=_("give a frame: rows of plan_resends(...)."),
-        ) from None
     names = frame.collect_schema().names()
     missing = [name for name in (*_NEEDED, *more) if name not in names]
     if missing:
@@ -261,9 +241,8 @@ def _count_invited(con: duckdb.DuckDBPyConnection, condition: str, parameters: l
 def _require_unmarked(con: duckdb.DuckDBPyConnection, batch_id: str, *, named: bool = True) -> None:
     if not batch_id.strip():
         raise ArgumentError(_("batch_id is empty."), hint=_("name the batch, or leave it out."))
-    customers, at = con.execute("select count(*), min(sent_at) from resends where batch_id = ?", [batch_id]).fetchall()[
-        0
-    ]
+    marked = con.execute("select count(*), min(sent_at) from resends where batch_id = ?", [batch_id]).fetchall()
+    customers, at = marked[0]
     if customers:
         raise ArgumentError(
             ngettext(

@@ -124,13 +124,11 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
         )
     days = frame["snapshot_at"].drop_nulls().dt.date().n_unique()
     if days > 1:
-        raise SchemaError(
-            _(
-                "The files hold customer lists of {days:,} days: customers who left in between would count as yours.",
-                days=days,
-            ),
-            hint=_("name the newest list alone."),
+        problem = _(
+            "The files hold customer lists of {days:,} days: customers who left in between would count as yours.",
+            days=days,
         )
+        raise SchemaError(problem, hint=_("name the newest list alone."))
     past_datetime(listed_at.date(), "snapshot_at")
     names = nw.coalesce("customer_full_name", "customer_name")
     table = frame.with_columns(customer_full_name=names).select(COLUMNS).to_arrow()
@@ -145,12 +143,7 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
 
 
 def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host: str) -> None:
-    """Store the customers that the portal lists; an unfinished list is continued.
-
-    Args:
-        con: The workspace.
-        page: Returns the page that starts at an offset.
-        host: The portal's host: only a list of the same portal is continued.
+    """Store the customers that the portal lists, page by page; an unfinished list of the same host is continued.
 
     Raises:
         SourceError: A page cannot be read, or the pages have fewer customers than the portal counts.
@@ -190,14 +183,12 @@ def _unfinished(con: duckdb.DuckDBPyConnection, host: str) -> tuple[int, int]:
 def _begin(con: duckdb.DuckDBPyConnection, listed_at: dt.datetime, source: str) -> int:
     newest = rows(con, "select max(listed_at) from customer_lists where is_complete")[0][0]
     if newest is not None and newest > listed_at:
-        raise WorkspaceError(
-            _(
-                "A newer customer list is stored, of {newest:%Y-%m-%d}; this one is of {listed_at:%Y-%m-%d}.",
-                newest=newest,
-                listed_at=listed_at,
-            ),
-            hint=_("nothing was stored; export the list again."),
+        problem = _(
+            "A newer customer list is stored, of {newest:%Y-%m-%d}; this one is of {listed_at:%Y-%m-%d}.",
+            newest=newest,
+            listed_at=listed_at,
         )
+        raise WorkspaceError(problem, hint=_("nothing was stored; export the list again."))
     number = one(con, "select max(list_id) from customer_lists") + 1
     _delete(con, "not is_complete")
     run(con, "insert into customer_lists values (?, ?, ?, 0, false)", [number, listed_at, source])
@@ -232,14 +223,7 @@ def reconcile(
     *,
     rejected: int = 0,
 ) -> Reconciliation:
-    """Compare a plan with the stored list with a plan without it.
-
-    Args:
-        con: The workspace.
-        inputs: The inputs of a plan besides the records, including the list.
-        moment: The time to plan for.
-        rejected: Rows of the list that were rejected.
-    """
+    """Compare a plan with the stored list, one of the ``inputs`` of a plan, with a plan without it."""
     with temp_tables() as persist:
         history = resolve(annotate(on_faster_engine(con, con.sql(BY_AGE)), as_of=moment))
         known = {name: on_faster_engine(con, relation) for name, relation in inputs.items()}

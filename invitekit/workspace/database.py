@@ -17,12 +17,12 @@ from typing import BinaryIO
 
 import duckdb
 
-from invitekit.engine.duckdb import lit, run
-from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
+from invitekit.engine.duckdb import lit, rows, run
+from invitekit.engine.scratch_dirs import ScratchDir, is_alive, scratch_dir
 from invitekit.errors import WorkspaceError, database_error
 from invitekit.i18n import _
 from invitekit.io.atomic_write import POSIX_MODES, make_private, os_reason, private_dir, publish_new
-from invitekit.workspace import exports, migrations
+from invitekit.workspace import migrations
 from invitekit.workspace.checkpoint import checkpoint, connect, log_of
 from invitekit.workspace.open_errors import check_path, in_use_here, not_opened, resolve
 
@@ -139,7 +139,10 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> 
                 make_private(file)
         with transaction(con):
             migrations.migrate(con, version)
-            exports.record_interrupted(con)
+            running = rows(con, "select export_id, pid, process from exports where status = 'running'")
+            for number, pid, process in running:
+                if not is_alive(pid, process):
+                    run(con, "update exports set status = 'interrupted' where export_id = ?", [number])
     elif version < migrations.SCHEMA_VERSION:
         raise WorkspaceError(
             _("'{name}' was written by an older invitekit (tables of version {version}).", name=name, version=version),

@@ -88,11 +88,9 @@ class HuaweiClient:
                 return int(1000 * FIRST_PAUSE * 2 ** (retries - 1))
 
         request = ListSubCustomersRequest(body=QuerySubCustomerListReq(offset=offset, limit=PAGE))
-        invoker = self._client.list_sub_customers_invoker(request).with_retry(
-            _is_temporary, RETRIES, ExponentialBackoff()
-        )
+        invoker = self._client.list_sub_customers_invoker(request)
         try:
-            answer = invoker.invoke()
+            answer = invoker.with_retry(_is_temporary, RETRIES, ExponentialBackoff()).invoke()
             return Page([_row(customer) for customer in answer.customer_infos or []], int(answer.count or 0))
         except SdkException as error:
             raise self._source_error(error) from None
@@ -100,29 +98,21 @@ class HuaweiClient:
     def _source_error(self, error: Any) -> SourceError:
         """Return the error without the SDK's message, which may contain parts of the request."""
         status = getattr(error, "status_code", None)
+        problem = _("{host} answers with an error ({status}).", host=self.host, status=status)
+        hint = _("if that passes, {again}", again=_RUN_AGAIN)
         if status is None:
-            return SourceError(
-                _("The connection to {host} failed.", host=self.host),
-                hint=_("check the network, then {again}", again=_RUN_AGAIN),
-            )
-        if status in (401, 403):
-            return SourceError(
-                _(
-                    "{host} rejects the keys ({status}): they are wrong, have expired, or may not list customers.",
-                    host=self.host,
-                    status=status,
-                ),
-                hint=_("set new ones in the environment, then {again}", again=_RUN_AGAIN),
-            )
-        if status == 429:
-            return SourceError(
-                _("{host} goes on throttling requests (429).", host=self.host),
-                hint=_("wait a minute, then {again}", again=_RUN_AGAIN),
-            )
-        return SourceError(
-            _("{host} answers with an error ({status}).", host=self.host, status=status),
-            hint=_("if that passes, {again}", again=_RUN_AGAIN),
-        )
+            problem = _("The connection to {host} failed.", host=self.host)
+            hint = _("check the network, then {again}", again=_RUN_AGAIN)
+        elif status in (401, 403):
+            problem = _(
+                "{host} rejects the keys ({status}): they are wrong, have expired, or may not list customers.",
+                host=self.host, status=status,
+            )  # fmt: skip
+            hint = _("set new ones in the environment, then {again}", again=_RUN_AGAIN)
+        elif status == 429:
+            problem = _("{host} goes on throttling requests (429).", host=self.host)
+            hint = _("wait a minute, then {again}", again=_RUN_AGAIN)
+        return SourceError(problem, hint=hint)
 
 
 def _is_temporary(_answer: Any, error: Any) -> bool:
@@ -135,12 +125,5 @@ def _row(customer: Any) -> tuple[Any, ...]:
     since = customer.associated_on
     at = dt.datetime.fromisoformat(since).astimezone(dt.UTC).replace(tzinfo=None) if since else None
     kind = _TYPES.get(str(customer.association_type))
-    return (
-        customer.customer_id,
-        customer.account_name,
-        customer.customer,
-        customer.email,
-        customer.telephone,
-        kind,
-        at,
-    )
+    names = ("customer_id", "account_name", "customer", "email", "telephone")
+    return (*(getattr(customer, name) for name in names), kind, at)

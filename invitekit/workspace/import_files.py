@@ -14,14 +14,17 @@ from typing import Any
 import duckdb
 
 from invitekit.engine.datetimes import as_utc
-from invitekit.engine.duckdb import ident, lit, one, registered, run
+from invitekit.engine.duckdb import ident, lit, one, registered, rows, run
 from invitekit.errors import ArgumentError, Choice, InvitekitError, SchemaError, SourceError, WorkspaceError, many
 from invitekit.i18n import Message, _, printable
 from invitekit.ingest import Summary, load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
 from invitekit.ingest.discover import Source, find_sources
+from invitekit.ingest.header_words import word_code
+from invitekit.ingest.words import TABLES, Words
 from invitekit.io.digest import digest
 from invitekit.model import schema
+from invitekit.model.unrecognised import unrecognised_texts
 from invitekit.workspace.customers import count_orphans
 from invitekit.workspace.database import transaction
 from invitekit.workspace.queries import RECORD
@@ -348,16 +351,14 @@ def _store(
         _stream(con, "rejects", number, rejects, tuple(REJECTED_COLUMNS)),
     )
     if stored != (file.records, file.rejects):
-        raise WorkspaceError(
-            _(
-                "'{name}': {rows} rows read would be {records} records and {rejects} rejects.",
-                name=file.name,
-                rows=file.rows_read,
-                records=stored[0],
-                rejects=stored[1],
-            ),
-            hint=_("this is a defect of invitekit: nothing was stored; please report it."),
+        problem = _(
+            "'{name}': {rows} rows read would be {records} records and {rejects} rejects.",
+            name=file.name,
+            rows=file.rows_read,
+            records=stored[0],
+            rejects=stored[1],
         )
+        raise WorkspaceError(problem, hint=_("this is a defect of invitekit: nothing was stored; please report it."))
 
 
 def _as_stored(records: duckdb.DuckDBPyRelation, file: Added) -> duckdb.DuckDBPyRelation:
@@ -383,3 +384,28 @@ def _stream(
     columns = ", ".join(ident(name) for name in names)
     with registered(con, "ik_incoming", rows.select(columns).to_arrow_reader(_ROWS_AT_ONCE)):
         return run(con, f"insert into {table} (file_id, {columns}) select {number}, {columns} from ik_incoming")
+
+
+def teach(con: duckdb.DuckDBPyConnection, words: Words) -> int:
+    """Replace the unknown words of stored records by their codes; record IDs stay as they are.
+
+    Returns:
+        How many records had one.
+    """
+    known = {name: words.of(name) for name in TABLES.values()}
+    taught = 0
+    with transaction(con):
+        for (cell,) in rows(con, "select distinct unrecognised from records where unrecognised is not null"):
+            codes: dict[str, str] = {}
+            left = []
+            for name, text in unrecognised_texts(cell):
+                code = word_code(text, known[name]) if name in known else None
+                if code is None:
+                    left.append(f"{name}: {text}")
+                else:
+                    codes[name] = code
+            if codes:
+                changes = ", ".join(f"{ident(name)} = ?" for name in (*codes, "unrecognised"))
+                values = [*codes.values(), "; ".join(left) or None, cell]
+                taught += run(con, f"update records set {changes} where unrecognised = ?", values)
+    return taught

@@ -95,15 +95,13 @@ def stored_version(con: duckdb.DuckDBPyConnection, name: str) -> int:
     stored = str(meta.get("schema_version"))
     version = int(stored) if stored.isdecimal() else 0
     if version > VERSIONS[-1][0]:
-        raise WorkspaceError(
-            _(
-                "'{name}' was written by a newer invitekit (tables of version {version}, known: {known}).",
-                name=name,
-                version=version,
-                known=VERSIONS[-1][0],
-            ),
-            hint=_("update invitekit."),
+        problem = _(
+            "'{name}' was written by a newer invitekit (tables of version {version}, known: {known}).",
+            name=name,
+            version=version,
+            known=VERSIONS[-1][0],
         )
+        raise WorkspaceError(problem, hint=_("update invitekit."))
     existing = {table for (table,) in rows(con, "select table_name from duckdb_tables() where not temporary")}
     missing = _tables(version) - existing
     if missing or not version:

@@ -33,17 +33,15 @@ def resolve(given: str | os.PathLike[str]) -> Path:
 
 
 def check_path(path: Path, *, make: bool) -> None:
-    """Check that a path can hold a workspace, before anything is opened or created.
-
-    Args:
-        path: The file.
-        make: Whether it may be missing.
+    """Check that a path can hold a workspace, before anything is opened or created; ``make``: it may be missing.
 
     Raises:
         InvitekitError: It has a source file's extension, is a folder, or does not exist.
     """
     name, log = path.name, log_of(path)
-    _check_accessible(path)
+    for file in (path, log):
+        if problem := name_problem(file):
+            raise _invalid_path(path, problem)
     there = path.exists()
     rules: list[tuple[bool, type[InvitekitError], Message, Message]] = [
         (path.suffix.lower() in FORMATS, ArgumentError, _("'{name}' has the name of a source file.", name=name),
@@ -59,13 +57,6 @@ def check_path(path: Path, *, make: bool) -> None:
     for wrong, kind, problem, hint in rules:
         if wrong:
             raise kind(problem, hint=hint)
-
-
-def _check_accessible(path: Path) -> None:
-    """Reject a name that no file can have on this system, or that cannot be looked up."""
-    for file in (path, log_of(path)):
-        if problem := name_problem(file):
-            raise _invalid_path(path, problem)
 
 
 def _invalid_path(path: Path, reason: str) -> WorkspaceError:
@@ -109,17 +100,14 @@ def in_use_here(name: str) -> WorkspaceError:
 
 def _locked(name: str, holder: re.Match[str] | None, *, read_only: bool) -> WorkspaceError:
     who = _("process {number}", number=holder[1]) if holder else _("another process")
-    if read_only:
-        return WorkspaceError(
-            _("'{name}' is open for writing in {who}.", name=name, who=who),
-            hint=_(
-                "close it there (in a notebook: close the workspace, or end its kernel); until then nobody can read it."
-            ),
-        )
-    return WorkspaceError(
-        _("'{name}' is open in {who}.", name=name, who=who),
-        hint=_(
-            "close it there (in a notebook: close the workspace, or end its kernel); "
-            "to read it meanwhile helps only if it was opened for reading there."
-        ),
+    problem = _("'{name}' is open in {who}.", name=name, who=who)
+    hint = _(
+        "close it there (in a notebook: close the workspace, or end its kernel); "
+        "to read it meanwhile helps only if it was opened for reading there."
     )
+    if read_only:
+        problem = _("'{name}' is open for writing in {who}.", name=name, who=who)
+        hint = _(
+            "close it there (in a notebook: close the workspace, or end its kernel); until then nobody can read it."
+        )
+    return WorkspaceError(problem, hint=hint)

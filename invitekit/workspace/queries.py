@@ -1,4 +1,4 @@
-"""The queries behind a workspace's relations, and its counts."""
+"""The queries behind a workspace's relations and counts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any
 
 import duckdb
 
-from invitekit.engine.duckdb import one, rows
+from invitekit.engine.duckdb import one
 from invitekit.engine.materialize import is_relation, materialize
 from invitekit.engine.memory import rows_fit
 from invitekit.model import schema
-from invitekit.workspace import exports
 
 RECORD = tuple(column.name for column in schema.RECORD)
 
@@ -48,13 +47,14 @@ select mark_id, record_id, resolved_at, marked_at, marked_by, note, unmarked_at,
 from marks order by mark_id"""
 RESOLUTIONS = """
 select distinct record_id, resolved_at, customer_id, failure_code, email from marks where unmarked_at is null"""
-EXPORTS = f"select {exports.COLUMNS} from exports order by export_id"
+EXPORTS = """
+select export_id as id, started_at, finished_at, status, level, rows, sha256, key_id, purpose, file_name
+from exports order by export_id"""
 COUNTS = """
-select (select count(*) from files), (select coalesce(sum(rows_read), 0)::bigint from files),
-    (select count(*) from records), (select count(*) from rejects),
-    (select count(distinct batch_id) from resends), (select count(*) from resends),
-    (select count(*) from marks where unmarked_at is null), (select count(*) from exports)"""
-COUNTED = ("files", "rows_read", "records", "rejects", "batches", "resends", "marks", "exports")
+select (select count(*) from files) as files, (select coalesce(sum(rows_read), 0)::bigint from files) as rows_read,
+    (select count(*) from records) as records, (select count(*) from rejects) as rejects,
+    (select count(distinct batch_id) from resends) as batches, (select count(*) from resends) as resends,
+    (select count(*) from marks where unmarked_at is null) as marks, (select count(*) from exports) as exports"""
 
 
 def as_stored(history: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
@@ -70,8 +70,3 @@ def on_faster_engine(con: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRe
 def as_relation(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRelation:
     """Return a Polars frame as a temporary table of the connection, and a relation as it is."""
     return frame if is_relation(frame) else materialize(con.from_arrow(frame.to_arrow()))
-
-
-def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Count what is stored in a workspace."""
-    return dict(zip(COUNTED, rows(con, COUNTS)[0], strict=True))

@@ -11,8 +11,7 @@ from invitekit.engine.duckdb import one, rows, run
 from invitekit.engine.materialize import temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _, ngettext
-from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
-from invitekit.planning.logged_events import OWN_ACCOUNT
+from invitekit.model.catalogue import Catalogue
 from invitekit.workspace.customers import (
     Match,
     as_list,
@@ -36,36 +35,20 @@ def mark(
     by: str,
     note: str | None,
     catalogue: Catalogue | None = None,
+    failure: str | None = None,
 ) -> tuple[int, ...]:
-    """Mark records as resolved, all or none, and return the marks' IDs in the order of the records."""
+    """Mark customers, all or none, and return the marks' IDs in their order.
+
+    Without ``failure``, the mark resolves the failure of each customer's newest record.
+    """
     matches = _matches(con, as_list(record_ids), as_list(customers), catalogue)
-    if on is not None:
+    if failure is None and on is not None:
         _check_effect(matches, past_datetime(on, "on"))
-    failures = [(m.record_id, m.customer_id, m.failure_code, m.email) for m in matches]
-    return _insert(con, failures, on=on, by=by, note=note)
+    failures = [(m.record_id, m.customer_id, failure or m.failure_code, m.email) for m in matches]
+    return insert(con, failures, on=on, by=by, note=note)
 
 
-def mark_own_account(con: duckdb.DuckDBPyConnection, *, on: dt.datetime | dt.date, by: str, note: str | None) -> int:
-    """Mark that the partner's own account was changed, and return the mark's ID; it has no record and no customer."""
-    return _insert(con, [(None, None, OWN_ACCOUNT, None)], on=on, by=by, note=note)[0]
-
-
-def mark_do_not_invite(
-    con: duckdb.DuckDBPyConnection,
-    record_ids: str | Iterable[str],
-    customers: str | Iterable[str],
-    *,
-    on: dt.datetime | dt.date,
-    by: str,
-    note: str | None,
-) -> tuple[int, ...]:
-    """Mark customers as not to be invited, all or none, and return the marks' IDs in their order."""
-    matches = _matches(con, as_list(record_ids), as_list(customers), None)
-    failures = [(m.record_id, m.customer_id, DO_NOT_INVITE, m.email) for m in matches]
-    return _insert(con, failures, on=on, by=by, note=note)
-
-
-def _insert(
+def insert(
     con: duckdb.DuckDBPyConnection,
     failures: Sequence[tuple[str | None, ...]],
     *,
@@ -73,6 +56,7 @@ def _insert(
     by: str,
     note: str | None,
 ) -> tuple[int, ...]:
+    """Store marks of record, customer, failure and address, and return their IDs."""
     if on is None:
         raise ArgumentError(_("on is missing."), hint=_("give the day on which it happened."))
     name, resolved_at, remark = require_name(by), past_datetime(on, "on"), require_text(note, "note")
@@ -128,14 +112,12 @@ def _matches(
     records = find_records(con, record_ids, catalogue) if record_ids else ()
     unknown = records.count(None)
     if unknown:
-        raise ArgumentError(
-            _(
-                "{unknown:,} of {records:,} record IDs are in no file of this workspace, of two customers, or masked.",
-                unknown=unknown,
-                records=len(record_ids),
-            ),
-            hint=_("nothing was marked; take them from the records, or name the customers."),
+        problem = _(
+            "{unknown:,} of {records:,} record IDs are in no file of this workspace, of two customers, or masked.",
+            unknown=unknown,
+            records=len(record_ids),
         )
+        raise ArgumentError(problem, hint=_("nothing was marked; take them from the records, or name the customers."))
     named = find_customers(con, customers, catalogue) if customers else ()
     return list(dict.fromkeys(match for match in (*records, *named) if match is not None))
 
@@ -167,15 +149,13 @@ def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by:
         numbers = ", ".join(str(each) for each in ids)
         known = one(con, f"select count(*) from marks where mark_id in ({numbers}) and unmarked_at is null")
         if known < len(ids):
-            raise ArgumentError(
-                ngettext(
-                    "{n:,} of the marks is unknown, or was taken back already.",
-                    "{n:,} of the {marks:,} marks are unknown, or were taken back already.",
-                    len(ids) - known,
-                    marks=len(ids),
-                ),
-                hint=_("nothing was changed; name valid marks."),
+            problem = ngettext(
+                "{n:,} of the marks is unknown, or was taken back already.",
+                "{n:,} of the {marks:,} marks are unknown, or were taken back already.",
+                len(ids) - known,
+                marks=len(ids),
             )
+            raise ArgumentError(problem, hint=_("nothing was changed; name valid marks."))
         valid = valid_marks(con)
         failures = {failure for mark_id, failure in valid.items() if mark_id in ids}
         undone = [mark_id for mark_id, failure in valid.items() if failure in failures]

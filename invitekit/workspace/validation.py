@@ -20,22 +20,14 @@ def are_texts(names: Iterable[object]) -> bool:
 
 
 def require_name(by: object) -> str:
-    """Return a person's name without surrounding white space.
-
-    Raises:
-        ArgumentError: It is empty.
-    """
+    """Return a person's name without surrounding white space; raise an error if it is empty."""
     if not isinstance(by, str) or not by.strip():
         raise ArgumentError(_("The name of the person is empty."), hint=_("say who did it."))
     return str(require_text(by, "by")).strip()
 
 
 def require_text(value: str | None, name: str) -> str | None:
-    """Return a text as it is.
-
-    Raises:
-        ArgumentError: It is not valid text, such as bytes of another encoding.
-    """
+    """Return a text as it is; raise an error if it is not valid, such as bytes of another encoding."""
     if value is not None and not are_texts([value]):
         raise ArgumentError(
             _("{name} is not text, or holds bytes that are not.", name=name), hint=_("write it in UTF-8.")
@@ -51,12 +43,8 @@ def now() -> dt.datetime:
 def past_datetime(at: dt.datetime | dt.date | None, name: str, *, end: bool = False) -> dt.datetime:
     """Return a time in the past in UTC, to the second; None means now, a date its midnight UTC.
 
-    A date that has begun in some time zone, but not yet in UTC, means now.
-
-    Args:
-        at: The time.
-        name: The name of the argument, for the error message.
-        end: A date means its last second instead, but not later than now.
+    A date that has begun in some time zone, but not yet in UTC, means now. With ``end``, a date means its last second,
+    but not later than now.
 
     Raises:
         ArgumentError: It is not a time, or it is in the future.
