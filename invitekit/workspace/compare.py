@@ -99,39 +99,6 @@ class Comparison:
         """
         return self.counts["vanished"] > _few(self.before.customers)
 
-    @property
-    def became_associated(self) -> Any:
-        """Customers associated now and not before."""
-        return self._of("became_associated")
-
-    @property
-    def newly_failed(self) -> Any:
-        """Customers whose association has failed since."""
-        return self._of("newly_failed")
-
-    @property
-    def cause_changed(self) -> Any:
-        """Customers who failed before and now, for another cause."""
-        return self._of("cause_changed")
-
-    @property
-    def vanished(self) -> Any:
-        """Customers of the earlier snapshot that the later one does not have."""
-        return self._of("vanished")
-
-    @property
-    def appeared(self) -> Any:
-        """Customers of the later snapshot that the earlier one does not have."""
-        return self._of("appeared")
-
-    @property
-    def row_rejected(self) -> Any:
-        """Customers in one of the snapshots, of whom the other one may have a rejected row."""
-        return self._of("row_rejected")
-
-    def _of(self, change: str) -> Any:
-        return nw.from_native(self.changes).filter(nw.col("change") == change).to_native()
-
     def __repr__(self) -> str:
         span = f"{self.before_at:%Y-%m-%d} to {self.after_at:%Y-%m-%d}: " if self.before_at and self.after_at else ""
         counts = ", ".join(f"{self.counts[name]:,} {name.replace('_', ' ')}" for name in (*CHANGES, SAME))
@@ -331,6 +298,7 @@ def compare_snapshots(
         ArgumentError: There is no such snapshot, or no second one; the message lists those that exist.
     """
     frame: Any = as_narwhals(history)
+    unread: Any = None if rejected is None else as_narwhals(rejected)
     dated = collect(frame.group_by("snapshot_at").agg(n=nw.len()))
     records_of = dict(zip(dated["snapshot_at"].to_list(), dated["n"].to_list(), strict=True))
     if undated := records_of.pop(None, 0):
@@ -347,8 +315,6 @@ def compare_snapshots(
     # Few columns: filtering an eager frame copies them all.
     used = {*ANNOTATING, *_NEEDED, *OPTIONAL}
     frame = frame.select(*(name for name in frame.collect_schema().names() if name in used))
-
-    unread: Any = None if rejected is None else as_narwhals(rejected)
 
     def within(rows: Any, span: Span) -> Any:
         first, until = literal(span[0]), literal(span[1] + dt.timedelta(seconds=1))
