@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +18,6 @@ from invitekit.i18n import Language, _
 
 if TYPE_CHECKING:
     from invitekit.model.filters import Filter
-    from invitekit.planning import ResendRules
     from invitekit.planning.customer_history import CustomerHistory
 
 _MOST_ROWS = 50
@@ -66,7 +63,7 @@ def find(
     from invitekit.engine.materialize import collect
     from invitekit.io.table_writers import write_table
 
-    moment, chosen = _settings(as_of, rules)
+    moment, chosen = o.parse_as_of(as_of), o.read_rules(rules)
     choice = filters.read(source.failures)
     choice = replace(choice, text=f"{search} {choice.text or ''}")
     source.check_output(output, overwrite=overwrite, inputs=[rules])
@@ -108,7 +105,7 @@ def show(
     from invitekit.errors import ArgumentError
     from invitekit.planning.customer_history import find_customers
 
-    moment, chosen = _settings(as_of, rules)
+    moment, chosen = o.parse_as_of(as_of), o.read_rules(rules)
     with source.opened(language) as inputs:
         events = (
             {} if inputs.workspace is None else {"sent": inputs.workspace.resends(), "marks": inputs.workspace.marks()}
@@ -127,12 +124,6 @@ def show(
             hint = _("use a customer key of the list; --unmasked shows all of it.")
         raise ArgumentError(_("{count:,} customers have that name.", count=len(customers)), hint=hint)
     return _print_customer(customers[0], language, unmasked=unmasked)
-
-
-def _settings(as_of: str | None, rules: Path | None) -> tuple[dt.datetime, ResendRules]:
-    from invitekit.engine.datetimes import as_utc
-
-    return as_utc(o.parse_time(as_of, "--as-of")), o.read_rules(rules)
 
 
 def _matching(planned: Any, choice: Filter) -> Any:

@@ -59,7 +59,6 @@ def export(
     identify people. At the level 'aggregated', each invitation counts once, by its newest state; a filter
     keeps the invitations whose newest state matches.
     """
-    from invitekit.engine.datetimes import as_utc
     from invitekit.export import export as export_records
     from invitekit.export.api import chosen_policy
     from invitekit.model.annotate import annotate
@@ -70,7 +69,7 @@ def export(
         return _show_history(source.workspace, as_json=as_json)
     if output is None:
         raise typer.BadParameter("Name the file to write: -o FILE.", param_hint="--output")
-    moment, choice = as_utc(o.parse_time(as_of, "--as-of")), chosen.read(source.failures)
+    moment, choice = o.parse_as_of(as_of), chosen.read(source.failures)
     read = source.check_output(output, overwrite=overwrite, inputs=[policy, key_file, source.workspace])
     with source.opened(language, to_write=True, both=True) as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)

@@ -108,6 +108,11 @@ def parse_time(text: str | None, option: str) -> dt.datetime | None:
         raise typer.BadParameter(f"'{text}' is outside of the years 1 to 9999 UTC.", param_hint=option) from None
 
 
+def parse_as_of(text: str | None) -> dt.datetime:
+    """Read ``--as-of``; without it, return the current time in UTC."""
+    return parse_time(text, "--as-of") or dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
 def parse_day(text: str | None, option: str) -> dt.datetime | dt.date | None:
     """Read an option's date or time; a date without a time is returned as a date.
 

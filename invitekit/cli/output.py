@@ -74,6 +74,11 @@ def line(text: str) -> None:
     _OUT.print(printable(text), soft_wrap=True)
 
 
+def show(table: Table) -> None:
+    """Print a table."""
+    _OUT.print(table)
+
+
 def note(text: str) -> None:
     """Print one line to stderr."""
     sys.stderr.write(f"{printable(text)}\n")
@@ -134,7 +139,7 @@ def summary(loaded: Summary, language: Language) -> None:
     for file in loaded.files:
         how, when = how_read(file, language)
         files.add_row(file.name, how, f"{file.rows_read:,}", f"{file.records:,}", f"{file.rejects:,}", when)
-    _OUT.print(files)
+    show(files)
     _print_headers(loaded, language)
     _print_dates(loaded, language)
 
@@ -169,7 +174,7 @@ def _print_headers(loaded: Summary, language: Language) -> None:
             headers.setdefault(name, {})[header] = None
     for name in (c.name for c in schema.RECORD if c.name in headers):
         table.add_row(name, ", ".join(headers[name]))
-    _OUT.print(table)
+    show(table)
     missing = [c.name for c in schema.RECORD if c.name not in headers and c.name not in schema.DERIVED]
     missing_names, extra_names = tuple(missing) or _("nothing"), tuple(extras) or _("none")
     line(translate(_("Not in the files: {names}.", names=missing_names), language))
@@ -189,7 +194,7 @@ def _print_dates(loaded: Summary, language: Language) -> None:
         without, unreadable = sum(d.without_offset for d in same), sum(d.unreadable for d in same)
         forms = date_forms(dict(counts.most_common()), language)
         table.add_row(name, forms, order, f"{without:,}", f"{unreadable:,}")
-    _OUT.print(table)
+    show(table)
 
 
 def summary_json(loaded: Summary) -> dict[str, Any]:
@@ -233,9 +238,9 @@ def tables(statuses: StatusCounts, known: Catalogue, language: Language) -> None
     for code in statuses.by_status:
         status.add_row(labels.get(code, "Unknown"), *_counted(statuses, "by_status", [code]))
     status.add_row("All", *_counted(statuses, "by_status", list(statuses.by_status)))
-    _OUT.print(status)
+    show(status)
     if statuses.by_cause:
-        _OUT.print(_causes(statuses, known, language))
+        show(_causes(statuses, known, language))
 
 
 def _causes(statuses: StatusCounts, known: Catalogue, language: Language) -> Table:
@@ -271,7 +276,7 @@ def decisions(summary: PlanSummary, rules: ResendRules, language: Language) -> N
         why = reasons[code].summary(rules)
         table.add_row(labels[decision] if decision != last else "", why, f"{n:,}")
         last = decision
-    _OUT.print(table)
+    show(table)
     line(rules.words(language))
     batches = many(summary.batches, "batch", "batches")
     line(f"{summary.candidates:,} of {many(summary.customers, 'customer')} to invite again, in {batches}.")
@@ -304,7 +309,7 @@ def batches(written: Written | None, workspace: Path | None) -> None:
     table.add_row(written.paths[0].name, "")
     for name, rows in written.rows.items():
         table.add_row(name, f"{rows:,}")
-    _OUT.print(table)
+    show(table)
     line(f"In {written.paths[0].parent}; read {written.paths[0].name} first.")
     file = shell_quoted(str(workspace))
     for number, batch_id in written.batch_ids.items():
@@ -346,12 +351,7 @@ def history(rows: Iterable[dict[str, Any]]) -> None:
         when = f"{row['started_at']:%Y-%m-%d %H:%M}"
         cells = (str(row["id"]), when, row["status"], row["level"], rows_written, row["purpose"], row["file_name"])
         table.add_row(*(cell or "" for cell in cells))
-    _OUT.print(table)
-
-
-def show(table: Table) -> None:
-    """Print a table."""
-    _OUT.print(table)
+    show(table)
 
 
 class _Table(Table):

@@ -67,11 +67,10 @@ def plan(
     each batch under an ID. A filter is applied to the finished plan: the batches are then of matching
     customers only.
     """
-    from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
     from invitekit.planning import count_decisions
 
-    moment = as_utc(o.parse_time(as_of, "--as-of"))
+    moment = o.parse_as_of(as_of)
     chosen = o.read_rules(rules)
     choice = filters.read(source.failures)
     extras = {"by": by, "reminders": reminders, "templates": templates, "calendar": calendar}

@@ -57,7 +57,6 @@ def report(
     """
     from dataclasses import replace
 
-    from invitekit.engine.datetimes import as_utc
     from invitekit.metrics import FOLLOW_UP_DAYS, progress
     from invitekit.model.annotate import annotate
     from invitekit.model.filters import Filter, where, where_newest
@@ -67,7 +66,7 @@ def report(
     from invitekit.report import KINDS, TRENDS, Look, Page, page, write_page
     from invitekit.report.by_manager import manager_files
 
-    moment, failures = as_utc(o.parse_time(as_of, "--as-of")), source.failures
+    moment, failures = o.parse_as_of(as_of), source.failures
     choice = chosen.read(failures)
     if by is None:
         source.check_output(output, overwrite=overwrite, extensions=KINDS)

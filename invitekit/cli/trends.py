@@ -46,14 +46,13 @@ def trend(
     writes the table: counts only, and names of account managers with --by account_manager. A filter keeps
     the invitations whose newest state matches.
     """
-    from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
     from invitekit.metrics import FOLLOW_UP_DAYS, failure_and_association_trend, find_changes
     from invitekit.model.annotate import annotate
     from invitekit.model.filters import where_newest
     from invitekit.model.resolve import count_untrackable, resolve
 
-    moment, choice = as_utc(o.parse_time(as_of, "--as-of")), chosen.read(source.failures)
+    moment, choice = o.parse_as_of(as_of), chosen.read(source.failures)
     days = follow_up_days or FOLLOW_UP_DAYS
     source.check_output(output, overwrite=overwrite)
     with source.opened(language) as inputs:
