@@ -152,7 +152,8 @@ def test_the_command_says_that_a_list_seems_partial(workspace: ik.Workspace, tmp
 
 def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Workspace, tmp_path: Path) -> None:
     planned = workspace.plan(as_of=dt.date(2026, 2, 25)).filter("decision = 'resend_now'")
-    workspace.mark_sent(planned, by="anna", at=dt.date(2026, 3, 30))
+    (batch_id,) = workspace.record_batches(planned).values()
+    workspace.mark_batch_sent(batch_id, by="anna", at=dt.date(2026, 3, 30))
     assert set(workspace.outcomes().project("associated").fetchall()) == {(0,)}
     day = "2026-04-15"
     workspace.reconcile(write_list(tmp_path, f"Account,Association Time\nother,{day}\n", day), as_of=DAY)

@@ -157,7 +157,7 @@ def test_the_file_and_its_log_are_readable_by_their_owner_only(tmp_path: Path) -
         assert modes(tmp_path) == {"memory.duckdb": "0o600", "memory.duckdb.wal": "0o600"}
         ws._con.execute("checkpoint").fetchall()
         ws.outcomes().fetchall()
-        ws.mark_sent(batch(ws), by="anna")
+        mark_sent(ws, batch(ws))
         assert modes(tmp_path) == {"memory.duckdb": "0o600", "memory.duckdb.wal": "0o600"}
     assert modes(tmp_path) == {"memory.duckdb": "0o600"}
     assert os.umask(0o022) == 0o022
@@ -229,7 +229,7 @@ def test_a_file_that_others_could_read_is_made_private_again(tmp_path: Path) -> 
 def test_its_repr_has_counts_and_no_person(workspace: Workspace, tmp_path: Path) -> None:
     file = write(tmp_path / "h_2026-03-30.csv", row(SECRET, email="anna@secret.example"), row(None))
     workspace.add(file)
-    workspace.mark_sent(batch(workspace), by="boris", note="a note")
+    mark_sent(workspace, batch(workspace), by="boris", note="a note")
     said = repr(workspace)
     assert said == (
         "Workspace 'memory.duckdb': 1 file, 2 rows read = 1 record + 1 reject; "
@@ -428,7 +428,6 @@ def test_a_file_replaced_while_open_is_not_written(tmp_path: Path) -> None:
 
 WRITES: dict[str, Callable[[Workspace], Any]] = {
     "add": lambda ws: ws.add(ws.path.parent),
-    "mark_sent": lambda ws: ws.mark_sent(pl.DataFrame(), by="anna"),
     "record_batches": lambda ws: ws.record_batches(batch(ws)),
     "mark_batch_sent": lambda ws: ws.mark_batch_sent("b1", by="anna"),
     "discard_batches": lambda ws: ws.discard_batches(["b1"]),
@@ -457,7 +456,7 @@ def test_everything_can_be_read_in_read_only_mode(tmp_path: Path) -> None:
     path = tmp_path / "memory.duckdb"
     with Workspace(path) as ws:
         ws.add([snapshot(tmp_path, day, row("acme", **FAILED), row(None)) for day in (MONDAY, NEXT)])
-        ws.mark_sent(batch(ws), by="anna", at=MONDAY)
+        mark_sent(ws, batch(ws), at=MONDAY)
     with Workspace(path, read_only=True) as ws:
         assert len(ws.outcomes().fetchall()) > 0
         assert ws.compare(MONDAY, NEXT).before.customers > 0
@@ -648,7 +647,7 @@ def test_reading_again_keeps_marks_and_warns_about_them(workspace: Workspace, tm
     acme = row("acme", failure="link_used", invited="2026-03-01 10:00:00")
     file = snapshot(tmp_path, MONDAY, acme, row("beta"))
     workspace.add(file)
-    workspace.mark_sent(batch(workspace), by="anna", at=MONDAY)
+    mark_sent(workspace, batch(workspace), at=MONDAY)
     workspace.mark_resolved(customers="acme", on=MONDAY, by="anna")
     assert workspace.add(file, replace=True, time_zone="Asia/Shanghai")[0].orphaned_events == 0
     assert len(workspace.records().pl().join(workspace.sent_events().pl(), on="record_id")) == 1, (
@@ -1103,6 +1102,20 @@ def batch(ws: Workspace, *accounts: str, number: int = 1) -> pl.DataFrame:
     return made
 
 
+def mark_sent(
+    ws: Workspace, plan: Any, *, by: str = "anna", at: Any = None, batch_id: str | None = None, note: str | None = None
+) -> str:
+    """Record rows of a plan as one batch, mark it as sent, and return its ID, which a test may choose."""
+    frame = plan.pl() if isinstance(plan, duckdb.DuckDBPyRelation) else plan
+    if "planned_at" not in frame.columns:
+        frame = frame.with_columns(planned_at=pl.lit(SENT), plan_rules=pl.lit(ik.ResendRules().to_json()))
+    (made,) = ws.record_batches(frame, at=at).values()
+    ws.mark_batch_sent(made, by=by, at=at, note=note, force=True)
+    for table in ("batches", "resends"):
+        run(ws._con, f"update {table} set batch_id = ? where batch_id = ?", [batch_id or made, made])
+    return batch_id or made
+
+
 @pytest.fixture(scope="module")
 def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("filled")
@@ -1125,48 +1138,26 @@ def test_a_resend_has_one_row_per_customer_with_who_and_when(filled: Workspace, 
         given = {"polars": frame, "arrow": frame.to_arrow(), "duckdb": con.from_arrow(frame.to_arrow())}[kind]
         east = dt.timezone(dt.timedelta(hours=8))
         at = dt.datetime(2026, 3, 24, 16, 30, 12, 345678, tzinfo=east)
-        assert filled.mark_sent(given, by=" anna ", at=at, batch_id="b1", note="by hand") == "b1"
+        (made,) = filled.record_batches(given).values()
+    assert filled.mark_batch_sent(made, by=" anna ", at=at, note="by hand", force=True) == 2
     found = filled.resends().pl().sort("account_name")
     assert found["account_name"].to_list() == ["acme", "beta"]
     assert found["email"].to_list() == ["a@b.c", None]
     shared = found.select("batch_id", "batch", "sent_at", "sent_by", "note", "decision", "failure_code").unique().rows()
-    assert shared == [("b1", 1, dt.datetime(2026, 3, 24, 8, 30, 12), "anna", "by hand", "resend_now", "link_used")]
+    assert shared == [(made, 1, dt.datetime(2026, 3, 24, 8, 30, 12), "anna", "by hand", "resend_now", "link_used")]
     assert filled.sent_events().columns == ["record_id", "sent_at", "customer_id", "email"]
 
 
 def test_a_resend_without_a_time_is_now(filled: Workspace) -> None:
     before = dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
-    filled.mark_sent(batch(filled, "acme"), by="anna")
+    mark_sent(filled, batch(filled, "acme"))
     sent_at = filled.sent_events().fetchall()[0][1]
     assert before <= sent_at <= before + dt.timedelta(seconds=30)
 
 
-def test_a_batch_or_a_customer_of_a_day_is_not_marked_twice(filled: Workspace) -> None:
-    filled.mark_sent(batch(filled), by="anna", batch_id="b1", at=MONDAY)
-    with pytest.raises(
-        ArgumentError,
-        match=r"Batch 'b1' was marked as sent already: 3 customers at 2026-03-23 23:59:59.*another batch_id",
-    ):
-        filled.mark_sent(batch(filled, "acme"), by="anna", batch_id="b1")
-    first = filled.mark_sent(batch(filled), by="anna", at=dt.datetime(2026, 3, 24, 9))
-    assert first.startswith("2026-03-24-")
-    with pytest.raises(ArgumentError, match=r"marked as sent already.*invited twice on that day"):
-        filled.mark_sent(batch(filled).reverse(), by="anna", at=dt.datetime(2026, 3, 24, 18))
-    few = batch(filled, "acme")
-    with pytest.raises(ArgumentError, match=rf"^1 customer of the batch was invited on that day already, in {first}\."):
-        filled.mark_sent(few, by="anna", at=dt.datetime(2026, 3, 24))
-    assert len(filled.resends()) == 6, "nothing of it is logged"
-    assert filled.mark_sent(few, by="anna", at=dt.datetime(2026, 3, 24), force=True) != first
-
-
 BATCHES: dict[str, tuple[Callable[[pl.DataFrame], Any], type[Exception], str]] = {
-    "no rows": (lambda b: b.clear(), ArgumentError, "has no rows"),
     "a customer twice": (lambda b: pl.concat([b, b.head(1)]), ArgumentError, "1 of 4 rows .* repeat a customer"),
     "nobody": (lambda b: b.with_columns(customer_id=None), ArgumentError, "3 of 3 rows .* no record_id or customer_id"),
-    "not to be resent": (
-        lambda b: b.with_columns(decision=pl.lit("superseded")), ArgumentError, "3 of 3 rows .* not to be resent",
-    ),
-    "no decision": (lambda b: b.with_columns(decision=None), ArgumentError, "3 of 3 rows .* not to be resent"),
     "a column is missing": (lambda b: b.drop("decision", "batch"), SchemaError, "lacks batch, decision"),
     "a text as batch": (lambda b: b.with_columns(batch=pl.lit(SECRET)), WorkspaceError, "could not be written"),
     "no frame": (lambda _b: {"record_id": [1]}, ArgumentError, "type dict"),
@@ -1177,16 +1168,17 @@ def test_an_impossible_batch_is_refused_whole(filled: Workspace) -> None:
     right = batch(filled)
     for spoil, kind, said in BATCHES.values():
         with pytest.raises(kind, match=said) as caught:
-            filled.mark_sent(spoil(right), by="anna")
+            filled.record_batches(spoil(right))
         assert "acme" not in str(caught.value)
         assert SECRET not in str(caught.value)
+    (made,) = filled.record_batches(right).values()
     for by, wrong, said in (
         (" ", {}, "person is empty"), (None, {}, "person is empty"),
         ("anna", {"at": dt.datetime(2999, 1, 1)}, "in the future"),
-        ("anna", {"batch_id": " "}, "batch_id"), ("anna", {"at": "2026-03-30"}, "at is a str"),
+        ("anna", {"at": "2026-03-30"}, "at is a str"),
     ):  # fmt: skip
         with pytest.raises(ArgumentError, match=said):
-            filled.mark_sent(right, **({"by": by} | wrong))
+            filled.mark_batch_sent(made, **({"by": by} | wrong))
     assert len(filled.resends()) == 0
 
 
@@ -1302,15 +1294,11 @@ def test_customers_of_two_batches_are_marked_twice_only_with_force(filled: Works
 def test_a_customer_whose_id_changed_is_not_marked_as_sent_twice(filled: Workspace, tmp_path: Path) -> None:
     old = batch(filled, "acme", "beta")
     written = filled.record_batches(batch(filled, "beta", "gamma"), at=MONDAY)[1]
-    first = filled.mark_sent(old, by="anna", at=NEXT)
+    first = mark_sent(filled, old, at=NEXT)
     filled.add(snapshot(tmp_path, NEXT, row("acme", **{"Customer ID": "0f1"}), row("beta", **{"Customer ID": "0f2"})))
     plan = filled.plan().pl()
     assert not set(plan["customer_id"]) & set(old["customer_id"]), "the portal's ID identifies them now"
 
-    newest = plan.filter(pl.col("account_name") == "acme", pl.col("decision") != "superseded")
-    again = newest.with_columns(decision=pl.lit("resend_now"), batch=1)
-    with pytest.raises(ArgumentError, match=rf"^1 customer of the batch was invited on that day already, in {first}\."):
-        filled.mark_sent(again, by="anna", at=NEXT)
     with pytest.raises(ArgumentError, match=rf"^1 customer of batch '{written}' was invited again .* in {first}\."):
         filled.mark_batch_sent(written, by="anna", at=NEXT)
     assert len(filled.resends()) == 2, "nothing of it is logged"
@@ -1319,16 +1307,17 @@ def test_a_customer_whose_id_changed_is_not_marked_as_sent_twice(filled: Workspa
 
 def test_a_customer_without_stored_rows_is_not_marked_as_sent_twice(filled: Workspace) -> None:
     lost = batch(filled, "acme").with_columns(customer_id=pl.lit("account:lost"), record_id=pl.lit("k0"))
-    first = filled.mark_sent(lost, by="anna", at=MONDAY)
-    with pytest.raises(ArgumentError, match=rf"^1 customer of the batch was invited on that day already, in {first}\."):
-        filled.mark_sent(lost, by="anna", at=MONDAY, batch_id="b2")
+    first = mark_sent(filled, lost, at=MONDAY)
+    (again,) = filled.record_batches(lost, at=NEXT).values()
+    with pytest.raises(ArgumentError, match=rf"^1 customer of batch '{again}' was invited again .* in {first}\."):
+        filled.mark_batch_sent(again, by="anna", at=NEXT)
 
 
 def test_a_resend_before_the_plan_does_not_block_its_batch(filled: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(validation, "now", lambda: dt.datetime(2026, 3, 23, 9))
         earlier.setattr(batches, "now", validation.now)
-        filled.mark_sent(batch(filled), by="anna", at=MONDAY, batch_id="b1")
+        mark_sent(filled, batch(filled), at=MONDAY, batch_id="b1")
     noted = filled.record_batches(batch(filled), at=NEXT)
     assert filled.mark_batch_sent(noted[1], by="anna", at=NEXT) == 3
 
@@ -1538,7 +1527,7 @@ def test_an_address_stays_taken_after_a_correction_of_its_account(workspace: Wor
         return dict(workspace.plan(as_of=day).select("account_name, reason_code").fetchall())
 
     workspace.add(snapshot(tmp_path, MONDAY, *rows("acme", "beta", "carl")))
-    workspace.mark_sent(batch(workspace, "acme"), by="anna", at=MONDAY)
+    mark_sent(workspace, batch(workspace, "acme"), at=MONDAY)
     (mark,) = workspace.mark_do_not_invite(customers="beta", on=MONDAY, by="anna")
     corrected = workspace.add(snapshot(tmp_path, MONDAY, *rows("acme2", "beta2", "carl")), supersede=True)[0]
     assert corrected.orphaned_events == 2
@@ -1590,7 +1579,7 @@ def test_what_was_marked_follows_the_account_into_a_corrected_file_with_the_port
     workspace.add(snapshot(tmp_path, MONDAY, *rows))
     workspace.mark_do_not_invite(customers="acme", on=MONDAY, by="anna")
     plan = workspace.plan(as_of=NEXT).filter("account_name = 'beta'")
-    workspace.mark_sent(plan, by="anna", at=MONDAY + dt.timedelta(days=6))
+    mark_sent(workspace, plan, at=MONDAY + dt.timedelta(days=6))
 
     ids = [{"Customer ID": f"c{number}f", "Invitation Time": "2026-03-01 10:05"} for number in range(3)]
     corrected = snapshot(tmp_path, MONDAY, *(one | more for one, more in zip(rows, ids, strict=True)))
@@ -1732,7 +1721,7 @@ def test_a_resend_has_one_of_six_outcomes(workspace: Workspace, tmp_path: Path) 
     kinds = ("associated", "already_associated", "failed_again", "expired", "open", "not_seen")
     expected = {kind: [name for name, (_, outcome) in LATER.items() if outcome == kind] for kind in kinds}
     for kind, names in expected.items():
-        workspace.mark_sent(batch(workspace, *names), by="anna", at=SENT, batch_id=kind)
+        mark_sent(workspace, batch(workspace, *names), at=SENT, batch_id=kind)
     workspace.add(snapshot(tmp_path, dt.date(2026, 3, 27), *(row(name, **one) for name, one in BETWEEN.items())))
     rows = [row(name, **one) for name, (later, _) in LATER.items() for one in later]
     workspace.add(snapshot(tmp_path, NEXT, row("other"), *rows))
@@ -1750,8 +1739,8 @@ def test_customers_not_resent_are_compared_with_resent_ones(workspace: Workspace
     accounts = ("sent", *others)
     causes = {"other cause": {"failure": "prepaid_partner"}, "fine": {"status": "Associated"}}
     workspace.add(snapshot(tmp_path, MONDAY, *(row(name, **causes.get(name, FAILED)) for name in accounts)))
-    workspace.mark_sent(batch(workspace, "sent"), by="anna", at=SENT, batch_id="b1")
-    workspace.mark_sent(batch(workspace, "other batch"), by="anna", at=SENT + dt.timedelta(days=1), batch_id="b2")
+    mark_sent(workspace, batch(workspace, "sent"), at=SENT, batch_id="b1")
+    mark_sent(workspace, batch(workspace, "other batch"), at=SENT + dt.timedelta(days=1), batch_id="b2")
     later = {name: {"status": "Associated"} for name in accounts if name != "waited too"}
     later["by another way"] = {"status": "Associated", "invited": FRESH.replace("09:", "10:")}
     later["at that moment"] = {"status": "Associated", "invited": FRESH}
@@ -1787,8 +1776,8 @@ def test_a_customer_invited_within_thirty_days_is_not_a_comparison(
     workspace: Workspace, tmp_path: Path, apart: int, others: int
 ) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, *(row(name, **FAILED) for name in ("acme", "beta", "gamma", "delta"))))
-    workspace.mark_sent(batch(workspace, "acme"), by="anna", at=SENT, batch_id="b1")
-    workspace.mark_sent(batch(workspace, "beta"), by="anna", at=SENT + dt.timedelta(days=apart), batch_id="b2")
+    mark_sent(workspace, batch(workspace, "acme"), at=SENT, batch_id="b1")
+    mark_sent(workspace, batch(workspace, "beta"), at=SENT + dt.timedelta(days=apart), batch_id="b2")
     workspace.add(snapshot(tmp_path, dt.date(2026, 6, 1), row("acme", **FAILED), row("beta", "Associated"),
                            row("gamma", "Expired", invited="2026-04-23 09:00:00"),
                            row("delta", "Expired", invited="2026-04-23 09:00:01")))  # fmt: skip
@@ -1800,11 +1789,11 @@ def test_a_customer_invited_within_thirty_days_is_not_a_comparison(
 
 def test_results_after_the_next_resend_belong_to_that_one(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("beta", **FAILED)))
-    workspace.mark_sent(batch(workspace), by="anna", at=SENT, batch_id="b1")
+    mark_sent(workspace, batch(workspace), at=SENT, batch_id="b1")
     workspace.add(snapshot(tmp_path, NEXT, row("acme", failure="prepaid_partner", invited=FRESH),
                            row("beta", method="Email", invited=FRESH),
                            row("still invited", method="Email", invited=FRESH)))  # fmt: skip
-    workspace.mark_sent(batch(workspace, "acme", "beta"), by="anna", at=dt.datetime(2026, 3, 31), batch_id="b2")
+    mark_sent(workspace, batch(workspace, "acme", "beta"), at=dt.datetime(2026, 3, 31), batch_id="b2")
     associated = [row(name, "Associated", associated="2026-04-02") for name in ("acme", "beta")]
     workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), *associated))
     shown = ("batch_id", "cause", "failed_again", "open", "associated", "not_resent")
@@ -1817,8 +1806,8 @@ def test_an_association_dated_before_the_next_resend_belongs_to_the_one_before(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("beta", **FAILED)))
-    workspace.mark_sent(batch(workspace), by="anna", at=SENT, batch_id="b1")
-    workspace.mark_sent(batch(workspace), by="anna", at=dt.datetime(2026, 4, 2), batch_id="b2")
+    mark_sent(workspace, batch(workspace), at=SENT, batch_id="b1")
+    mark_sent(workspace, batch(workspace), at=dt.datetime(2026, 4, 2), batch_id="b2")
     dates = {"acme": "2026-03-31", "beta": "2026-04-01"}  # a day before the resend may be due to a time zone
     associated = [row(name, "Associated", associated=day) for name, day in dates.items()]
     workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), *associated))
@@ -1830,7 +1819,7 @@ def test_a_resend_is_followed_by_its_account_without_its_record(workspace: Works
     plan = {"record_id": "k9", "customer_id": "account:acme", "account_name": "Acme", "batch": 1,
             "decision": "resend_now", "effective_status": "expired", "failure_code": "link_used"}  # fmt: skip
     stranger = pl.DataFrame([plan])
-    workspace.mark_sent(stranger, by="anna", at=SENT)
+    mark_sent(workspace, stranger, at=SENT)
     workspace.add(snapshot(tmp_path, NEXT, row("acme", "Associated")))
     found = workspace.outcomes().pl().row(0, named=True)
     assert (found["cause"], found["resent"], found["associated"]) == ("expired", 1, 1)
@@ -1839,9 +1828,9 @@ def test_a_resend_is_followed_by_its_account_without_its_record(workspace: Works
 def test_a_resend_is_not_followed_by_a_reused_id(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="N1"), row("beta", ID="N2"), row("gone", ID="N3")))
     for name in ("acme", "beta"):
-        workspace.mark_sent(batch(workspace, name), by="anna", at=SENT, batch_id=name)
+        mark_sent(workspace, batch(workspace, name), at=SENT, batch_id=name)
     lost = batch(workspace, "gone").with_columns(customer_id=pl.lit("account:lost"))
-    workspace.mark_sent(lost, by="anna", at=SENT, batch_id="lost")  # its ID is of two other customers
+    mark_sent(workspace, lost, at=SENT, batch_id="lost")  # its ID is of two other customers
     workspace.add(snapshot(tmp_path, NEXT, row("beta", ID="N1"), row("acme", "Associated", ID="N2"),
                            row("delta", "Associated", ID="N3")))  # fmt: skip
     found = workspace.outcomes().select("batch_id, associated, open, not_seen").fetchall()
@@ -1854,7 +1843,7 @@ def test_a_masked_customer_is_not_followed_by_a_mask(workspace: Workspace, tmp_p
     masked = (
         workspace.records().pl().select("record_id", customer_id="record_id", batch=1, decision=pl.lit("resend_now"))
     )
-    workspace.mark_sent(masked, by="anna", at=SENT)
+    mark_sent(workspace, masked, at=SENT)
     workspace.add(snapshot(tmp_path, NEXT, row(None, "Associated", **mask)))
     assert workspace.outcomes().pl().select("cause", "resent", "associated", "not_seen").rows() == [
         ("unknown", 1, 0, 1)
@@ -1865,7 +1854,7 @@ def test_the_status_at_a_time_follows_the_rule_of_annotate(workspace: Workspace,
     invited = {f"acme{past}": str(SENT - EMAIL_LIFE - dt.timedelta(seconds=past)) for past in (-1, 0, 1)}
     workspace.add(snapshot(tmp_path, MONDAY, *(row(a, method="Email", invited=at) for a, at in invited.items())))
     for account in invited:
-        workspace.mark_sent(batch(workspace, account), by="anna", at=SENT, batch_id=account)
+        mark_sent(workspace, batch(workspace, account), at=SENT, batch_id=account)
     as_annotated = ik.annotate(workspace.history(), as_of=SENT).select("account_name, effective_status").fetchall()
     assert dict(workspace.outcomes().select("batch_id, cause").fetchall()) == dict(as_annotated)
     assert sorted(status for _, status in as_annotated) == ["expired", "expired", "invited"]
@@ -1877,7 +1866,7 @@ def test_outcomes_of_a_sample_add_up(workspace: Workspace, tmp_path: Path) -> No
     for day in (dt.datetime(2026, 3, 16, 9), dt.datetime(2026, 3, 23, 9)):
         history = ik.annotate(workspace.history().filter(f"snapshot_at < '{day}'").pl(), as_of=day)
         plan = plan_resends(history, as_of=day, sent=workspace.sent_events().pl())
-        workspace.mark_sent(plan.filter(pl.col("rank") % 2 == 1), by="anna", at=day)
+        mark_sent(workspace, plan.filter(pl.col("rank") % 2 == 1).with_columns(batch=pl.lit(1)), at=day)
     # The sample does not know these resends: its next week is made up here.
     resent = workspace.resends().pl()["account_name"].drop_nulls().unique()
     answered = [row(name, "Associated", associated="2026-03-25 09:00:00") for name in resent]
@@ -1896,7 +1885,7 @@ def test_a_large_history_is_computed_on_disk_with_the_same_results(
 ) -> None:
     rows = [row(f"a{n}", **FAILED) for n in range(4)]
     workspace.add(snapshot(tmp_path, MONDAY, *rows, row("b", email="b@x.example")))
-    workspace.mark_sent(batch(workspace, "a0", "a1"), by="anna", at=SENT, batch_id="b1")
+    mark_sent(workspace, batch(workspace, "a0", "a1"), at=SENT, batch_id="b1")
     workspace.add(snapshot(tmp_path, NEXT, row("a0", "Associated"), row("a1", failure="prepaid_partner"), *rows[2:]))
 
     def stored() -> list[Any]:

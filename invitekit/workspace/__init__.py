@@ -419,39 +419,6 @@ class Workspace:
         """
         return batches.record_ids(self._con, batch_id)
 
-    def mark_sent(
-        self,
-        batch: Any,
-        *,
-        by: str,
-        at: dt.datetime | dt.date | None = None,
-        batch_id: str | None = None,
-        note: str | None = None,
-        force: bool = False,
-    ) -> str:
-        """Mark the customers of a frame as invited again: one row each, all or none.
-
-        Args:
-            batch: A frame of any engine, rows of a plan: ``record_id, customer_id, batch, decision``
-                (``resend_now`` or ``resend_as_reseller``), each customer once; of its other columns
-                ``effective_status, failure_code, invitation_method, account_name, email`` are stored.
-            by: Who sent it.
-            at: When it was sent; default: now. A date means its end.
-            batch_id: Its ID; default: the day and a digest of its customers, so that the same customers
-                are not marked twice on a day by mistake.
-            note: A remark to store.
-            force: Mark them although some were marked as sent on that day.
-
-        Returns:
-            The batch ID.
-
-        Raises:
-            ArgumentError: The batch, or a customer of it on that day, was marked already; it is empty,
-                repeats a customer, or has rows that were not to be resent.
-        """
-        con = self._to_write()
-        return batches.mark_customers_sent(con, batch, by=by, at=at, batch_id=batch_id, note=note, force=force)
-
     def resends(self) -> duckdb.DuckDBPyRelation:
         """Every resend that was marked as sent, one row per customer.
 

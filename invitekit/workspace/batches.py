@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -14,7 +13,7 @@ from invitekit.engine.duckdb import lit, registered, rows, run
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import temp_tables
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.i18n import Message, _, ngettext
+from invitekit.i18n import _, ngettext
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.rules import SETTINGS, settings_of
 from invitekit.workspace.customers import as_list, events_of_customers, find_in, find_records, resolved_history
@@ -33,15 +32,6 @@ _DAY = dt.timedelta(days=1)
 """Times in different zones differ by less than this."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """Who sent a batch, and when."""
-
-    by: str
-    sent_at: dt.datetime
-    note: str | None
-
-
 def record(
     con: duckdb.DuckDBPyConnection, plan: Any, *, folder: str | None, at: dt.datetime | dt.date | None
 ) -> dict[int, str]:
@@ -49,10 +39,14 @@ def record(
     written_at = past_datetime(at, "at")
     frame: Any = as_narwhals(plan)
     columns = frame.collect_schema().names()
-    if "decision" in columns:
-        frame = frame.filter(nw.col("decision").is_in(list(RESENDS)))
-    table = _as_table(frame.sort("rank") if "rank" in columns else frame, *SETTINGS)
-    names = ", ".join(table.column_names)
+    if missing := [name for name in (*_NEEDED, *SETTINGS) if name not in columns]:
+        problem = _("The batch lacks {columns}.", columns=tuple(missing))
+        raise SchemaError(problem, hint=_("pass rows of what plan_resends(...) gives."))
+    frame = frame.filter(nw.col("decision").is_in(list(RESENDS)))
+    frame = frame.sort("rank") if "rank" in columns else frame
+    wanted = [name for name in (*_ROW, *SETTINGS) if name in columns]
+    table = frame.select(*wanted).lazy().collect("pyarrow").to_native()
+    names = ", ".join(wanted)
     with registered(con, "ik_batch", table):
         settings_of(rows(con, f"select distinct {', '.join(SETTINGS)} from ik_batch"))
         if not len(table):
@@ -83,7 +77,15 @@ def mark_batches_sent(
     force: bool,
 ) -> dict[str, int]:
     """Mark recorded batches as sent, all or none, and return how many customers each was sent to."""
-    sending, excluded = _checked(by, at, note), as_list(exclude)
+    name, sent_at = require_name(by), past_datetime(at, "at", end=True)  # a day's end: no cool-down ends too early
+    remark, excluded = require_text(note, "note"), as_list(exclude)
+    # The cause of a row is its failure code, or else its effective status.
+    failed = "effective_status = 'association_failed' and failure_code is not null"
+    names = ", ".join((*_NEEDED, *_OPTIONAL))
+    query = (
+        f"insert into resends (batch_id, sent_at, sent_by, note, marked_at, cause, {names}) select ?, ?, ?, ?, ?, "
+        f"case when {failed} then failure_code else effective_status end, {names} from ik_batch"
+    )
     chosen = {batch_id: _without(con, _recorded(con, batch_id), excluded) for batch_id in _each_once(batch_ids)}
     with transaction(con):
         for batch_id, batch in chosen.items():
@@ -91,34 +93,9 @@ def mark_batches_sent(
                 _require_unmarked(con, batch_id)
                 if not force:
                     _require_not_sent_since(con, batch_id)
-                    _require_after_invitations(con, batch_id, batch, sending.sent_at)
-                _check(con)
-                _store_sent(con, batch.column_names, batch_id, sending)
+                    _require_after_invitations(con, batch_id, batch, sent_at)
+                run(con, query, [batch_id, sent_at, name, remark, now()])
     return {batch_id: len(batch) for batch_id, batch in chosen.items()}
-
-
-def mark_customers_sent(
-    con: duckdb.DuckDBPyConnection,
-    batch: Any,
-    *,
-    by: str,
-    at: dt.datetime | dt.date | None,
-    batch_id: str | None,
-    note: str | None,
-    force: bool = False,
-) -> str:
-    """Mark the customers of a frame as invited again, all or none, and return the batch ID."""
-    sending = _checked(by, at, note)
-    table = _as_table(as_narwhals(batch))
-    with registered(con, "ik_batch", table), transaction(con):
-        digest = _check(con)
-        day = f"{sending.sent_at:%Y-%m-%d}"
-        new_id = f"{day}-{digest[:_DIGEST_LENGTH]}" if batch_id is None else str(require_text(batch_id, "batch_id"))
-        _require_unmarked(con, new_id, named=batch_id is not None)
-        if not force:
-            _require_once_a_day(con, sending.sent_at)
-        _store_sent(con, table.column_names, new_id, sending)
-    return new_id
 
 
 def unmark_sent(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
@@ -150,128 +127,33 @@ def discard(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
         run(con, f"delete from batches where {ids}", [chosen])
 
 
-def _checked(by: str, at: dt.datetime | dt.date | None, note: str | None) -> _Sending:
-    """Validate who sent a batch and when; a day means its end, so that no cool-down ends too early."""
-    return _Sending(require_name(by), past_datetime(at, "at", end=True), require_text(note, "note"))
-
-
-def _as_table(frame: Any, *more: str) -> Any:
-    """Return a batch as an Arrow table: the needed columns, more required ones, and the optional ones it has."""
-    names = frame.collect_schema().names()
-    missing = [name for name in (*_NEEDED, *more) if name not in names]
-    if missing:
-        raise SchemaError(
-            _("The batch lacks {columns}.", columns=tuple(missing)),
-            hint=_("pass rows of what plan_resends(...) gives."),
-        )
-    wanted = [name for name in (*_NEEDED, *more, "effective_status", *_OPTIONAL) if name in names]
-    return frame.select(*wanted).lazy().collect("pyarrow").to_native()
-
-
-def _check(con: duckdb.DuckDBPyConnection) -> str:
-    """Check that ``ik_batch`` is a valid batch, and return the digest of its customers.
-
-    Raises:
-        ArgumentError: It is empty, repeats a customer, or has rows that were not to be resent.
-    """
-    decisions = ", ".join(f"'{decision}'" for decision in RESENDS)
-    total, unidentified, distinct, other, digest = rows(
+def _check(con: duckdb.DuckDBPyConnection) -> None:
+    """Check that each row of ``ik_batch`` has a customer, and no customer two rows."""
+    total, unidentified, distinct = rows(
         con,
-        "select count(*), count(*) filter (record_id is null or customer_id is null), count(distinct customer_id), "
-        f"count(*) filter (decision is null or decision not in ({decisions})), "
-        f"{_DIGEST} from ik_batch",
+        "select count(*), count(*) filter (record_id is null or customer_id is null), count(distinct customer_id) "
+        "from ik_batch",
     )[0]
-    rules: list[tuple[bool, Message, Message]] = [
-        (total == 0, _("The batch has no rows."), _("pass the customers who were invited again.")),
-        (unidentified > 0,
-         _("{n:,} of {rows:,} rows of the batch have no record_id or customer_id.", n=unidentified, rows=total),
-         _("pass rows of what plan_resends(...) gives.")),
-        (other > 0, _("{n:,} of {rows:,} rows of the batch were not to be resent.", n=other, rows=total),
-         _("filter the plan first: decision is one of {known}, and the batch that was sent.", known=RESENDS)),
-        (distinct < total,
-         _("{n:,} of {rows:,} rows of the batch repeat a customer.", n=total - distinct, rows=total),
-         _("mark each customer once.")),
-    ]  # fmt: skip
-    for wrong, problem, hint in rules:
-        if wrong:
-            raise ArgumentError(problem, hint=hint)
-    return str(digest)
+    if unidentified:
+        problem = _("{n:,} of {rows:,} rows of the batch have no record_id or customer_id.", n=unidentified, rows=total)
+        raise ArgumentError(problem, hint=_("pass rows of what plan_resends(...) gives."))
+    if distinct < total:
+        problem = _("{n:,} of {rows:,} rows of the batch repeat a customer.", n=total - distinct, rows=total)
+        raise ArgumentError(problem, hint=_("mark each customer once."))
 
 
-def _require_once_a_day(con: duckdb.DuckDBPyConnection, sent_at: dt.datetime) -> None:
-    """Check that no other batch of that day has one of these customers."""
-    customers, others = _count_invited(con, "sent_at::date = ?::date", [sent_at])
-    if customers:
-        raise ArgumentError(
-            ngettext(
-                "{n:,} customer of the batch was invited on that day already, in {others}.",
-                "{n:,} customers of the batch were invited on that day already, in {others}.",
-                customers,
-                others=others,
-            ),
-            hint=_("nothing was marked; exclude them, or say that they were invited once more: force=True."),
-        )
-
-
-def _count_invited(con: duckdb.DuckDBPyConnection, condition: str, parameters: list[Any]) -> tuple[int, str]:
-    """Count the customers of ``ik_batch`` who are also in some logged resends, and name the batches of these resends.
-
-    Customers are compared as the history shows them today: a customer's ID changes when a later file shows that two
-    accounts are one customer. A customer without stored rows is compared by the ID of that time.
-    """
-    sent: Any = con.sql(f"select batch_id, record_id, customer_id from resends where {condition}", params=parameters)
-    sent = sent.to_arrow_table()
-    if not len(sent):
-        return 0, ""
-    with registered(con, "ik_sent", sent), temp_tables():
-        events = con.sql(
-            "select batch_id, record_id, customer_id, customer_id as stored from ik_sent "
-            "union all select null, record_id, customer_id, customer_id from ik_batch"
-        )
-        assigned = events_of_customers(resolved_history(con), events)
-        customers, batches = rows(
-            con,
-            f"with found as (select batch_id, coalesce(customer_id, stored) as customer from {assigned}) "
-            "select count(distinct customer), string_agg(distinct s.batch_id, ', ' order by s.batch_id) "
-            "from found b join found s using (customer) where b.batch_id is null and s.batch_id is not null",
-        )[0]
-    return customers, batches
-
-
-def _require_unmarked(con: duckdb.DuckDBPyConnection, batch_id: str, *, named: bool = True) -> None:
-    if not batch_id.strip():
-        raise ArgumentError(_("batch_id is empty."), hint=_("name the batch, or leave it out."))
+def _require_unmarked(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
     marked = con.execute("select count(*), min(sent_at) from resends where batch_id = ?", [batch_id]).fetchall()
     customers, at = marked[0]
     if customers:
-        raise ArgumentError(
-            ngettext(
-                "Batch '{batch_id}' was marked as sent already: {n:,} customer at {at} UTC.",
-                "Batch '{batch_id}' was marked as sent already: {n:,} customers at {at} UTC.",
-                customers,
-                batch_id=batch_id,
-                at=at,
-            ),
-            hint=_("nothing was marked now; give another batch_id.")
-            if named
-            else _("nothing was marked now; give a batch_id, if the same customers were invited twice on that day."),
+        problem = ngettext(
+            "Batch '{batch_id}' was marked as sent already: {n:,} customer at {at} UTC.",
+            "Batch '{batch_id}' was marked as sent already: {n:,} customers at {at} UTC.",
+            customers,
+            batch_id=batch_id,
+            at=at,
         )
-
-
-def _store_sent(con: duckdb.DuckDBPyConnection, names: list[str], batch_id: str, sending: _Sending) -> None:
-    """Store ``ik_batch`` as sent; the cause of a row is its failure code, or else its effective status."""
-    optional = {name: name if name in names else "null" for name in _OPTIONAL}
-    cause = optional["failure_code"]
-    if "effective_status" in names:
-        failed = f"effective_status = 'association_failed' and {cause} is not null"
-        cause = f"case when {failed} then {cause} else effective_status end"
-    run(
-        con,
-        "insert into resends (batch_id, sent_at, sent_by, note, marked_at, "
-        f"{', '.join([*_NEEDED, 'cause', *optional])}) "
-        f"select ?, ?, ?, ?, ?, {', '.join(_NEEDED)}, {cause}, {', '.join(optional.values())} from ik_batch",
-        [batch_id, sending.sent_at, sending.by, sending.note, now()],
-    )
+        raise ArgumentError(problem, hint=_("nothing was marked now; give another batch_id."))
 
 
 def _each_once(batch_ids: Sequence[str]) -> list[str]:
@@ -299,11 +181,31 @@ def _recorded(con: duckdb.DuckDBPyConnection, batch_id: str) -> Any:
 
 
 def _require_not_sent_since(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
-    """Check that no customer of a batch was invited again, or marked as invited again, since the batch was written."""
+    """Check that no customer of ``ik_batch`` was invited again, or marked as invited again, since it was written.
+
+    Customers are compared as the history shows them today: a customer's ID changes when a later file shows that two
+    accounts are one customer. A customer without stored rows is compared by the ID of that time.
+    """
     since = "(select min(written_at) from batches where batch_id = $1)"
-    customers, others = _count_invited(
-        con, f"batch_id <> $1 and (sent_at >= {since} or marked_at >= {since})", [batch_id]
-    )
+    sent: Any = con.sql(
+        "select batch_id, record_id, customer_id from resends "
+        f"where batch_id <> $1 and (sent_at >= {since} or marked_at >= {since})",
+        params=[batch_id],
+    ).to_arrow_table()
+    if not len(sent):
+        return
+    with registered(con, "ik_sent", sent), temp_tables():
+        events = con.sql(
+            "select batch_id, record_id, customer_id, customer_id as stored from ik_sent "
+            "union all select null, record_id, customer_id, customer_id from ik_batch"
+        )
+        assigned = events_of_customers(resolved_history(con), events)
+        customers, others = rows(
+            con,
+            f"with found as (select batch_id, coalesce(customer_id, stored) as customer from {assigned}) "
+            "select count(distinct customer), string_agg(distinct s.batch_id, ', ' order by s.batch_id) "
+            "from found b join found s using (customer) where b.batch_id is null and s.batch_id is not null",
+        )[0]
     if customers:
         raise ArgumentError(
             ngettext(
