@@ -24,8 +24,10 @@ from invitekit.planning.rules import SETTINGS, PlanSettings, ResendRules, settin
 _OPEN = ("pending_review", "pre_registered")
 _NOT_OPEN = ("pre_registration_lapsed", "vanished")
 """Reasons of pre-registered customers whose pre-registration has ended, who do not count towards the cap."""
-_NOT_IN_OLDER = ("vanished", "row_rejected")
+_NOT_IN_OLDER = ("vanished", "row_rejected", "do_not_invite", "left_us")
 """Reasons of customers about whom no older export decides: a rejected row may be that of the newest export."""
+_NO_QUESTION = ("superseded", "associated")
+"""Decisions that stay the same whatever the newest export has."""
 _OF_ALL = ("open_customers", "newest_export", "not_in_newest", "may_be_masked")
 """The counts that are always of the whole plan."""
 _NEEDED = ("customer_id", "account_name", "status", "snapshot_at", "decision", "reason_code", "batch", "chance_from",
@@ -162,7 +164,7 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     ordered = sorted(by_reason.items(), key=lambda item: (ranks[item[0][0]], -item[1], item[0][1]))
     days = [row["_ik_day"] for row in rows if row["_ik_day"] is not None]
     newest = max(days, default=None)
-    older = [row for row in rows if row["decision"] != "superseded" and row["reason_code"] not in _NOT_IN_OLDER
+    older = [row for row in rows if row["decision"] not in _NO_QUESTION and row["reason_code"] not in _NOT_IN_OLDER
              and newest is not None and row["_ik_day"] is not None and row["_ik_day"] < newest]  # fmt: skip
     is_newest_masked = any(row["_ik_masked"] for row in rows if row["_ik_day"] == newest)
     counts = PlanSummary(
