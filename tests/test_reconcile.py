@@ -15,6 +15,7 @@ import pytest
 
 import invitekit as ik
 from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceError
+from invitekit.planning.summary import count_decisions
 from invitekit.workspace import huawei_api
 from tests.conftest import Run
 
@@ -105,6 +106,33 @@ def test_a_listed_account_is_associated_whatever_portal_id_the_list_has(tmp_path
         listed = write_list(tmp_path, "Account,Customer ID,Association Time\na0,9777,2026-02-11\n")
         workspace.reconcile(listed, as_of=DAY)
         assert reasons(workspace) == {"a0": "ours_already", "a1": "expired"}
+
+
+def test_the_status_of_the_accounts_on_a_list_is_no_status_of_an_invitation(
+    workspace: ik.Workspace, tmp_path: Path
+) -> None:
+    listed = "Account Name,Status,Associated On\nstays,Normal,2026-01-05\nother,Frozen,2026-02-11\n"
+    result = workspace.reconcile(write_list(tmp_path, listed), as_of=DAY)
+    assert (result.listed, result.counts["associated"], result.counts["ours_already"]) == (2, 1, 1)
+    with pytest.raises(SchemaError, match="1 of 2 rows have another status"):
+        workspace.reconcile(write_list(tmp_path, listed.replace("2026-02-11", "")), as_of=DAY)
+
+
+@pytest.mark.parametrize("missing", ["a6,2026-02-06", "a1,2026-02-01"])
+def test_an_export_is_not_called_partial_because_customers_vanished_who_are_yours(tmp_path: Path, missing: str) -> None:
+    rows = ["a1,2026-02-01", *(f"a{n},2026-02-0{n}" for n in range(2, 8)), "old,2026-01-01"]
+    for day, kept in (("2026-03-23", rows), ("2026-03-30", [row for row in rows if row != missing])):
+        lines = [
+            f"{row.split(',')[0]},{'Associated' if row[:2] == 'a1' else 'Expired'},{row.split(',')[1]}" for row in kept
+        ]
+        text = "\n".join(["Account,Status,Invitation Time", *lines])
+        (tmp_path / f"history_{day}.csv").write_text(text, encoding="utf-8")
+    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
+        workspace.add(tmp_path / "history_*.csv")
+        assert count_decisions(workspace.plan(as_of=DAY)).not_in_newest == 0
+        listed = "Account Name,Association Time\na1,2026-02-03\na6,2026-03-25\n"
+        workspace.reconcile(write_list(tmp_path, listed, "2026-03-30"), as_of=DAY)
+        assert count_decisions(workspace.plan(as_of=DAY)).not_in_newest == 0
 
 
 def test_the_page_invites_nobody_of_the_list(workspace: ik.Workspace, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from invitekit.ingest import load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
 from invitekit.model.annotate import annotate
 from invitekit.model.resolve import resolve
-from invitekit.model.vocabularies import RESENDS
+from invitekit.model.vocabularies import RESENDS, UNKNOWN
 from invitekit.planning import plan_resends
 from invitekit.planning.customer_list import match_customers
 from invitekit.workspace.database import transaction
@@ -106,7 +106,9 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
     """
     loaded = load(sources, required="associated_at", **how)
     frame: Any = nw.from_native(loaded.records)
-    others = frame.filter(nw.col("status") != "associated")["status"].len()
+    # An unknown status is that of an account (Normal, Frozen), unless nothing says that the row is associated.
+    is_account = (nw.col("status") == UNKNOWN) & ~nw.col("associated_at").is_null()
+    others = frame.filter((nw.col("status") != "associated") & ~is_account)["status"].len()
     if others:
         raise SchemaError(
             _(
