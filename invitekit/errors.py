@@ -7,6 +7,7 @@ columns, counts and row numbers only.
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -200,6 +201,25 @@ def raise_alone(error: InvitekitError) -> NoReturn:
         raise error from None
     finally:
         error.__context__ = None
+
+
+def check_type(name: str, value: object, kinds: type | tuple[type, ...], hint: Message) -> None:
+    """Check that an argument has one of the types that it may have.
+
+    Raises:
+        ArgumentError: It has another one; the message does not quote the value.
+    """
+    if not isinstance(value, kinds):
+        raise ArgumentError(_("{name} is a {kind}.", name=name, kind=type(value).__name__), hint=hint)
+
+
+def check_path_type(path: object, name: str = "path") -> None:
+    """Check that an argument can be a path.
+
+    Raises:
+        ArgumentError: It is something else.
+    """
+    check_type(name, path, (str, os.PathLike), _("give a path."))
 
 
 def check_language(language: str) -> None:

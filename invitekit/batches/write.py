@@ -22,7 +22,7 @@ from invitekit.batches import (
 from invitekit.batches.message_templates import Templates, read_templates
 from invitekit.batches.readme import Extra
 from invitekit.batches.worklists import WorkList
-from invitekit.errors import ArgumentError, check_language
+from invitekit.errors import ArgumentError, check_language, check_path_type, check_type
 from invitekit.i18n import Language, _
 from invitekit.io.atomic_write import publish_folder
 from invitekit.planning import ResendRules, agreed_settings, count_decisions
@@ -117,6 +117,8 @@ def write_batches(
     """
     check_language(language)
     _check(formats, by=(by, get_args(By)), calendar=(calendar, get_args(CalendarTexts)))
+    check_path_type(directory, "directory")
+    check_type("batch_ids", batch_ids or {}, Mapping, _("pass {what}.", what="workspace.record_batches(plan)"))
     messages = read_templates(templates)
     target = output_folder.check(Path(directory), overwrite=overwrite)
     kinds = tuple(dict.fromkeys(formats))

@@ -8,21 +8,27 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.errors import ArgumentError, SchemaError
+from invitekit.errors import ArgumentError, SchemaError, check_type
 from invitekit.i18n import _
 
 _DAY = 24 * 60 * 60
 _FIRST = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here; a Monday
 
 
-def as_utc(as_of: dt.datetime | dt.date | None) -> dt.datetime:
+def as_utc(as_of: dt.datetime | dt.date | None, name: str = "as_of") -> dt.datetime:
     """Return a time in UTC without an offset; None is now, a date its midnight UTC.
+
+    Args:
+        as_of: The time.
+        name: The name of the argument, for the error message.
 
     Raises:
         ArgumentError: It is not a date or a time, or it is outside of the years 1 to 9999.
     """
     if as_of is None:
         return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    is_missing = as_of != as_of  # noqa: PLR0124 - pandas.NaT is a datetime
+    check_type(name, as_of, () if is_missing else dt.date, _("give a date or a datetime."))
     if isinstance(as_of, dt.datetime):
         try:
             return as_of.astimezone(dt.UTC).replace(tzinfo=None) if as_of.tzinfo else as_of
@@ -30,9 +36,7 @@ def as_utc(as_of: dt.datetime | dt.date | None) -> dt.datetime:
             raise ArgumentError(
                 _("as_of is outside of the years 1 to 9999 UTC."), hint=_("give another date.")
             ) from None
-    if isinstance(as_of, dt.date):
-        return dt.datetime(as_of.year, as_of.month, as_of.day)  # noqa: DTZ001 - naive UTC, like every time here
-    raise ArgumentError(_("as_of is a {kind}.", kind=type(as_of).__name__), hint=_("give a date or a datetime."))
+    return dt.datetime(as_of.year, as_of.month, as_of.day)  # noqa: DTZ001 - naive UTC, like every time here
 
 
 def literal(moment: dt.datetime) -> Any:

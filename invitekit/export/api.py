@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from invitekit.errors import ArgumentError, check_language
+from invitekit.errors import ArgumentError, check_language, check_type
 from invitekit.export.keys import resolve_key
 from invitekit.export.manifest import path_of
 from invitekit.export.pipeline import Exported, Job, Progress, run
@@ -110,6 +110,7 @@ def _check(language: str, remarks: str, purpose: str | None) -> None:
     check_language(language)
     if remarks not in REMARKS:
         raise ArgumentError(_("{name} is '{value}'.", name="remarks", value=remarks), hint=_("use 'drop' or 'scrub'."))
+    check_type("purpose", purpose, (str, type(None)), _("give a text."))
     if purpose is not None and not purpose.strip():
         raise ArgumentError(_("purpose is empty."), hint=_("say what the export is for, or leave it out."))
 

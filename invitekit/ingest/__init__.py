@@ -11,7 +11,7 @@ from typing import Any
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import HasRecords
 from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, check_type
 from invitekit.i18n import _
 from invitekit.ingest.cleaning import record_types
 from invitekit.ingest.datetimes import DateReport, check_time_zone
@@ -23,7 +23,7 @@ from invitekit.ingest.shared_ids import notes_on_ids
 from invitekit.ingest.stores import DuckDBStore, Engine, EngineChoice, MemoryStore, choose_engine
 from invitekit.ingest.summary import FileSummary, Masked, Summary, UnknownMessage
 from invitekit.ingest.words import read_words
-from invitekit.model.catalogue import Catalogue, read_catalogue
+from invitekit.model.catalogue import Catalogue, known_failures
 
 __all__ = ["DateReport", "FileSummary", "Loaded", "Masked", "MessageJoinReport", "Summary", "UnknownMessage", "load"]
 
@@ -106,6 +106,8 @@ def load(
         >>> loaded.records["status"].to_list()
         ['associated']
     """
+    check_type("columns", columns or {}, Mapping, _("give the header of each column, by the column's name."))
+    check_type("day_first", day_first, (bool, type(None)), _("give True or False."))
     check_time_zone(time_zone)
     if engine not in ("polars", "duckdb", "auto"):
         raise ArgumentError(
@@ -114,10 +116,10 @@ def load(
     options = LoadOptions(
         zone=time_zone,
         day_first=day_first,
-        snapshot_at=None if snapshot_at is None else as_utc(snapshot_at),
+        snapshot_at=None if snapshot_at is None else as_utc(snapshot_at, "snapshot_at"),
         messages=messages,
         messages_key=messages_key,
-        catalogue=catalogue or read_catalogue(),
+        catalogue=known_failures(catalogue),
         words=read_words(words),
         progress=progress or (lambda _name, _done, _total: None),
     )

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
 
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, check_type
 from invitekit.i18n import Message, _
 from invitekit.ingest import time_forms
 from invitekit.ingest.time_forms import FORMS, ORDERED_FORMS, Form, Order, ShortOrder, Written
@@ -137,6 +137,7 @@ def check_time_zone(name: str) -> None:
     Raises:
         ArgumentError: There is no such zone, or this machine has no zone database.
     """
+    check_type("time_zone", name, str, _("use an IANA name such as UTC, Asia/Shanghai or Europe/Berlin."))
     if name == "UTC":
         return
     try:

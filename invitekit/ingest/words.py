@@ -58,8 +58,8 @@ def read_words(path: str | os.PathLike[str] | None) -> Words:
     """
     if path is None:
         return Words()
-    name = Path(path).name
     tables = read_toml(path, _EXAMPLE)
+    name = Path(path).name
     strange = [table for table, rows in tables.items() if table not in TABLES or not isinstance(rows, dict)]
     if strange:
         raise ArgumentError(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from invitekit.engine.scratch_dirs import owner_tag, remove_abandoned
-from invitekit.errors import OutputError
+from invitekit.errors import OutputError, check_path_type
 from invitekit.i18n import _
 
 POSIX_MODES = os.name == "posix"
@@ -77,6 +77,7 @@ def check_target(
     Raises:
         OutputError: The extension is unknown, the folder is missing or read-only, or the file exists or is a source.
     """
+    check_path_type(path)
     target = Path(path)
     if target.suffix.lower() not in extensions:
         raise OutputError(

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from invitekit.errors import SourceError
+from invitekit.errors import SourceError, check_path_type
 from invitekit.i18n import _
 from invitekit.io.atomic_write import os_reason
 
@@ -25,6 +25,7 @@ def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:
     Raises:
         SourceError: It cannot be read, or is not TOML.
     """
+    check_path_type(path)
     path = Path(path)
     try:
         return tomllib.loads(_text(path))

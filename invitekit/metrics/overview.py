@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from invitekit.metrics.survival import NEEDED as TIMES
 from invitekit.metrics.survival import ageing, count_without_duration, durations, survival
 from invitekit.metrics.trend import trend
 from invitekit.model import identity
-from invitekit.model.catalogue import Catalogue, read_catalogue
+from invitekit.model.catalogue import Catalogue, known_failures
 from invitekit.model.resolve import count_untrackable, resolved, used_columns
 from invitekit.model.schema import require
 
@@ -107,7 +107,7 @@ def progress(
     *,
     as_of: dt.datetime | dt.date | None = None,
     period: Period = "week",
-    by: tuple[By, ...] = BY,
+    by: By | Sequence[By] = BY,
     catalogue: Catalogue | None = None,
     language: Language = "en",
     follow_up_days: int = FOLLOW_UP_DAYS,
@@ -119,7 +119,7 @@ def progress(
         records: The result of ``annotate``, of any engine; the whole history, or a part of it from ``where_newest``.
         as_of: The time that they were annotated at; a date means its midnight UTC. Default: now.
         period: The period of trends: ``day``, ``week`` or ``month``.
-        by: The columns to group trends by.
+        by: The columns to group trends by, or one column.
         catalogue: The known failures; else the built-in ones.
         language: The language of causes: ``en`` or ``zh``.
         follow_up_days: Days after which an unused invitation without an end date counts as not used.
@@ -129,9 +129,10 @@ def progress(
         SchemaError: A required column is missing.
         ArgumentError: ``period``, ``by`` or ``as_of`` is not valid.
     """
+    by = (by,) if isinstance(by, str) else tuple(by)
     aggregate.check(period, by)
     check_follow_up(follow_up_days)
-    moment, known = as_utc(as_of), catalogue or read_catalogue()
+    moment, known = as_utc(as_of), known_failures(catalogue)
     frame: Any = as_narwhals(records)
     names = frame.collect_schema().names()
     require(names, _NEEDED)

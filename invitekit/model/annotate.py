@@ -13,7 +13,7 @@ from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError, check_language
 from invitekit.i18n import Language, _
 from invitekit.model import schema
-from invitekit.model.catalogue import NOT_GIVEN, UNKNOWN_FAILURE, Catalogue, Failure, read_catalogue
+from invitekit.model.catalogue import NOT_GIVEN, UNKNOWN_FAILURE, Catalogue, Failure, known_failures
 
 Frame = TypeVar("Frame")
 
@@ -99,7 +99,7 @@ def annotate(
     frame = as_narwhals(records, same_engine=True)
     schema.require(frame.collect_schema().names(), NEEDED)
     frame = _typed(frame.drop([c.name for c in schema.ANNOTATED], strict=False))
-    frame = _with_failures(frame, catalogue or read_catalogue(), language)
+    frame = _with_failures(frame, known_failures(catalogue), language)
     engine = frame.implementation
     annotated = frame.with_columns(
         effective_status=_effective_status(literal(moment)),

@@ -6,6 +6,7 @@ variants, or not at all; the most similar one is only a suggestion.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 import unicodedata
@@ -18,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from invitekit.errors import CatalogueError
+from invitekit.errors import CatalogueError, check_path_type, check_type
 from invitekit.i18n import Language, Message, _
 from invitekit.io.toml_file import read_toml
 from invitekit.model.portal import with_portal_names
@@ -173,7 +174,7 @@ class Catalogue:
         return self._by_code.get(code)
 
 
-def read_catalogue(*paths: str | Path) -> Catalogue:
+def read_catalogue(*paths: str | os.PathLike[str]) -> Catalogue:
     """Return the built-in failures, changed and extended by the rows of the user's TOML files.
 
     A row with a known code replaces the row with that code, and also gets its messages. Any other row is added.
@@ -184,9 +185,21 @@ def read_catalogue(*paths: str | Path) -> Catalogue:
         CatalogueError: One of its rows is wrong.
     """
     known = _built_in()
+    for path in paths:
+        check_path_type(path)
     for path in map(Path, paths):
         known = _extended(known, read_toml(path, '[[failure]], code = "link_expired"'), path.name)
     return known
+
+
+def known_failures(catalogue: Catalogue | None) -> Catalogue:
+    """Return a catalogue; None means the built-in one.
+
+    Raises:
+        ArgumentError: It is not a catalogue, such as the path of a file.
+    """
+    check_type("catalogue", catalogue, (Catalogue, type(None)), _("pass {what}.", what="read_catalogue(...)"))
+    return catalogue or read_catalogue()
 
 
 @cache

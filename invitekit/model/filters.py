@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.text import search_words, word_pattern
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, check_type
 from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.model.countries import english_name
@@ -179,6 +179,7 @@ def where(records: Frame, choice: Filter) -> Frame:
     Raises:
         SchemaError: A column is missing.
     """
+    check_type("choice", choice, Filter, _("pass {what}.", what="Filter(...)"))
     frame: Any = as_narwhals(records, same_engine=True)
     names = frame.collect_schema().names()
     sent = next((name for name in SENT if name in names), SENT[-1])

@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import collect, temp_tables
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, check_type
 from invitekit.i18n import _
 from invitekit.model.identity import address, key
 from invitekit.model.resolve import resolved
@@ -95,6 +95,7 @@ def customer_history(records: Any, customer: str, *, sent: Any = None, marks: An
 
 def find_customers(records: Any, name: str, *, sent: Any = None, marks: Any = None) -> tuple[CustomerHistory, ...]:
     """Return the histories of all customers that a name matches; see ``customer_history``."""
+    check_type("customer", name, str, _("give a text."))
     with temp_tables():
         history = resolved(records)
         (customers,) = customers_named(history, [name])

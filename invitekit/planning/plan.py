@@ -27,7 +27,7 @@ from invitekit.planning.customer_list import with_customer_list
 from invitekit.planning.logged_events import resolve_logged, with_barred, with_resolutions, with_sent
 from invitekit.planning.reasons import first_of
 from invitekit.planning.rejected_rows import REJECTED, with_rejected
-from invitekit.planning.rules import ResendRules
+from invitekit.planning.rules import ResendRules, chosen_rules
 from invitekit.planning.unknown_words import with_words
 from invitekit.planning.vanished import with_vanished
 
@@ -94,8 +94,8 @@ def plan_resends(
             customer's last invitation. A mark without record and customer means that the partner's own account was
             changed: it counts for every customer whose association failed because of it. With the failure code
             ``do_not_invite``, the customer must not be invited any more, nor any other one with its email address.
-        rejected: The rejected rows of ``load``, of any engine. A customer in one of them is for review, because the row
-            may have a newer state, unless the customer's newest record is from a later snapshot.
+        rejected: The rejected rows of ``load``, of any engine, or its result. A customer in one of them is for review,
+            because the row may have a newer state, unless the customer's newest record is from a later snapshot.
         customer_list: The newest export of Customer Management, on the same engine: the records of
             ``load(..., required="associated_at")``. A customer on the list is not invited again. A customer who was
             associated before the list and is not on it has left, and is for review.
@@ -116,13 +116,14 @@ def plan_resends(
         ArgumentError: ``as_of`` or ``language`` is not valid.
     """
     check_language(language)
-    rules, moment = rules or ResendRules(), as_utc(as_of)
+    rules, moment = chosen_rules(rules), as_utc(as_of)
     base: Any = as_narwhals(records)
     names = base.collect_schema().names()
     require(names, NEEDED)
     with temp_tables() as persist:
         frame: Any = nw.from_native(cast("Any", with_resolved(base.to_native())))
         frame = frame.drop([name for name in _PLAN if name != "customer_id"], strict=False)
+        rejected = getattr(rejected, "rejects", rejected)  # of a whole result of load
         other_inputs = {"sent": sent, "resolved": resolved, "rejected": rejected, "customer_list": customer_list}
         known = {name: as_narwhals(one) for name, one in other_inputs.items() if one is not None}
         if success_rates is None:

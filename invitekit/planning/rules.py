@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.engine.datetimes import as_utc
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, check_type
 from invitekit.i18n import Language, _, ngettext, translate
 from invitekit.io.toml_file import read_toml
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
@@ -142,6 +142,17 @@ class ResendRules:
 
     def __str__(self) -> str:
         return self.words()
+
+
+def chosen_rules(rules: ResendRules | None) -> ResendRules:
+    """Return the rules of a plan; None means the default ones.
+
+    Raises:
+        ArgumentError: They are no rules, such as the path of a file.
+    """
+    hint = _("pass {what}.", what="ResendRules(...)")
+    check_type("rules", rules, (ResendRules, type(None)), hint)
+    return rules or _DEFAULT
 
 
 _MOST = 100_000

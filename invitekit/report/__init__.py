@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from invitekit.errors import check_type
 from invitekit.extras import require_extra
 from invitekit.i18n import Language, _
 
@@ -22,7 +23,7 @@ from invitekit.io.atomic_write import check_target
 from invitekit.io.table_writers import write_bytes
 from invitekit.metrics import FOLLOW_UP_DAYS, MetricsReport, progress
 from invitekit.metrics.aggregate import Period
-from invitekit.model.catalogue import Catalogue, read_catalogue
+from invitekit.model.catalogue import Catalogue, known_failures
 from invitekit.model.filters import IDENTIFYING, Filter
 from invitekit.model.resolve import resolved
 from invitekit.planning import PlanSummary, ResendRules, age_warnings, count_decisions, plan_resends
@@ -98,7 +99,9 @@ def report(
     """
     check_target(path, extensions=KINDS, overwrite=overwrite)
     check_choice("audience", audience, AUDIENCES)
-    failures = catalogue or read_catalogue()
+    summary = getattr(summary, "summary", summary)  # of a whole result of load
+    check_type("summary", summary, (Summary, type(None)), _("pass {what}.", what="loaded.summary"))
+    failures = known_failures(catalogue)
     if plan is None:
         records = resolved(records)  # once, for the plan and the metrics
         plan = plan_resends(used_by_plan(records), as_of=as_of)

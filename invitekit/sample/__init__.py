@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from invitekit.engine.scratch_dirs import scratch_dir
-from invitekit.errors import ArgumentError, OutputError
+from invitekit.errors import ArgumentError, OutputError, check_path_type, check_type
 from invitekit.i18n import Message, _
 from invitekit.ingest.datetimes import EARLIEST, LATEST
 from invitekit.io.atomic_write import check_target, os_reason
@@ -89,6 +89,9 @@ def write_sample(
         ArgumentError: A number, format, language or encoding is not valid, or a day is out of range.
         OutputError: A file exists already or cannot be written.
     """
+    for name, number in {"rows": rows, "seed": seed, "weeks": weeks}.items():
+        check_type(name, number, int, _("give a whole number."))
+    check_path_type(directory, "directory")
     _check(rows, format, language, weeks, dirty, encoding, as_of)
     share = FORMATS[format] if dirty is None else dirty
     folder = _create_folder(Path(directory))

@@ -28,6 +28,7 @@ from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import BATCH_KINDS, RESENDS
 from invitekit.planning import PlanSummary, ResendRules, count_decisions
+from invitekit.planning.rules import chosen_rules
 from invitekit.widgets import planning
 from invitekit.widgets.base import Handler, static
 from invitekit.widgets.conditions import ONCE
@@ -104,7 +105,7 @@ class ResendPicker(Grid):
         self.workspace = workspace if workspace is None or isinstance(workspace, Workspace) else Workspace(workspace)
         self._records = apart(as_frame(records))[0]
         self._rejected = {"rejected": as_table(records.rejects)} if isinstance(records, HasRecords) else {}
-        self._rules, self._as_of = rules or ResendRules(), as_of
+        self._rules, self._as_of = chosen_rules(rules), as_of
         self._moment = as_utc(as_of)
         # A connection of its own, since a cell may use the workspace at the same time.
         self._own_workspace = self.workspace and self.workspace.cursor()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from invitekit.errors import ArgumentError, InvitekitError, WorkspaceError
+from invitekit.errors import ArgumentError, InvitekitError, WorkspaceError, check_path_type
 from invitekit.i18n import Message, _
 from invitekit.ingest.discover import FORMATS
 from invitekit.io.atomic_write import SHOWN_NAME, name_problem
@@ -26,6 +26,7 @@ def resolve(given: str | os.PathLike[str]) -> Path:
     Raises:
         WorkspaceError: The name is not a valid file name.
     """
+    check_path_type(given)
     name = os.fspath(given)
     if "\0" in name or not are_texts([name]):
         raise _invalid_path(Path(name), _("it is not a valid name"))

@@ -49,11 +49,7 @@ def past_datetime(at: dt.datetime | dt.date | None, name: str, *, end: bool = Fa
     Raises:
         ArgumentError: It is not a time, or it is in the future.
     """
-    if not isinstance(at, dt.date | None):
-        raise ArgumentError(
-            _("{name} is a {kind}.", name=name, kind=type(at).__name__), hint=_("give a date or a datetime.")
-        )
-    present, moment = now(), as_utc(at).replace(microsecond=0)
+    present, moment = now(), as_utc(at, name).replace(microsecond=0)
     latest = present if isinstance(at, dt.datetime) else present + _AHEAD
     if moment > latest:
         raise ArgumentError(_("{at} is in the future.", at=str(at)), hint=_("give the moment when it was done (UTC)."))

@@ -1,0 +1,66 @@
+"""Arguments of a wrong type: an error in one line that names the argument, not one from inside a library."""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import invitekit
+from invitekit.errors import ArgumentError
+
+ik: Any = invitekit  # without types, because these are wrong on purpose
+DAY = dt.date(2026, 3, 30)
+ROWS = pl.DataFrame({"Account": ["acme", "beta"], "Status": ["Invited"] * 2, "Invitation Time": ["2026-03-02"] * 2})
+LOADED = ik.load(ROWS)
+RECORDS = ik.annotate(LOADED, as_of=DAY)
+PLAN = ik.plan_resends(RECORDS, as_of=DAY)
+WRONG: dict[str, Callable[[Any], object]] = {
+    "as_of is a str": lambda _: ik.annotate(LOADED, as_of="2026-03-30"),
+    "as_of is a NaTType": lambda _: ik.progress(RECORDS, as_of=pd.NaT),
+    "snapshot_at is a str": lambda _: ik.load(ROWS, snapshot_at="2026-03-30"),
+    "columns is a str": lambda _: ik.load(ROWS, columns="status=State"),
+    "columns is a list": lambda _: ik.load(ROWS, columns=["status"]),
+    "time_zone is a int": lambda _: ik.load(ROWS, time_zone=8),
+    "day_first is a str": lambda _: ik.load(ROWS, day_first="no"),
+    "path is a dict": lambda _: ik.load(ROWS, words={"status": {}}),
+    "path is a list": lambda _: ik.read_catalogue(["own.toml"]),
+    "catalogue is a str": lambda _: ik.annotate(LOADED, as_of=DAY, catalogue="own.toml"),
+    "rules is a str": lambda _: ik.plan_resends(RECORDS, "rules.toml", as_of=DAY),
+    "rules is a dict": lambda _: ik.ResendPicker(RECORDS, {"max_attempts": 2}, as_of=DAY),
+    "choice is a str": lambda _: ik.where(RECORDS, "invited"),
+    "choice is a NoneType": lambda _: ik.where(RECORDS, None),
+    "customer is a list": lambda _: ik.customer_history(PLAN, ["acme"]),
+    "directory is a NoneType": lambda _: ik.write_batches(PLAN, None),
+    "batch_ids is a str": lambda to: ik.write_batches(PLAN, to / "b", batch_ids="x"),
+    "summary is a str": lambda to: ik.report(RECORDS, to / "r.md", as_of=DAY, summary="x"),
+    "path is a NoneType": lambda _: ik.export(RECORDS, None),
+    "path is a int": lambda _: ik.Workspace(3),
+    "purpose is a int": lambda to: ik.export(RECORDS, to / "e.csv", purpose=3),
+    "rows is a str": lambda to: ik.write_sample(to, rows="10"),
+    "seed is a str": lambda to: ik.write_sample(to, rows=10, seed="x"),
+}
+
+
+@pytest.mark.parametrize("problem", WRONG)
+def test_an_argument_of_a_wrong_type_is_named(tmp_path: Path, problem: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        WRONG[problem](tmp_path)
+    assert str(caught.value).startswith(f"{problem}. Hint: ")
+
+
+def test_the_result_of_load_is_taken_for_its_rejected_rows_and_its_summary(tmp_path: Path) -> None:
+    rejected = pl.concat([ROWS, pl.DataFrame({"Account": ["acme"], "Status": ["Invited"], "Invitation Time": ["?"]})])
+    loaded = ik.load(rejected)
+    plan = ik.plan_resends(RECORDS, as_of=DAY, rejected=loaded)
+    assert set(plan["reason_code"]) == {"row_rejected", "unknown_method"}
+    pages = [ik.report(RECORDS, tmp_path / f"{n}.md", as_of=DAY, summary=summary).read_text("utf-8")
+             for n, summary in enumerate((loaded, loaded.summary))]  # fmt: skip
+    assert pages[0] == pages[1]
+
+
+def test_trends_can_be_grouped_by_one_column() -> None:
+    assert list(ik.progress(RECORDS, as_of=DAY, by="cause").trends) == ["cause"]
