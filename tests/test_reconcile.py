@@ -135,6 +135,32 @@ def test_an_export_is_not_called_partial_because_customers_vanished_who_are_your
         assert count_decisions(workspace.plan(as_of=DAY)).not_in_newest == 0
 
 
+def test_each_customer_of_a_list_counts_once_and_a_masked_row_is_not_called_new(
+    workspace: ik.Workspace, tmp_path: Path, run: Run
+) -> None:
+    rows = ["stays,,a,2026-01-05", "STAYS ,,b,2026-01-06", "n***w,n***@x.example,c,2026-01-07", "new,,d,2026-01-08"]
+    listed = write_list(tmp_path, "\n".join(["Account Name,Email,Name,Associated On", *rows]) + "\n")
+    result = workspace.reconcile(listed, as_of=DAY)
+    assert (result.listed, result.counts["associated"], result.counts["not_invited"], result.unidentified) == (
+        3,
+        1,
+        1,
+        1,
+    )
+    workspace.close()
+    printed = run("reconcile", listed, "-w", tmp_path / "w.duckdb", "--as-of", str(DAY)).stdout
+    assert "masked, or have a name only, and match no record: 1. Their customers may seem to have left." in printed
+
+
+def test_accounts_that_lost_their_zeros_in_the_list_are_reported(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "history_2026-03-30.csv").write_text("Account,Status\n007,Associated\n", encoding="utf-8")
+    run("workspace", "add", tmp_path / "history_2026-03-30.csv", "-w", tmp_path / "w.duckdb")
+    for account, is_reported in (("7", True), ("007", False)):
+        listed = write_list(tmp_path, f"Account,Association Time\n{account},2026-01-05\n")
+        printed = run("reconcile", listed, "-w", tmp_path / "w.duckdb").stdout
+        assert ("Account Name: 1 number is written with and without zeros" in printed) == is_reported
+
+
 def test_the_page_invites_nobody_of_the_list(workspace: ik.Workspace, tmp_path: Path) -> None:
     workspace.reconcile(write_list(tmp_path), as_of=DAY)
     picker = ik.ResendPicker(workspace=workspace, as_of=DAY)
@@ -198,6 +224,7 @@ def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Worksp
         ),
         (HISTORY, "2026-03-15", "5 of 7 rows have another status than associated"),
         ("Account,Association Time\na,2026-02-11\n", "undated", "Nothing says when the customer list was exported"),
+        ("Account,Association Time\n", "2026-03-15", "The customer list has no customers"),
         ("Account,Since\na,2026-02-11\n", "2026-03-15", "association time"),
         (
             "Account,Association Time,Snapshot Time\na,2026-02-11,2026-03-01\nb,2026-02-11,2026-03-08\n",

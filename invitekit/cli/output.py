@@ -464,6 +464,13 @@ def reconciliation(result: Reconciliation) -> None:
     show(table)
     if result.rejected:
         line(f"Rejected rows of the list: {result.rejected:,}. Their customers may seem to have left.")
+    if result.unidentified:
+        line(
+            f"Rows of the list that are masked, or have a name only, and match no record: {result.unidentified:,}. "
+            "Their customers may seem to have left."
+        )
+    for text in result.notes:
+        line(translate(text, "en"))
     line(f"Not invited again because they are yours already: {many(result.withheld, 'customer')}.")
     if result.unlisted:
         line(

@@ -300,7 +300,7 @@ def reconcile(
         if output is not None:
             write_table(result.customers, output, overwrite=overwrite)
         if as_json:
-            names = ("listed_at", "listed", "rejected", "withheld", "unlisted")
+            names = ("listed_at", "listed", "rejected", "unidentified", "withheld", "unlisted")
             content = {name: getattr(result, name) for name in names} | {"findings": result.counts}
             return out.json_line(workspace_json(opened) | content | out.output_json(output))
     out.reconciliation(result)

@@ -12,12 +12,14 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from invitekit.engine.duckdb import ident, one, registered, rows, run
-from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.engine.materialize import count_rows, materialize, temp_tables
 from invitekit.errors import SchemaError, SourceError, WorkspaceError, many
-from invitekit.i18n import _
+from invitekit.i18n import Message, _
 from invitekit.ingest import load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
+from invitekit.ingest.shared_ids import notes_on_leading_zeros
 from invitekit.model.annotate import annotate
+from invitekit.model.identity import ALONE, identify
 from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import RESENDS, UNKNOWN
 from invitekit.planning import plan_resends
@@ -71,12 +73,14 @@ class Reconciliation:
 
     Attributes:
         listed_at: When the list was exported (UTC).
-        listed: Customers on the list.
+        listed: Customers on the list; a row that names no customer counts as one.
         counts: Customers by finding: ``associated`` (on the list, as their records say), ``ours_already`` (on the
             list, although their records do not say so), ``vanished_is_ours`` (vanished from the exports, and on
             the list), ``vanished`` (vanished, and not on the list), ``left_us`` (were associated, and are not on the
-            list), ``not_invited`` (rows of the list without a matching record).
+            list), ``not_invited`` (on the list, and in no record).
         rejected: Rows of the files that name no customer or cannot be read.
+        unidentified: Rows of the list that match no record, because they are masked or have a name only.
+        notes: What may keep customers of the list from being found in the records.
         withheld: Customers whom the plan would invite again without the list.
         unlisted: Customers who are associated by their records, not on the list, and not counted as ``left_us``: more
             of these customers are missing than on the list, so it seems to be partial.
@@ -88,6 +92,8 @@ class Reconciliation:
     listed: int
     counts: dict[str, int]
     rejected: int
+    unidentified: int
+    notes: tuple[Message, ...]
     withheld: int
     unlisted: int
     customers: duckdb.DuckDBPyRelation
@@ -117,6 +123,10 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
                 rows=frame.shape[0],
             ),
             hint=_("add them with 'invitekit workspace add'; a customer list comes from Customer Management."),
+        )
+    if frame.shape[0] == 0:
+        raise SchemaError(
+            _("The customer list has no customers."), hint=_("nothing was stored; export the list again.")
         )
     listed_at = frame["snapshot_at"].max()
     if listed_at is None:
@@ -235,26 +245,46 @@ def reconcile(
         before = before.select("customer_id", decision_before="decision", reason_before="reason_code")
         plans = materialize(with_list.join(before, on="customer_id"))
         pairs = match_customers(nw.from_native(history), customer_list)
+        identified = _identified(customer_list, pairs)
+        notes = notes_on_leading_zeros(nw.concat([_ids(customer_list), _ids(nw.from_native(history))]).to_native())
         plans, pairs = (as_relation(con, frame.to_native()) for frame in (plans, pairs))
         tables = {"plans": ident(plans.alias), "pairs": ident(pairs.alias)}
         customers = persist(materialize(con.sql(_COMPARED.format(**tables))))
-        matched = one(con, f"select count(distinct source_row) from {tables['pairs']}")
         unlisted = one(con, _UNLISTED.format(**tables))
     findings = ident(customers.alias)
     counts = dict(con.sql(f"select finding, count(*) from {findings} group by finding").fetchall())
-    listed_at, listed = con.sql(f"select max(snapshot_at), count(*) from ({NEWEST})").fetchall()[0]
+    listed_at = con.sql(f"select max(snapshot_at) from ({NEWEST})").fetchall()[0][0]
     resends = ", ".join(f"'{decision}'" for decision in RESENDS)
     withheld = f"decision_before in ({resends}) and decision not in ({resends})"
-    counts["not_invited"] = listed - matched
+    counts["not_invited"] = identified["on_list_only"]
     return Reconciliation(
         listed_at=listed_at,
-        listed=listed,
+        listed=identified["listed"],
         counts={name: int(counts.get(name, 0)) for name in FINDINGS},
         rejected=rejected,
+        unidentified=identified["unidentified"],
+        notes=tuple(notes),
         withheld=one(con, f"select count(*) from {findings} where {withheld}"),
         unlisted=0 if counts.get("left_us") else unlisted,
         customers=customers,
     )
+
+
+def _identified(customer_list: Any, pairs: Any) -> dict[str, int]:
+    """Count the customers of the list, those in no record, and the rows that name no customer and match no record."""
+    names = nw.from_native(identify(customer_list.to_native())).select("customer_id", "source_row")
+    found = names.join(pairs.select("source_row"), on="source_row", how="semi")
+    others = names.join(found.select("customer_id"), on="customer_id", how="anti")
+    is_alone = nw.col("customer_id").str.starts_with(ALONE)
+    parts = {"listed": names, "on_list_only": others.filter(~is_alone), "unidentified": others.filter(is_alone)}
+    return {name: count_rows(part.select("customer_id").unique()) for name, part in parts.items()}
+
+
+def _ids(frame: Any) -> Any:
+    """Return the columns of IDs in which a spreadsheet may remove zeros."""
+    known = frame.collect_schema().names()
+    names = ("portal_customer_id", "account_name")
+    return frame.select(*(nw.col(n) if n in known else nw.lit(None, nw.String).alias(n) for n in names))
 
 
 def _newest(plan: Any) -> Any:
