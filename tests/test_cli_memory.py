@@ -133,6 +133,19 @@ def test_a_batch_is_planned_marked_as_sent_and_measured(run: Run, memory: Path, 
     assert "too few" in told
 
 
+def test_a_mark_that_a_batch_was_sent_can_be_taken_back(run: Run, memory: Path, batch_id: str) -> None:
+    before = decisions(run, memory, "2026-03-22")
+    run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)
+    assert decisions(run, memory, "2026-03-22") != before
+    assert run("workspace", "unmark-sent", batch_id, "b9", "-w", memory).returncode == 1
+    assert decisions(run, memory, "2026-03-22") != before, "all or none"
+    undone = run("workspace", "unmark-sent", batch_id, "-w", memory)
+    assert (undone.returncode, undone.stdout) == (0, f"No longer marked as sent: {batch_id}.\n")
+    assert decisions(run, memory, "2026-03-22") == before
+    again = run("workspace", "unmark-sent", batch_id, "-w", memory)
+    assert (again.returncode, "was not marked as sent" in again.stderr) == (1, True)
+
+
 def test_an_excluded_customer_stays_a_candidate(run: Run, memory: Path, batch_id: str) -> None:
     at = ("--at", "2026-03-20 10:00")
     logged = run_json(run, "workspace", "mark-sent", batch_id, "--by", "anna", *at, "--exclude", "Ann", "-w", memory)

@@ -107,6 +107,21 @@ def mark_sent(
         _print_result(opened, {"sent": sent}, *lines, as_json=as_json)
 
 
+@app.command("unmark-sent", cls=Command)
+def unmark_sent(batch_ids: o.BatchIds, workspace: o.Workspace = o.WORKSPACE, as_json: o.Json = False) -> None:
+    """Undo the mark that batches were sent, all or none.
+
+    Pause and attempts of their customers no longer count from it.
+    """
+    from invitekit.cli import output as out
+
+    with _existing(workspace) as opened:
+        opened.unmark_batches_sent(batch_ids)
+        if as_json:
+            return out.json_line(workspace_json(opened) | {"unmarked": batch_ids})
+    return out.line(f"No longer marked as sent: {', '.join(batch_ids)}.")
+
+
 @app.command(cls=Command)
 def discard(batch_ids: o.BatchIds, workspace: o.Workspace = o.WORKSPACE, as_json: o.Json = False) -> None:
     """Delete batches that will not be sent."""

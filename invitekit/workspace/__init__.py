@@ -404,12 +404,16 @@ class Workspace:
         return batches.mark_batches_sent(con, batch_ids, by=by, at=at, note=note, exclude=exclude, force=force)
 
     def unmark_batch_sent(self, batch_id: str) -> None:
-        """Undo the mark that a recorded batch was sent.
+        """Undo the mark that a recorded batch was sent; see ``unmark_batches_sent``."""
+        self.unmark_batches_sent([batch_id])
+
+    def unmark_batches_sent(self, batch_ids: Sequence[str]) -> None:
+        """Undo the marks that recorded batches were sent, all or none.
 
         Raises:
-            ArgumentError: The batch is unknown, or was not marked as sent.
+            ArgumentError: A batch is unknown, or was not marked as sent; then nothing is changed.
         """
-        batches.unmark_sent(self._to_write(), batch_id)
+        batches.unmark_sent(self._to_write(), batch_ids)
 
     def batch_records(self, batch_id: str) -> list[str]:
         """Return the record IDs of a recorded batch, as they were ranked.

@@ -98,12 +98,13 @@ def mark_batches_sent(
     return {batch_id: len(batch) for batch_id, batch in chosen.items()}
 
 
-def unmark_sent(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
-    """Delete the marks of a recorded batch as sent."""
-    _recorded(con, batch_id)
+def unmark_sent(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
+    """Delete the marks of recorded batches as sent, all or none."""
     with transaction(con):
-        if not con.execute("delete from resends where batch_id = ? returning 1", [batch_id]).fetchall():
-            raise ArgumentError(_("The batch was not marked as sent."), hint=_("nothing was changed."))
+        for batch_id in _each_once(batch_ids):
+            _recorded(con, batch_id)
+            if not con.execute("delete from resends where batch_id = ? returning 1", [batch_id]).fetchall():
+                raise ArgumentError(_("The batch was not marked as sent."), hint=_("nothing was changed."))
 
 
 def record_ids(con: duckdb.DuckDBPyConnection, batch_id: str) -> list[str]:
