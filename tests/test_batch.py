@@ -759,7 +759,15 @@ def test_the_calendar_has_no_day_of_a_customer_who_may_not_be_invited_then(tmp_p
     waiting = plan(records(in_review | {"account_name": "a"}, *tries[:2], tries[2] | {"status": "invited"}))
     assert sorted(waiting["decision"].unique()) == ["superseded", "wait_for_expiry"]
     write_batches(waiting, tmp_path / "set", calendar="counts", formats=["csv"])
-    assert Calendar.from_ical((tmp_path / "set" / "dates.ics").read_bytes()).events == []
+    assert not (tmp_path / "set" / "dates.ics").exists(), "some calendars refuse a file without events"
+    assert "No dates.ics: the plan has no date after today" in (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+
+
+def test_the_page_says_which_batches_are_first_invitations(sample_set: Path) -> None:
+    lines = (sample_set / PAGE).read_text("utf-8-sig").splitlines()
+    batches = {line.split()[0]: line.split(" - ")[1] for line in lines if line.startswith("  batch_")}
+    assert batches["batch_01_invite"] == "to invite for the first time"
+    assert batches["batch_02_resend_now"] == "to invite again"
 
 
 # The page to read first
@@ -778,7 +786,7 @@ def test_the_page_states_what_to_click_the_rules_and_the_free_slots(
     page = (sample_set / PAGE).read_text("utf-8-sig")
     assert "Sales > Leads and Opportunities > Customer Development > History Records" in page
     assert str(ResendRules()) in page
-    assert "As of 2026-03-30 00:00 UTC. Customers to invite again: 115; batches: 3." in page
+    assert "As of 2026-03-30 00:00 UTC. Customers to invite: 115; batches: 3." in page
     assert f"today: {count_decisions(sample_plan).open_customers}; the portal allows 100" in page
     assert "no free places" not in page
     assert "batch_03_resend_as_reseller (.csv .xlsx): 2 - " in page

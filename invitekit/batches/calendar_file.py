@@ -56,7 +56,7 @@ def dates(plan: Any, rules: ResendRules) -> pl.DataFrame:
 
 
 def write(plan: Any, path: Path, settings: PlanSettings, *, language: Language, names: bool) -> int:
-    """Write an all-day event for each date, and return how many there are.
+    """Write an all-day event for each date, and return how many there are; write no file if there are none.
 
     Events name customers, or contain counts only. A later plan's events replace those of the same day in a calendar,
     as their UIDs are the same.
@@ -68,6 +68,8 @@ def write(plan: Any, path: Path, settings: PlanSettings, *, language: Language, 
     calendar.add("prodid", "-//invitekit//plan//EN")
     calendar.add("version", "2.0")
     table, as_of = dates(plan, settings.rules), settings.as_of
+    if table.is_empty():  # some calendars refuse a file without events
+        return 0
     for row in table.iter_rows(named=True):
         event = icalendar.Event()
         event.add("uid", str(uuid.uuid5(_NAMESPACE, f"{row['kind']} {row['day']}")))

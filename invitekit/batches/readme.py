@@ -88,7 +88,8 @@ def _files(
     yield page["files"].format(count=len(lists) * len(kinds) + sum(len(extra.rows) for extra in extras) + drafts)
     endings = " ".join(f".{kind}" for kind in kinds)
     for each in lists:
-        yield f"  {each.name} ({endings}): {each.rows.height:,}{page['is']}{page['list'][each.who]}"
+        meaning = page["list"]["invite" if each.name.endswith("_invite") else each.who]
+        yield f"  {each.name} ({endings}): {each.rows.height:,}{page['is']}{meaning}"
     for extra in extras:
         yield f"  {page['extra'][extra.kind].format(count=f'{extra.count:,}')}"
         if extra.without:

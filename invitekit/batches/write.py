@@ -138,7 +138,9 @@ def write_batches(
         if calendar is not None:
             how: dict[str, Any] = {"language": language, "names": calendar == "names"}
             dates = calendar_file.write(plan, folder / calendar_file.FILE, settings, **how)
-            extras.append(Extra("calendar", {calendar_file.FILE: dates}, dates))
+            extras.append(
+                Extra("calendar", {calendar_file.FILE: dates}, dates) if dates else Extra("no_calendar", {}, 0)
+            )
         known = dict(batch_ids or {})
         named: dict[str, Any] = {"batch_ids": known, "extras": extras, "is_filtered": whole is not None}
         page = readme.text(summary, settings, lists, kinds, language=language, **named)

@@ -301,8 +301,10 @@ def personal(folder: Path | None) -> None:
         line(f"PERSONAL DATA: the files in {folder} name customers. {who} read them; delete them after use.")
 
 
-def batches(written: Written | None, workspace: Path | None) -> None:
+def batches(written: Written | None, workspace: Path | None, *, has_calendar: bool = False) -> None:
     """Print which batch files were written, if any, and how to mark them as sent."""
+    from invitekit.batches.calendar_file import FILE  # noqa: PLC0415 - not loaded by other commands
+
     if written is None:
         return
     table = new_table("File", "Rows")
@@ -310,6 +312,8 @@ def batches(written: Written | None, workspace: Path | None) -> None:
     for name, rows in written.rows.items():
         table.add_row(name, f"{rows:,}")
     show(table)
+    if has_calendar and FILE not in written.rows:
+        line(f"No {FILE}: the plan has no date after today.")
     line(f"In {written.paths[0].parent}; read {written.paths[0].name} first.")
     file = shell_quoted(str(workspace))
     for number, batch_id in written.batch_ids.items():

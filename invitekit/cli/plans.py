@@ -103,7 +103,7 @@ def plan(
             return out.json_line(content | out.output_json(output) | files)
     filtered.print()
     out.decisions(summary, chosen, language)
-    out.batches(batches, source.workspace)
+    out.batches(batches, source.workspace, has_calendar=calendar is not None)
     return out.written(output, "Decisions")
 
 
