@@ -205,8 +205,8 @@ TABLE = {
     "pre-registered without a time, and later than 15 days ago": case(
         "resend_now", "not_invited_yet", record(status="pre_registered", snapshot_at=days(15) + SECOND),
         record(status="pre_registered"), attempts=0),
-    "a status of nobody's": case("review", "unknown_status", record(status="unknown", invited=days(20))),
-    "no status": case("review", "unknown_status", record() | {"status": None}, attempts=0),
+    "an unknown status without its word": case("review", "no_status", record(status="unknown", invited=days(20))),
+    "no status": case("review", "no_status", record() | {"status": None}, attempts=0),
     # The whole history of a customer counts.
     **{f"associated once, a newer invitation {status}": case(
         "review", "associated_then_failed", record(status="associated", invited=days(90), associated_at=days(89)),
@@ -480,13 +480,20 @@ def test_a_customer_marked_not_to_be_invited_is_never_invited_nor_anyone_with_it
     [
         ("status: Frozen", "Frozen"), ("invitation_method: Fax; status: 待处理; expires_at: soon", "待处理"),
         ("status: " + "x" * 30, "x" * 30), ("status: " + "x" * 31, "…"), ("status: li.na@example.com", "…"),
-        ("status: 13800138000", "…"), ("invitation_method: Fax", "-"), (None, "-"),
+        ("status: 13800138000", "…"),
     ],
 )  # fmt: skip
-def test_an_unknown_status_is_quoted_unless_it_may_be_personal_data(cell: str | None, word: str) -> None:
+def test_an_unknown_status_is_quoted_unless_it_may_be_personal_data(cell: str, word: str) -> None:
     made = plan(record(status="unknown", invited=days(9), unrecognised=cell), record("b", "expired", days(9)))
     assert made["reason"][0] == f'The status "{word}" is not known, or could mean two things.'
     assert "--words" in made["next_step"][0]
+
+
+@pytest.mark.parametrize("cell", ["invitation_method: Fax", None])
+def test_an_empty_status_is_not_called_an_unknown_word(cell: str | None) -> None:
+    made = plan(record(status="unknown", invited=days(9), unrecognised=cell), record("b", "expired", days(9)))
+    assert (made["decision"][0], made["reason"][0]) == ("review", "The record has no status.")
+    assert "--words" not in made["next_step"][0]
 
 
 def weeks(stay: int, vanish: int, **more: Any) -> list[Any]:

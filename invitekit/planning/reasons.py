@@ -13,7 +13,7 @@ from invitekit.planning.customer_list import HAS_LEFT, LISTED_AT, LISTED_BY, SIN
 from invitekit.planning.logged_events import BARRED_AT, OWN_ACCOUNT
 from invitekit.planning.rejected_rows import REJECTED
 from invitekit.planning.rules import ResendRules
-from invitekit.planning.unknown_words import WORD
+from invitekit.planning.unknown_words import EMPTY, WORD
 from invitekit.planning.vanished import VANISHED
 
 CANDIDATE = ("as_reseller", "marked_resolved", "failed", "expired", "not_invited_yet", "pre_registered")
@@ -96,7 +96,8 @@ def _by_status(rules: ResendRules, as_of: Any) -> Any:
         (is_pre_registered & nw.col("_ik_last_at").is_null(), nw.lit("not_invited_yet")),
         (is_pre_registered, nw.lit("pre_registered")),
     ]
-    return first_of(rows, nw.lit("unknown_status"))
+    is_empty = nw.col(WORD) == EMPTY
+    return first_of(rows, nw.when(is_empty).then(nw.lit("no_status")).otherwise(nw.lit("unknown_status")))
 
 
 def _by_failure() -> Any:
