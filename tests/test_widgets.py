@@ -690,6 +690,18 @@ def _screen(rows: list[dict[str, str | None]]) -> FakeBrowser:
     return browser
 
 
+def test_details_show_no_code_of_the_plan() -> None:
+    rows = pl.DataFrame({"Account": ["acme"], "Invitation Method": ["Email"], "Invitation Time": ["2026-03-05"],
+                         "Status": ["Expired"]})  # fmt: skip
+    browser = FakeBrowser(ik.ResendPicker(ik.load(rows).records, as_of=DAY, language="zh"))
+    assert browser.widget.wait(60)
+    details = browser.request(type="get_details", key=0)["details"]["details"]
+    fields = {field["name"]: field["text"] for field in details["fields"]}
+    assert (fields["reason"], fields["chance_from"]) == ("邀请已失效。", "此前的重发太少")
+    assert "reason_code" not in fields, "it is in words above"
+    assert details["codes"]["reason_code"] == "expired"
+
+
 def test_details_show_the_stated_and_the_effective_status() -> None:
     said = ("2026-03-09", "Invited"), ("2026-03-16", "Invited"), ("2026-03-23", "Expired")
     sent = {"Account": "acme", "Invitation Method": "Email", "Invitation Time": "2026-03-05 10:07"}

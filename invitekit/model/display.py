@@ -14,6 +14,12 @@ from invitekit.model.countries import chinese_names
 from invitekit.model.vocabularies import UNKNOWN
 
 HIDDEN = "•••"
+_CHANCE_FROM = {
+    "none": _("Too few earlier resends"),
+    "all": _("All earlier resends"),
+    "cause": _("Resends after the same cause"),
+    "cause_method_delay": _("Resends after the same cause, by the same method, after a similar delay"),
+}
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+[@＠]([^\s@<>,;:\"')）】]+)")
 _NUMBER = re.compile(
     r"(?:(?<![\dA-Za-z.-])|(?<=\btel[.-])|(?<=\bmob[.-])|(?<=\bfax[.-]))"
@@ -54,6 +60,8 @@ def labels(name: str, language: Language = "en") -> dict[str, str]:
     """Return the labels of a column's codes; the label of a failure is its cause, that of a country its name."""
     if name == "country":
         return chinese_names() if language == "zh" else {}
+    if name == "chance_from":
+        return {code: translate(text, language) for code, text in _CHANCE_FROM.items()}
     if name in ("failure_code", "previous_outcome"):
         known = (UNKNOWN_FAILURE, NOT_GIVEN, *read_catalogue().failures)
         causes = {failure.code: failure.cause(language) for failure in known}

@@ -37,6 +37,8 @@ BADGES = ("effective_status", "decision", "failure_code")
 _NEVER_MASKED = ("text", "snapshot", *DATED)
 _TECHNICAL = frozenset({"invitation_id", "is_latest_of_invitation", "is_latest_of_customer"})
 """Columns that only connect rows; the screen does not show them."""
+_NOT_IN_DETAILS = _TECHNICAL | {"reason_code", *SETTINGS}
+"""Columns that the details do not show: the reason is shown as a sentence."""
 _OF_INVITATIONS = ("invitation_id", "attempt_no", "invitation_sent_at", "invitation_method", "effective_status",
                    "snapshot_at", "status", "failure_code")  # fmt: skip
 _SAVED = ("customer_full_name", "account_name", "effective_status", "decision", "failure_code", "invitation_method",
@@ -204,7 +206,7 @@ def details(
             "text": text,
         }
         for name, value in values.items()
-        if (text := display.shown(name, value, **how)) is not None and name not in SETTINGS and name not in _TECHNICAL
+        if (text := display.shown(name, value, **how)) is not None and name not in _NOT_IN_DETAILS
     ]
     codes = {name: values[name] for name in (*BADGES, "reason_code") if name in values}
     invitations = _invitations(con, values, how) if "invitation_id" in values else []
