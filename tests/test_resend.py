@@ -296,6 +296,11 @@ TABLE = {
         "review", "times_differ",
         record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31, 15), snapshot_at=days(7)),
         record(invited=dt.datetime(2026, 3, 1, 1, 31, 15), failure="customer_is_partner"), attempts=2),
+    "one invitation, in another time zone in the file between two others": case(
+        "review", "times_differ",
+        record(status="expired", invited=dt.datetime(2026, 3, 1, 1, 31, 15), snapshot_at=days(14)),
+        record(status="expired", invited=dt.datetime(2026, 3, 1, 1, 31, 15), snapshot_at=TODAY),
+        record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31, 15), snapshot_at=days(7)), attempts=2),
     "two invitations some hours apart, in one snapshot": case(
         "resend_now", "expired", record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31, 15)),
         record(invited=dt.datetime(2026, 3, 1, 1, 31, 15), failure="link_used"),

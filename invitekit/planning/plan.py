@@ -222,18 +222,23 @@ def _with_differing_times(newest: Any, frame: Any) -> Any:
 
     They are at most ``_ZONES`` apart, by full quarters of an hour, and no snapshot has both [assumed].
     """
-    columns = ("_ik_customer", "is_latest_of_invitation", "attempt_no", "first_seen_at", "last_seen_at")
+    columns = ("_ik_customer", "invitation_id", "is_latest_of_invitation", "attempt_no", "snapshot_at")
     sent = frame.select(*columns, _ik_at="invitation_sent_at").filter(~nw.col("_ik_at").is_null())
     # Most customers have one invitation.
     several = sent.filter(nw.col("attempt_no") > 1).select("_ik_customer").unique()
-    sent = sent.filter(nw.col("is_latest_of_invitation")).join(several, on="_ik_customer", how="semi")
+    sent = materialize(sent.join(several, on="_ik_customer", how="semi"))
     at = nw.col("_ik_at").dt
-    sent = sent.with_columns(_ik_minute=at.minute() % 15, _ik_second=at.second())
+    newest_states = sent.filter(nw.col("is_latest_of_invitation") & ~nw.col("snapshot_at").is_null())
+    newest_states = newest_states.with_columns(_ik_minute=at.minute() % 15, _ik_second=at.second())
     # Only neighbours are compared: the pairs of a customer with many invitations would be too many.
-    following = {"_ik_first": "first_seen_at", "_ik_last": "last_seen_at", "_ik_later": "_ik_at"}
-    sent = with_next(sent, ["_ik_customer", "_ik_minute", "_ik_second"], "_ik_at", following)
-    is_apart = (nw.col("last_seen_at") < nw.col("_ik_first")) | (nw.col("_ik_last") < nw.col("first_seen_at"))
-    found = sent.filter((nw.col("_ik_later") <= at.offset_by(_ZONES)) & is_apart)
+    following = {"_ik_other": "invitation_id", "_ik_later": "_ik_at"}
+    pairs = with_next(newest_states, ["_ik_customer", "_ik_minute", "_ik_second"], "_ik_at", following)
+    pairs = pairs.filter(nw.col("_ik_later") <= at.offset_by(_ZONES))
+    pairs = materialize(pairs.select("_ik_customer", "invitation_id", "_ik_other"))
+    shown = sent.select("invitation_id", "snapshot_at").unique()
+    of_other = shown.select("snapshot_at", _ik_other="invitation_id")
+    together = pairs.join(shown, on="invitation_id").join(of_other, on=["_ik_other", "snapshot_at"])
+    found = pairs.join(together.select("invitation_id").unique(), on="invitation_id", how="anti")
     found = found.select("_ik_customer").unique().with_columns(_ik_times_differ=nw.lit(value=True))
     newest = newest.join(found, on="_ik_customer", how="left")
     return newest.with_columns(nw.col("_ik_times_differ").fill_null(value=False))
