@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from invitekit.batches.calendar_file import dates
 from tests.conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -69,6 +70,17 @@ EXPORTS = {
 }
 
 
+def run_cells(notebook: Path) -> dict[str, Any]:
+    """Run a notebook, and return its variables."""
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]
+    with pl.Config():  # notebooks change it
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                shell.run_cell("".join(cell["source"])).raise_error()
+    variables: dict[str, Any] = shell.user_ns
+    return variables
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTS)
 @pytest.mark.parametrize("notebook", NOTEBOOKS[:3], ids=lambda path: path.stem)
@@ -79,9 +91,21 @@ def test_a_notebook_reads_a_first_export_to_its_end(
         (tmp_path / folder).mkdir()
     (tmp_path / "data" / "history_2026-03-30.csv").write_text(f"{HEADER}\n{EXPORTS[name]}", encoding="utf-8")
     monkeypatch.chdir(tmp_path / "notebooks")
-    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]
-    with pl.Config():  # notebooks change it
-        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-            if cell["cell_type"] == "code":
-                shell.run_cell("".join(cell["source"])).raise_error()
+    run_cells(notebook)
     assert capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_what_becomes_free_soon_is_what_the_calendar_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("data", "notebooks", "out"):
+        (tmp_path / folder).mkdir()
+    rows = ["free,,,Invited,,2026-03-25 10:00", "in review,,,Pending Review,,2026-03-28 10:00"]
+    rows += [f"third try,,,Invited,,2026-03-{day} 10:00" for day in ("01", "10", "25")]
+    header = HEADER + ",Invitation Method"
+    text = "\n".join([header, *(f"{row},Email" for row in rows)])
+    (tmp_path / "data" / "history_2026-03-30.csv").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "notebooks")
+    variables = run_cells(NOTEBOOKS[1])
+    assert variables["soon"]["account_name"].to_list() == ["free"]
+    coming = dates(variables["plan"], variables["rules"]).filter(kind="retry")
+    assert coming["names"].to_list() == [["free"]]
