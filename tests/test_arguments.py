@@ -42,6 +42,14 @@ WRONG: dict[str, Callable[[Any], object]] = {
     "purpose is a int": lambda to: ik.export(RECORDS, to / "e.csv", purpose=3),
     "rows is a str": lambda to: ik.write_sample(to, rows="10"),
     "seed is a str": lambda to: ik.write_sample(to, rows=10, seed="x"),
+    "choice is a dict": lambda to: ik.report(RECORDS, to / "r.md", as_of=DAY, choice={"country": "China"}),
+    "path is a tuple": lambda to: ik.write_batches(PLAN, to / "b", templates=("own.toml",)),
+    "as_of is a datetime": lambda to: ik.write_sample(to, rows=10, as_of=dt.datetime(2026, 3, 30)),
+    "dirty is a str": lambda to: ik.write_sample(to, rows=10, dirty="0.1"),
+    "workspace is a str": lambda to: ik.export(RECORDS, to / "e.csv", workspace="w.duckdb"),
+    "language is 'de'": lambda _: ik.Explorer(RECORDS, as_of=DAY, language="de"),
+    "batch_ids is a list": lambda to: ik.Workspace(to / "w.duckdb").mark_batch_sent(["a", "b"], by="anna"),
+    "customers is a int": lambda to: ik.Workspace(to / "w.duckdb").mark_do_not_invite(customers=5, on=DAY, by="anna"),
 }
 
 
@@ -64,3 +72,24 @@ def test_the_result_of_load_is_taken_for_its_rejected_rows_and_its_summary(tmp_p
 
 def test_trends_can_be_grouped_by_one_column() -> None:
     assert list(ik.progress(RECORDS, as_of=DAY, by="cause").trends) == ["cause"]
+
+
+def test_one_batch_id_is_a_text(tmp_path: Path) -> None:
+    (tmp_path / "history_2026-03-30.csv").write_text(
+        "Account,Status,Invitation Method,Invitation Time\nacme,Expired,Email,2026-03-02\n", encoding="utf-8"
+    )
+    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
+        workspace.add(tmp_path / "history_2026-03-30.csv")
+        (batch_id,) = workspace.record_batches(workspace.plan(as_of=DAY)).values()
+        assert workspace.mark_batches_sent(batch_id, by="anna", at=DAY) == {batch_id: 1}
+        workspace.unmark_batches_sent(batch_id)
+        workspace.discard_batches(batch_id)
+        assert len(workspace.batches()) == 0
+
+
+def test_a_customer_list_may_be_a_frame(tmp_path: Path) -> None:
+    listed = pl.DataFrame({"Account": ["acme"], "Association Time": ["2026-03-05"]})
+    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
+        assert workspace.reconcile(listed, snapshot_at=DAY, as_of=DAY).listed == 1
+        with pytest.raises(ArgumentError, match="Name files, or the portal"):
+            workspace.reconcile([])

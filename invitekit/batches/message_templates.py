@@ -68,8 +68,8 @@ def read_templates(path: str | os.PathLike[str] | None) -> Templates:
     """
     if path is None:
         return built_in()
-    name = Path(path).name
     rows = read_toml(path, '[[message]], to = "customer", code = "other", subject_en = "...", body_en = "..."')
+    name = Path(path).name
     messages = rows.get("message", [])
     is_listed = isinstance(messages, list) and all(isinstance(row, dict) for row in messages)
     if set(rows) != {"message"} or not is_listed:

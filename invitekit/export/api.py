@@ -131,6 +131,8 @@ def chosen_policy(policy: Policy | str | os.PathLike[str] | None, level: Level |
 
 def _run_recorded(job: Job, workspace: Any) -> Exported:
     """Record in the workspace that an export starts and how it ends, even after an error."""
+    if not hasattr(workspace, "start_export"):
+        check_type("workspace", workspace, (), _("pass {what}.", what="Workspace(...)"))
     number = workspace.start_export(
         level=job.policy.level, purpose=job.secrets.purpose, file_name=job.target.name, key_id=job.secrets.key.id
     )

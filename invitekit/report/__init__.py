@@ -100,6 +100,7 @@ def report(
     check_target(path, extensions=KINDS, overwrite=overwrite)
     check_choice("audience", audience, AUDIENCES)
     summary = getattr(summary, "summary", summary)  # of a whole result of load
+    check_type("choice", choice, (Filter, type(None)), _("pass {what}.", what="Filter(...)"))
     check_type("summary", summary, (Summary, type(None)), _("pass {what}.", what="loaded.summary"))
     failures = known_failures(catalogue)
     if plan is None:

@@ -91,6 +91,8 @@ def write_sample(
     """
     for name, number in {"rows": rows, "seed": seed, "weeks": weeks}.items():
         check_type(name, number, int, _("give a whole number."))
+    check_type("dirty", dirty, (int, float, type(None)), _("use a share from 0 to 1."))
+    check_type("as_of", as_of, () if isinstance(as_of, dt.datetime) else dt.date, _("give a date."))
     check_path_type(directory, "directory")
     _check(rows, format, language, weeks, dirty, encoding, as_of)
     share = FORMATS[format] if dirty is None else dirty

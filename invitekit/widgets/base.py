@@ -15,7 +15,7 @@ import duckdb
 import msgspec
 import traitlets
 
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, check_language
 from invitekit.i18n import Language, _
 from invitekit.widgets.payloads import words
 from invitekit.widgets.worker import Worker, error_payload
@@ -73,6 +73,7 @@ class MessageWidget(anywidget.AnyWidget):
 
     def __init__(self, *, language: Language = "en", **traits: Any) -> None:
         self._listeners: list[Listener] = []
+        check_language(language)
         self._language = language
         super().__init__(lost=words(language)["kernel_lost"], **traits)
         self._lock = threading.RLock()

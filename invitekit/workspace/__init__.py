@@ -6,7 +6,7 @@ import datetime as dt
 import html
 import os
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -587,7 +587,8 @@ class Workspace:
             WorkspaceError: A newer list is stored.
         """
         con = self._to_write()
-        if bool(sources) == from_huawei:
+        is_named = len(sources) > 0 if isinstance(sources, Sized) else bool(sources)  # a frame has no truth value
+        if is_named == from_huawei:
             raise ArgumentError(_("Name files, or the portal."), hint=_("give sources, or from_huawei=True; not both."))
         rejected = 0
         if from_huawei:

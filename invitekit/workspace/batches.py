@@ -157,7 +157,8 @@ def _require_unmarked(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
         raise ArgumentError(problem, hint=_("nothing was marked now; give another batch_id."))
 
 
-def _each_once(batch_ids: Sequence[str]) -> list[str]:
+def _each_once(batch_ids: str | Iterable[str]) -> list[str]:
+    batch_ids = as_list(batch_ids, "batch_ids")
     distinct = list(dict.fromkeys(batch_ids))
     if not distinct:
         raise ArgumentError(_("No batch is named."), hint=_("give the IDs of batches that were written."))

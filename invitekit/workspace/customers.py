@@ -11,7 +11,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.duckdb import ident, one, rows
 from invitekit.engine.materialize import materialize, temp_tables
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, check_type
 from invitekit.i18n import _, ngettext
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
@@ -61,9 +61,17 @@ def count_orphans(con: duckdb.DuckDBPyConnection) -> int:
         return one(con, f"select count(*) from {events} where customer_id is null")
 
 
-def as_list(names: str | Iterable[str]) -> list[str]:
-    """Return names as a list; one text is one name."""
-    return [names] if isinstance(names, str) else list(names)
+def as_list(names: str | Iterable[str], argument: str = "customers") -> list[str]:
+    """Return names as a list; one text is one name.
+
+    Raises:
+        ArgumentError: They are not texts.
+    """
+    check_type(argument, names, Iterable, _("give a text."))
+    listed = [names] if isinstance(names, str) else list(names)
+    for name in listed:
+        check_type(argument, name, str, _("give a text."))
+    return listed
 
 
 def find_customers(
