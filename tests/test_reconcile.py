@@ -189,6 +189,20 @@ def test_a_rejected_row_of_a_list_keeps_its_customer_from_being_invited_until_th
     assert reasons(workspace)["other"] == "expired"
 
 
+@pytest.mark.parametrize(("since", "has_left"), [("2026-03-14 23:59", True), ("2026-03-14", True),
+                                                  ("2026-03-15 08:30", False), ("2026-03-15", False)])  # fmt: skip
+def test_a_customer_associated_on_the_day_of_the_list_has_not_left(
+    tmp_path: Path, since: str, *, has_left: bool
+) -> None:
+    rows = f"stays,Associated,2026-01-01,2026-01-05\nnew,Associated,2026-03-10,{since}\n"
+    text = f"Account,Status,Invitation Time,Association Time\n{rows}"
+    (tmp_path / "history_2026-03-15.csv").write_text(text, encoding="utf-8")
+    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
+        workspace.add(tmp_path / "history_2026-03-15.csv")
+        result = workspace.reconcile(write_list(tmp_path, "Account,Association Time\nstays,2026-01-05\n"), as_of=DAY)
+        assert (result.counts["left_us"], result.unlisted) == (int(has_left), 0)
+
+
 def test_no_customer_has_left_if_the_list_is_partial(workspace: ik.Workspace, tmp_path: Path) -> None:
     result = workspace.reconcile(write_list(tmp_path, "Account,Association Time\nnew,2026-02-11\n"), as_of=DAY)
     assert (result.counts["left_us"], reasons(workspace)["gone"]) == (0, "associated")

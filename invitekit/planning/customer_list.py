@@ -68,7 +68,9 @@ def with_customer_list(histories: Any, records: Any, customer_list: Any | None) 
     frame = frame.with_columns(end_of_day("_ik_list_at").alias(LISTED_BY))
     is_listed = ~nw.col(LISTED_AT).is_null()
     # A newer invitation has no outcome on the list.
-    was_associated = (nw.col("_ik_associated_at") <= nw.col(LISTED_BY)).fill_null(value=False)
+    # An association on the list's own day may be newer than the list.
+    is_before = nw.when(nw.col("_ik_associated_at").is_null()).then(nw.col("_ik_shown_at") <= nw.col(LISTED_BY))
+    was_associated = is_before.otherwise(nw.col("_ik_associated_at") < nw.col("_ik_list_at")).fill_null(value=False)
     was_associated = was_associated & ~(nw.col("_ik_last_at") > nw.col(LISTED_BY)).fill_null(value=False)
     frame = materialize(
         frame.with_columns((was_associated & ~is_listed).alias(HAS_LEFT), _ik_stays=was_associated & is_listed)
@@ -78,11 +80,11 @@ def with_customer_list(histories: Any, records: Any, customer_list: Any | None) 
         nw.coalesce(SINCE, LISTED_AT).alias(SINCE),
         (nw.col(HAS_LEFT) & nw.lit(value=left <= stays)).alias(HAS_LEFT),
         nw.when(is_listed).then(nw.lit(2)).otherwise(nw.col("_ik_association")).cast(nw.Int64).alias("_ik_association"),
-    ).drop("_ik_list_at", "_ik_associated_at", "_ik_stays")
+    ).drop("_ik_list_at", "_ik_associated_at", "_ik_shown_at", "_ik_stays")
 
 
 def _associated(records: Any) -> Any:
-    """Return when each customer was associated: the time in the record, else that of its snapshot."""
+    """Return when each customer was associated, and the newest snapshot that shows it."""
     associated = records.filter((nw.col("effective_status") == "associated") & ~nw.col("customer_id").is_null())
-    at = nw.coalesce(end_of_day("associated_at"), nw.col("snapshot_at"))
-    return associated.with_columns(_ik_associated_at=at).group_by("customer_id").agg(nw.col("_ik_associated_at").max())
+    times = {"_ik_associated_at": end_of_day("associated_at"), "_ik_shown_at": nw.col("snapshot_at")}
+    return associated.with_columns(**times).group_by("customer_id").agg(nw.col(*times).max())

@@ -60,7 +60,7 @@ from newest where finding is not null order by finding, customer_id"""
 """Compares the newest record of each customer in two plans: one with the list, one without it."""
 _UNLISTED = """
 select count(*) from {plans} anti join {pairs} using (customer_id)
-where reason_code = 'associated' and coalesce(associated_at, snapshot_at)::date <= (
+where reason_code = 'associated' and coalesce(associated_at, snapshot_at - interval 1 day)::date < (
     select max(listed_at)::date from customer_lists where is_complete)"""
 """Counts customers who would have left if the list were not partial."""
 FINDINGS = ("associated", "ours_already", "vanished_is_ours", "vanished", "left_us", "not_invited")
