@@ -167,30 +167,23 @@ class _Upload(_Guarded):
 
     def prepare(self) -> None:
         super().prepare()
-        try:
+        with self._answering_errors():
             length = self.request.headers.get("Content-Length", "")
             size = int(length) if length.isdecimal() and len(length) < _MAX_DIGITS else 0
             cast("Any", self.request.connection).set_max_body_size(size)
             self.incoming = self.server.session.transfers.begin(self.get_query_argument("name", ""), size)
-        except (InvitekitError, OSError) as error:
-            self._fail(error)
 
     def data_received(self, chunk: bytes) -> None:
         if self.incoming is not None:
-            try:
+            with self._answering_errors():
                 self.incoming.write(chunk)
-            except (InvitekitError, OSError) as error:
-                self._fail(error)
 
     def post(self) -> None:
         if self.incoming is None:
             return
         incoming, self.incoming = self.incoming, None
-        try:
+        with self._answering_errors():
             upload = self.server.session.transfers.finish(incoming)
-        except (InvitekitError, OSError) as error:
-            self._fail(error)
-        else:
             self.finish({"id": upload.id, "name": upload.path.name, "day": upload.day})
 
     def on_connection_close(self) -> None:
@@ -201,13 +194,17 @@ class _Upload(_Guarded):
             self.incoming.abandon()
             self.incoming = None
 
-    def _fail(self, error: InvitekitError | OSError) -> None:
-        """Answer with the error in the language of the page; the rest of the file is not read."""
-        self._abandon()
-        shown = error if isinstance(error, InvitekitError) else not_written(Path("upload"), error)
-        self.set_status(400)
-        self.set_header("Connection", "close")
-        self.finish(self.server.session.error_payload(shown))
+    @contextlib.contextmanager
+    def _answering_errors(self) -> Iterator[None]:
+        """Answer an error in the language of the page; the rest of the file is not read."""
+        try:
+            yield
+        except (InvitekitError, OSError) as error:
+            self._abandon()
+            shown = error if isinstance(error, InvitekitError) else not_written(Path("upload"), error)
+            self.set_status(400)
+            self.set_header("Connection", "close")
+            self.finish(self.server.session.error_payload(shown))
 
 
 class _Download(_Guarded):
