@@ -41,10 +41,8 @@ def check(target: Path, *, overwrite: bool) -> Path:
             _("'{folder}' is not a folder.", folder=target.name), hint=_("name a folder; it is made if it is missing.")
         )
     if not target.exists() and not target.parent.is_dir():
-        raise OutputError(
-            _("The parent folder of '{folder}' does not exist.", folder=target.name),
-            hint=_("create it first."),
-        )
+        problem = _("The parent folder of '{folder}' does not exist.", folder=target.name)
+        raise OutputError(problem, hint=_("create it first."))
     if not os.access(target if target.exists() else target.parent, os.W_OK | os.X_OK):
         raise OutputError(
             _("'{folder}' cannot be written to.", folder=target.name), hint=_("check its permissions, or name another.")

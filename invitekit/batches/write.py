@@ -154,15 +154,11 @@ def write_batches(
 def _check(formats: Sequence[str], **choices: tuple[str | None, Sequence[str]]) -> None:
     for name, (value, allowed) in choices.items():
         if value is not None and value not in allowed:
-            raise ArgumentError(
-                _("{name} is '{value}'.", name=name, value=value),
-                hint=_("use one of {known}.", known=tuple(allowed)),
-            )
+            problem = _("{name} is '{value}'.", name=name, value=value)
+            raise ArgumentError(problem, hint=_("use one of {known}.", known=tuple(allowed)))
     if not formats or isinstance(formats, str) or set(formats) - sheets.WRITERS.keys():
-        raise ArgumentError(
-            _("{name} is {value!r}.", name="formats", value=formats),
-            hint=_("give some of {known} in a list.", known=tuple(sheets.WRITERS)),
-        )
+        problem = _("{name} is {value!r}.", name="formats", value=formats)
+        raise ArgumentError(problem, hint=_("give some of {known} in a list.", known=tuple(sheets.WRITERS)))
 
 
 def _write_by_manager(lists: Sequence[WorkList], folder: Path, as_of: dt.datetime, language: Language) -> Extra:

@@ -34,10 +34,8 @@ def copy_examples(folder: Path) -> tuple[list[str], list[str]]:
                 changed.append(name)
     except OSError as error:
         reason = os_reason(error)
-        raise OutputError(
-            _("The notebooks cannot be copied to '{name}': {reason}.", name=folder.name, reason=reason),
-            hint=_("name another folder."),
-        ) from None
+        problem = _("The notebooks cannot be copied to '{name}': {reason}.", name=folder.name, reason=reason)
+        raise OutputError(problem, hint=_("name another folder.")) from None
     return written, changed
 
 

@@ -40,11 +40,7 @@ def as_arrow(frame: Any) -> pa.Table | pa.RecordBatchReader:
 
 
 def as_table(frame: Any) -> pa.Table:
-    """Return a frame's rows as an Arrow table in memory.
-
-    Raises:
-        ArgumentError: It is not a frame.
-    """
+    """Return a frame's rows as an Arrow table in memory; see ``as_arrow``."""
     rows = as_arrow(frame)
     return rows if isinstance(rows, pa.Table) else rows.read_all()
 

@@ -76,10 +76,8 @@ def without_zone(frame: Any, names: Iterable[str]) -> Any:
         # A cast, not convert_time_zone: Narwhals does not know every zone that pandas does.
         return frame.with_columns(nw.col(*chosen).cast(nw.Datetime("us", "UTC")).dt.replace_time_zone(None))
     except (NotImplementedError, TypeError, ValueError, nw.exceptions.NarwhalsError):
-        raise SchemaError(
-            _("The times of {columns} have a time zone that cannot be converted.", columns=tuple(chosen)),
-            hint=_("convert them to UTC without an offset first."),
-        ) from None
+        problem = _("The times of {columns} have a time zone that cannot be converted.", columns=tuple(chosen))
+        raise SchemaError(problem, hint=_("convert them to UTC without an offset first.")) from None
 
 
 def _spark_utc(name: str, zoned: list[str]) -> str:

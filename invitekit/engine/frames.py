@@ -55,10 +55,8 @@ def as_narwhals(records: Any, *, same_engine: bool = False) -> Any:
             _("Two columns of the records have one name."), hint=_("rename or drop one of them.")
         ) from None
     except TypeError:
-        raise ArgumentError(
-            _("Records have the type {kind}, which is not a frame.", kind=type(records).__name__),
-            hint=_("pass what load(...) returns."),
-        ) from None
+        problem = _("Records have the type {kind}, which is not a frame.", kind=type(records).__name__)
+        raise ArgumentError(problem, hint=_("pass what load(...) returns.")) from None
     engine = frame.implementation
     if same_engine or not (engine.is_pandas_like() or engine.is_pyarrow()):
         return frame

@@ -135,10 +135,8 @@ class Workspace:
         """Return the connection, unless it is read-only."""
         con = self._con
         if self.read_only:
-            raise WorkspaceError(
-                _("'{name}' is open for reading only; nothing was written.", name=self.path.name),
-                hint=_("close it, and open it for writing."),
-            )
+            problem = _("'{name}' is open for reading only; nothing was written.", name=self.path.name)
+            raise WorkspaceError(problem, hint=_("close it, and open it for writing."))
         return con
 
     def __repr__(self) -> str:
@@ -421,7 +419,7 @@ class Workspace:
         Raises:
             ArgumentError: The batch is unknown.
         """
-        return batches.record_ids(self._con, batch_id)
+        return [str(record_id) for record_id in batches.recorded(self._con, batch_id)["record_id"].to_pylist()]
 
     def resends(self) -> duckdb.DuckDBPyRelation:
         """Every resend that was marked as sent, one row per customer.

@@ -86,7 +86,7 @@ def mark_batches_sent(
         f"insert into resends (batch_id, sent_at, sent_by, note, marked_at, cause, {names}) select ?, ?, ?, ?, ?, "
         f"case when {failed} then failure_code else effective_status end, {names} from ik_batch"
     )
-    chosen = {batch_id: _without(con, _recorded(con, batch_id), excluded) for batch_id in _each_once(batch_ids)}
+    chosen = {batch_id: _without(con, recorded(con, batch_id), excluded) for batch_id in _each_once(batch_ids)}
     with transaction(con):
         for batch_id, batch in chosen.items():
             with registered(con, "ik_batch", batch):
@@ -102,29 +102,22 @@ def unmark_sent(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> Non
     """Delete the marks of recorded batches as sent, all or none."""
     with transaction(con):
         for batch_id in _each_once(batch_ids):
-            _recorded(con, batch_id)
+            recorded(con, batch_id)
             if not con.execute("delete from resends where batch_id = ? returning 1", [batch_id]).fetchall():
                 raise ArgumentError(_("The batch was not marked as sent."), hint=_("nothing was changed."))
-
-
-def record_ids(con: duckdb.DuckDBPyConnection, batch_id: str) -> list[str]:
-    """Return the record IDs of a recorded batch, in the order of their ranks."""
-    return [str(record_id) for record_id in _recorded(con, batch_id)["record_id"].to_pylist()]
 
 
 def discard(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
     """Delete batches that were never sent, all or none."""
     chosen = _each_once(batch_ids)
     for batch_id in chosen:
-        _recorded(con, batch_id)
+        recorded(con, batch_id)
     with transaction(con):
         ids = "batch_id in (select unnest(?::varchar[]))"
         sent = con.execute(f"select count(distinct batch_id) from resends where {ids}", [chosen]).fetchall()[0][0]
         if sent:
-            raise ArgumentError(
-                _("{sent:,} of {batches:,} batches were marked as sent.", sent=sent, batches=len(chosen)),
-                hint=_("nothing was discarded; name batches that were not sent."),
-            )
+            problem = _("{sent:,} of {batches:,} batches were marked as sent.", sent=sent, batches=len(chosen))
+            raise ArgumentError(problem, hint=_("nothing was discarded; name batches that were not sent."))
         run(con, f"delete from batches where {ids}", [chosen])
 
 
@@ -167,7 +160,7 @@ def _each_once(batch_ids: str | Iterable[str]) -> list[str]:
     return distinct
 
 
-def _recorded(con: duckdb.DuckDBPyConnection, batch_id: str) -> Any:
+def recorded(con: duckdb.DuckDBPyConnection, batch_id: str) -> Any:
     """Return a batch in the order it was written. The error does not quote an unknown ID, which may be any text."""
     ids = [batch_id if are_texts([batch_id]) else ""]
     batch: Any = con.sql(
@@ -275,8 +268,6 @@ def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> An
             "select * from ik_batch where customer_id not in (select unnest(?::varchar[]))", params=[excluded]
         ).to_arrow_table()
     if not len(rest):
-        raise ArgumentError(
-            _("Every customer of the batch would be excluded; nothing was marked."),
-            hint=_("discard a batch that was not sent."),
-        )
+        problem = _("Every customer of the batch would be excluded; nothing was marked.")
+        raise ArgumentError(problem, hint=_("discard a batch that was not sent."))
     return rest

@@ -177,10 +177,8 @@ def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host:
             with transaction(con):
                 return _finish(con, number)
         offset = 0  # a page came twice, or the list changed meanwhile
-    raise SourceError(
-        _("{host} counts more customers than its pages hold.", host=host),
-        hint=_("the list changes meanwhile; try again later."),
-    )
+    problem = _("{host} counts more customers than its pages hold.", host=host)
+    raise SourceError(problem, hint=_("the list changes meanwhile; try again later."))
 
 
 def _unfinished(con: duckdb.DuckDBPyConnection, host: str) -> tuple[int, int]:

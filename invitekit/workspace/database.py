@@ -81,10 +81,8 @@ def _reused(shared: Shared, *, read_only: bool) -> Shared:
             _("'{name}' is open for reading in this process.", name=name), hint=_("close that workspace first.")
         )
     if not shared.path.exists() or _file_id(shared.path) != shared.file_id:
-        raise WorkspaceError(
-            _("'{name}' was moved or replaced while this process had it open.", name=name),
-            hint=_("close that workspace first."),
-        )
+        problem = _("'{name}' was moved or replaced while this process had it open.", name=name)
+        raise WorkspaceError(problem, hint=_("close that workspace first."))
     return shared
 
 
@@ -219,10 +217,8 @@ def close_connection(con: duckdb.DuckDBPyConnection, name: str) -> None:
             con.close()
         except duckdb.Error:  # a connection in use cannot be closed
             if time.monotonic() > end:
-                raise WorkspaceError(
-                    _("'{name}' is at work in another thread.", name=name),
-                    hint=_("wait for the screen that uses it, then close it."),
-                ) from None
+                problem = _("'{name}' is at work in another thread.", name=name)
+                raise WorkspaceError(problem, hint=_("wait for the screen that uses it, then close it.")) from None
             time.sleep(0.01)
         else:
             return
@@ -243,16 +239,10 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         except BaseException as error:
             with contextlib.suppress(duckdb.Error):
                 run(con, "rollback")
-            if isinstance(error, duckdb.Error):
-                raise _write_error(error) from None
-            raise
-
-
-def _write_error(error: duckdb.Error) -> WorkspaceError:
-    if known := database_error(error):
-        return known
-    kind = type(error).__name__.removesuffix("Exception")
-    return WorkspaceError(
-        _("The workspace could not be written ({kind}).", kind=kind),
-        hint=_("nothing was changed; check space and rights, try again."),
-    )
+            if not isinstance(error, duckdb.Error):
+                raise
+            problem = _(
+                "The workspace could not be written ({kind}).", kind=type(error).__name__.removesuffix("Exception")
+            )
+            hint = _("nothing was changed; check space and rights, try again.")
+            raise database_error(error) or WorkspaceError(problem, hint=hint) from None

@@ -50,10 +50,8 @@ class HuaweiClient:
         )
         address = urlsplit(endpoint)
         if address.scheme != "https" and address.hostname not in ("127.0.0.1", "localhost"):
-            raise ArgumentError(
-                _("The endpoint is not encrypted."),
-                hint=_("use one that starts with https, as {endpoint}.", endpoint=ENDPOINT),
-            )
+            problem = _("The endpoint is not encrypted.")
+            raise ArgumentError(problem, hint=_("use one that starts with https, as {endpoint}.", endpoint=ENDPOINT))
         if missing := [name for name in _KEYS if not os.environ.get(name)]:
             raise ArgumentError(
                 ngettext("{names} is not set.", "{names} are not set.", len(missing), names=tuple(missing)),

@@ -126,10 +126,8 @@ def find(sources: Any, workspace: Path, messages: Any = None) -> list[Source]:
     """
     paths = [sources] if isinstance(sources, str | os.PathLike) else sources
     if not isinstance(paths, list | tuple | set) or not all(isinstance(path, str | os.PathLike) for path in paths):
-        raise ArgumentError(
-            _("A workspace takes files, not a {kind}.", kind=type(sources).__name__),
-            hint=_("give paths, folders or globs; write a frame to a file first."),
-        )
+        problem = _("A workspace takes files, not a {kind}.", kind=type(sources).__name__)
+        raise ArgumentError(problem, hint=_("give paths, folders or globs; write a frame to a file first."))
     read = [*paths, *([messages] if messages is not None else [])]
     if any(path.exists() and path.samefile(workspace) for path in _matched(read)):
         raise ArgumentError(
@@ -314,10 +312,8 @@ def remove(con: duckdb.DuckDBPyConnection, name: str, day: dt.date | None) -> Re
                 hint=_("'invitekit workspace show' lists the stored files."),
             )
         if len(days) > 1:
-            raise ArgumentError(
-                _("Files of this name are stored for several days: {days}.", days=tuple(map(str, days))),
-                hint=_("name the day: --snapshot DATE (snapshot_at)."),
-            )
+            problem = _("Files of this name are stored for several days: {days}.", days=tuple(map(str, days)))
+            raise ArgumentError(problem, hint=_("name the day: --snapshot DATE (snapshot_at)."))
         before = count_orphans(con)
         which = "source_file = ? and snapshot_at::date = ?"
         _delete(con, ReplacePolicy(replace=False, supersede=False, first=_next(con)), which, name, days[0])

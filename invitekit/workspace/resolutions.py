@@ -79,26 +79,19 @@ def _check_effect(matches: Sequence[Match], resolved_at: dt.datetime) -> None:
     Raises:
         ArgumentError: The newest record of a customer has no failure, or its invitation was sent after the mark.
     """
+    n = len(matches)
     if count := sum(match.failure_code is None for match in matches):
-        raise ArgumentError(
-            _(
-                "{count:,} of {customers:,} customers have no failure that could be resolved.",
-                count=count,
-                customers=len(matches),
-            ),
-            hint=_("nothing was marked; a mark is for customers whose newest record has a failure."),
+        problem = _(
+            "{count:,} of {customers:,} customers have no failure that could be resolved.", count=count, customers=n
         )
+        hint = _("nothing was marked; a mark is for customers whose newest record has a failure.")
+        raise ArgumentError(problem, hint=hint)
     # A day means its end.
     if count := sum(match.invited_at is not None and resolved_at + _DAY <= match.invited_at for match in matches):
-        raise ArgumentError(
-            _(
-                "{count:,} of {customers:,} customers were invited after {day}, and failed again since.",
-                count=count,
-                customers=len(matches),
-                day=resolved_at.date(),
-            ),
-            hint=_("nothing was marked; give the day on which the failure of the newest invitation was resolved."),
-        )
+        problem = _("{count:,} of {customers:,} customers were invited after {day}, and failed again since.",
+                    count=count, customers=n, day=resolved_at.date())  # fmt: skip
+        hint = _("nothing was marked; give the day on which the failure of the newest invitation was resolved.")
+        raise ArgumentError(problem, hint=hint)
 
 
 def _matches(
