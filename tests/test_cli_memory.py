@@ -372,8 +372,8 @@ def test_output_names_no_customer(run: Run, memory: Path) -> None:
     assert "No batches yet" in run("workspace", "show", "-w", memory).stdout
     assert "No batch was marked as sent" in run("workspace", "outcomes", "-w", memory).stdout
     with Workspace(memory) as ws:
-        plan = ws.plan(as_of=dt.date(2026, 3, 20)).filter("batch is not null")
-        ws.mark_sent(plan, by="anna", at=dt.date(2026, 3, 20))
+        batches = ws.record_batches(ws.plan(as_of=dt.date(2026, 3, 20))).values()
+        ws.mark_batches_sent(list(batches), by="anna", at=dt.date(2026, 3, 20))
     for words in (["workspace", "show"], ["workspace", "outcomes"], ["plan"]):
         for more in ([], ["--json"]):
             said = run(*words, "-w", memory, *more).stdout

@@ -299,7 +299,8 @@ def test_a_workspace_shows_what_was_sent_and_resolved(run: Run, exports: Path, t
     with ik.Workspace(memory) as workspace:
         workspace.add(exports)
         candidates = workspace.plan(as_of=dt.date(2026, 3, 17)).filter("batch is not null")
-        batch_id = workspace.mark_sent(candidates.filter("account_name = 'bolt'"), by="anna", at=day)
+        (batch_id,) = workspace.record_batches(candidates.filter("account_name = 'bolt'")).values()
+        workspace.mark_batch_sent(batch_id, by="anna", at=day)
         workspace.unmark(workspace.mark_resolved(customers="bolt", on=day, by="ben"), by="eve")
     printed = run("show", "bolt", "-w", memory, *DAY).stdout
     assert f"Invited again on 2026-03-18 23:59 by anna, batch {batch_id}." in printed

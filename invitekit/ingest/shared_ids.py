@@ -12,7 +12,6 @@ from invitekit.model import schema
 from invitekit.model.identity import key
 
 _FILE = ("source_file", "snapshot_at")
-_NUMBERS = ("portal_customer_id", "account_name")
 
 
 def notes_on_ids(records: Any, *, has_customer_ids: bool) -> list[Message]:
@@ -22,9 +21,17 @@ def notes_on_ids(records: Any, *, has_customer_ids: bool) -> list[Message]:
         records: The loaded records, of any engine. Masked values are not compared.
         has_customer_ids: Whether a source has Customer IDs.
     """
-    notes = {"portal_customer_id": _on_shared_ids(records)} if has_customer_ids else {}
-    found = [*notes.items(), *((name, _on_leading_zeros(records, name)) for name in _NUMBERS)]
-    return [_("{column}: {note}", column=schema.label_in_message(name), note=note) for name, note in found if note]
+    shared = [("portal_customer_id", _on_shared_ids(records))] if has_customer_ids else []
+    return [*_named(shared), *notes_on_leading_zeros(records)]
+
+
+def notes_on_leading_zeros(records: Any) -> list[Message]:
+    """Return a note for each column of IDs that has numbers with and without leading zeros."""
+    return _named([(name, _on_leading_zeros(records, name)) for name in ("portal_customer_id", "account_name")])
+
+
+def _named(notes: list[tuple[str, Message | None]]) -> list[Message]:
+    return [_("{column}: {note}", column=schema.label_in_message(name), note=note) for name, note in notes if note]
 
 
 def _on_shared_ids(records: Any) -> Message | None:
