@@ -44,6 +44,13 @@ def test_a_customer_whose_newest_row_was_rejected_is_for_review_with_its_row(tmp
     assert found["beta"][0] == "resend_now"
 
 
+def test_of_several_rejected_rows_the_last_one_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "2026-03-02", EXPIRED)
+    rejected = "Acme Ltd,acme,anna@acme.example,,Email,Associated,the other day"
+    write(tmp_path, "2026-03-30", *[OTHER] * 7, rejected, rejected)
+    assert f"{NEWEST}, row 10 (Invitation Time)." in decisions(tmp_path)["acme"][1]
+
+
 def test_a_rejected_row_does_not_make_its_export_partial(tmp_path: Path, run: Run) -> None:
     write(tmp_path, "2026-03-23", EXPIRED, OTHER)
     write(tmp_path, "2026-03-30", OTHER, "Acme Ltd,acme,anna@acme.example,,Email,Associated,the other day")

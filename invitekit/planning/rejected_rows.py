@@ -41,16 +41,22 @@ def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any, langua
     """
     rows = collect(rejected.select(*COLUMNS)).rows(named=True)
     rows_by_key = _customer_keys(rows)
-    labels: dict[str, str] = {}
+    found: dict[str, Mapping[str, Any]] = {}
     if rows_by_key:
         for customer, matched_key, snapshot in _matches(newest, frame, addresses, list(rows_by_key)):
             for row in rows_by_key[matched_key]:
                 if snapshot is None or row["snapshot_at"] is None or row["snapshot_at"] >= snapshot:
-                    labels[customer] = max(labels.get(customer, ""), _label(row, language))
-    if not labels:
+                    found[customer] = max(found.get(customer, row), row, key=_age)
+    if not found:
         return newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
-    table = literal_table(newest, {"_ik_customer": list(labels), REJECTED: list(labels.values())})
+    labels = [_label(row, language) for row in found.values()]
+    table = literal_table(newest, {"_ik_customer": list(found), REJECTED: labels})
     return newest.join(table, on="_ik_customer", how="left")
+
+
+def _age(row: Mapping[str, Any]) -> tuple[str, str, int]:
+    """Return the order of rejected rows, the newest last."""
+    return str(row["snapshot_at"] or ""), row["source_file"] or "", row["source_row"] or 0
 
 
 def _label(row: Mapping[str, Any], language: Language) -> str:
