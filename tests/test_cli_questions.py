@@ -307,12 +307,11 @@ def test_a_workspace_shows_what_was_sent_and_resolved(run: Run, exports: Path, t
     assert "Marked as resolved on 2026-03-18 by ben; taken back by eve." in printed
     assert "Decision: Cannot be invited. The customer was invited as often as the rules allow (3)." in printed
     with ik.Workspace(memory, read_only=True) as workspace:
-        how = {"sent": workspace.resends(), "marks": workspace.marks()}
-        history = ik.customer_history(workspace.plan(), "bolt", **how)
+        history = workspace.customer_history("bolt")
         assert ([row["sent_by"] for row in history.sent], len(history.marks)) == (["anna"], 1)
-        assert ik.customer_history(workspace.plan(), "acme", **how).sent == ()
+        assert workspace.customer_history("acme").sent == ()
         with pytest.raises(ArgumentError, match="No customer has that name"):
-            ik.customer_history(workspace.plan(), "nobody", **how)
+            workspace.customer_history("nobody")
 
 
 @pytest.mark.parametrize(

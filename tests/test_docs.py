@@ -51,6 +51,12 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=name_of)
+def test_a_page_names_only_methods_that_a_workspace_has(page: Path) -> None:
+    named = set(re.findall(r"\b[wW]orkspace\.([a-z_]+)(?=[(`])", page.read_text("utf-8")))
+    assert not {name for name in named if not hasattr(invitekit.Workspace, name)}
+
+
 def examples(page: Path) -> list[tuple[str, str, str]]:
     """Return language, title and text of each code block that names a language."""
     found = BLOCK.finditer(page.read_text("utf-8"))

@@ -23,6 +23,7 @@ from invitekit.ingest.words import read_words
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
 from invitekit.planning import ResendRules, plan_resends
+from invitekit.planning.customer_history import CustomerHistory, customer_history
 from invitekit.planning.logged_events import OWN_ACCOUNT
 from invitekit.workspace import (
     batches,
@@ -315,6 +316,25 @@ class Workspace:
         listed = {"customer_list": con.sql(customer_lists.NEWEST)} if customer_lists.has_list(con) else {}
         rejected = con.sql(queries.ALL_REJECTS)
         return {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": rejected, **listed}
+
+    def customer_history(
+        self,
+        customer: str,
+        rules: ResendRules | None = None,
+        as_of: dt.datetime | dt.date | None = None,
+        language: Language = "en",
+        catalogue: Catalogue | None = None,
+    ) -> CustomerHistory:
+        """Return the history of one customer: invitations, today's decision, logged resends and marks.
+
+        ``customer`` is a ``customer_id``, account name, email address, portal customer ID or record ID; see ``plan``
+        for the others.
+
+        Raises:
+            ArgumentError: No customer has that name, or several customers have it.
+        """
+        planned = self.plan(rules, as_of, language, catalogue)
+        return customer_history(planned, customer, sent=self.resends(), marks=self.marks())
 
     def record_batches(
         self, plan: Any, *, folder: str | None = None, at: dt.datetime | dt.date | None = None
