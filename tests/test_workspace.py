@@ -1627,7 +1627,7 @@ def test_an_unknown_record_is_counted_not_named(filled: Workspace) -> None:
 def test_an_invalid_mark_is_refused(filled: Workspace) -> None:
     right: dict[str, Any] = {"record_ids": ids(filled), "on": MONDAY, "by": "anna"}
     for name, value, said in (
-        ("record_ids", [], "record_ids is empty"), ("record_ids", [1], "no texts"),
+        ("record_ids", [], "record_ids is empty"), ("record_ids", [1], "record_ids is a int"),
         ("by", "", "The name of the person is empty"),
         ("on", dt.date(2999, 1, 1), "2999-01-01 is in the future"), ("on", None, "on is missing"),
         ("on", "2026-03-30", "on is a str"),

@@ -78,7 +78,7 @@ def mark_batches_sent(
 ) -> dict[str, int]:
     """Mark recorded batches as sent, all or none, and return how many customers each was sent to."""
     name, sent_at = require_name(by), past_datetime(at, "at", end=True)  # a day's end: no cool-down ends too early
-    remark, excluded = require_text(note, "note"), as_list(exclude)
+    remark, excluded = require_text(note, "note"), as_list(exclude, "exclude")
     # The cause of a row is its failure code, or else its effective status.
     failed = "effective_status = 'association_failed' and failure_code is not null"
     names = ", ".join((*_NEEDED, *_OPTIONAL))

@@ -41,7 +41,7 @@ def mark(
 
     Without ``failure``, the mark resolves the failure of each customer's newest record.
     """
-    matches = _matches(con, as_list(record_ids), as_list(customers), catalogue)
+    matches = _matches(con, as_list(record_ids, "record_ids"), as_list(customers), catalogue)
     if failure is None and on is not None:
         _check_effect(matches, past_datetime(on, "on"))
     failures = [(m.record_id, m.customer_id, failure or m.failure_code, m.email) for m in matches]
@@ -100,8 +100,6 @@ def _matches(
     """Return the newest record of each named customer, each once."""
     if not record_ids and not customers:
         raise ArgumentError(_("record_ids is empty."), hint=_("give record IDs, or customers by name."))
-    if not all(isinstance(each, str) for each in (*record_ids, *customers)):
-        raise ArgumentError(_("record_ids holds no texts."), hint=_("give record IDs."))
     records = find_records(con, record_ids, catalogue) if record_ids else ()
     unknown = records.count(None)
     if unknown:
