@@ -5,9 +5,11 @@ import json
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -350,6 +352,27 @@ def test_every_customer_of_the_portal_is_listed_once(
     result = workspace.reconcile(from_huawei=True, endpoint=portal.url, as_of=DAY)
     assert (result.listed, result.counts["not_invited"], portal.offsets) == (250, 250, offsets)
     assert began <= result.listed_at.date() <= dt.datetime.now(dt.UTC).date()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("2026-03-01T08:05:01Z", dt.datetime(2026, 3, 1, 8, 5, 1)),
+        ("2026-03-01T08:05:01+08:00", dt.datetime(2026, 3, 1, 0, 5, 1)),
+        ("2026-03-01 08:05:01", dt.datetime(2026, 3, 1, 8, 5, 1)), ("soon", None), ("", None), (None, None),
+    ],
+)  # fmt: skip
+def test_the_times_of_the_portal_are_utc_wherever_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch, answer: str | None, expected: dt.datetime | None
+) -> None:
+    names = ("customer_id", "account_name", "customer", "email", "telephone", "association_type")
+    customer = SimpleNamespace(associated_on=answer, **dict.fromkeys(names))
+    with monkeypatch.context() as machine:
+        machine.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        row = huawei_api._row(customer)
+    time.tzset()
+    assert row[-1] == expected
 
 
 def test_a_run_continues_with_a_new_token_after_the_old_one_expires(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from invitekit.engine.datetimes import as_utc
 from invitekit.errors import ArgumentError, SourceError
 from invitekit.extras import require_extra
 from invitekit.i18n import _, ngettext
@@ -120,8 +122,9 @@ def _is_temporary(_answer: Any, error: Any) -> bool:
 
 
 def _row(customer: Any) -> tuple[Any, ...]:
-    since = customer.associated_on
-    at = dt.datetime.fromisoformat(since).astimezone(dt.UTC).replace(tzinfo=None) if since else None
+    at = None
+    with contextlib.suppress(ValueError):  # a customer on the list is associated, also at an unreadable time
+        at = as_utc(dt.datetime.fromisoformat(customer.associated_on or ""))
     kind = _TYPES.get(str(customer.association_type))
     names = ("customer_id", "account_name", "customer", "email", "telephone")
     return (*(getattr(customer, name) for name in names), kind, at)
