@@ -163,6 +163,13 @@ def test_accounts_that_lost_their_zeros_in_the_list_are_reported(tmp_path: Path,
         assert ("Account Name: 1 number is written with and without zeros" in printed) == is_reported
 
 
+def test_damaged_cells_of_a_list_are_reported(workspace: ik.Workspace, tmp_path: Path, run: Run) -> None:
+    workspace.close()
+    listed = write_list(tmp_path, "Account,Customer ID,Association Time\nstays,1.38E+10,2026-01-05\n")
+    printed = run("reconcile", listed, "-w", tmp_path / "w.duckdb", "--as-of", str(DAY)).stdout
+    assert printed.count("1.38E+10") == 1, printed
+
+
 def test_the_page_invites_nobody_of_the_list(workspace: ik.Workspace, tmp_path: Path) -> None:
     workspace.reconcile(write_list(tmp_path), as_of=DAY)
     picker = ik.ResendPicker(workspace=workspace, as_of=DAY)

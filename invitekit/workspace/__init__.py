@@ -608,13 +608,13 @@ class Workspace:
         is_named = len(sources) > 0 if isinstance(sources, Sized) else bool(sources)  # a frame has no truth value
         if is_named == from_huawei:
             raise ArgumentError(_("Name files, or the portal."), hint=_("give sources, or from_huawei=True; not both."))
-        rejected = 0
+        read = None
         if from_huawei:
             client = huawei_api.HuaweiClient(endpoint)
             customer_lists.add_pages(con, client.page, client.host)
         else:
-            rejected = customer_lists.add_files(con, sources, how | {"snapshot_at": snapshot_at})
-        return customer_lists.reconcile(con, self.plan_inputs(), as_utc(as_of), rejected=rejected)
+            read = customer_lists.add_files(con, sources, how | {"snapshot_at": snapshot_at})
+        return customer_lists.reconcile(con, self.plan_inputs(), as_utc(as_of), read=read)
 
     # Exports.
 

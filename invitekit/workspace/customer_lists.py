@@ -15,7 +15,7 @@ from invitekit.engine.duckdb import ident, one, registered, rows, run
 from invitekit.engine.materialize import count_rows, materialize, temp_tables
 from invitekit.errors import SchemaError, SourceError, WorkspaceError, many
 from invitekit.i18n import Message, _
-from invitekit.ingest import load
+from invitekit.ingest import Summary, load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
 from invitekit.ingest.shared_ids import notes_on_leading_zeros
 from invitekit.model.annotate import annotate
@@ -80,7 +80,7 @@ class Reconciliation:
             list), ``not_invited`` (on the list, and in no record).
         rejected: Rows of the files that name no customer or cannot be read.
         unidentified: Rows of the list that match no record, because they are masked or have a name only.
-        notes: What may keep customers of the list from being found in the records.
+        notes: Cells that were changed or may be damaged, so that customers of the list may not be found in the records.
         withheld: Customers whom the plan would invite again without the list.
         unlisted: Customers who are associated by their records, not on the list, and not counted as ``left_us``: more
             of these customers are missing than on the list, so it seems to be partial.
@@ -103,8 +103,8 @@ class Reconciliation:
         return f"Customer list of {self.listed_at:%Y-%m-%d}, {many(self.listed, 'customer')}: {counts}."
 
 
-def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any]) -> int:
-    """Store the customers of files as the newest list, and return how many rows were rejected.
+def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any]) -> Summary:
+    """Store the customers of files as the newest list, and return what was read.
 
     Raises:
         SchemaError: It is unknown when the list was exported, or the files are lists of several days, or invitations.
@@ -151,7 +151,7 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
         rejects = nw.from_native(loaded.rejects).with_columns(snapshot_at=nw.lit(None, nw.Datetime("us")))
         _insert(con, "listed_rejects", number, rejects.select(*REJECTED_COLUMNS).to_arrow())
         _finish(con, number)
-    return loaded.summary.rejects
+    return loaded.summary
 
 
 def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host: str) -> None:
@@ -231,9 +231,12 @@ def reconcile(
     inputs: dict[str, duckdb.DuckDBPyRelation],
     moment: dt.datetime,
     *,
-    rejected: int = 0,
+    read: Summary | None = None,
 ) -> Reconciliation:
-    """Compare a plan with the stored list, one of the ``inputs`` of a plan, with a plan without it."""
+    """Compare a plan with the stored list, one of the ``inputs`` of a plan, with a plan without it.
+
+    ``read`` is what was read, if the list is from files.
+    """
     with temp_tables() as persist:
         history = resolve(annotate(on_faster_engine(con, con.sql(BY_AGE)), as_of=moment))
         known = {name: on_faster_engine(con, relation) for name, relation in inputs.items()}
@@ -259,9 +262,9 @@ def reconcile(
         listed_at=listed_at,
         listed=identified["listed"],
         counts={name: int(counts.get(name, 0)) for name in FINDINGS},
-        rejected=rejected,
+        rejected=read.rejects if read else 0,
         unidentified=identified["unidentified"],
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys([*(read.on_cells() if read else ()), *notes])),
         withheld=one(con, f"select count(*) from {findings} where {withheld}"),
         unlisted=0 if counts.get("left_us") else unlisted,
         customers=customers,
