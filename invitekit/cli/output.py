@@ -303,10 +303,10 @@ def personal(folder: Path | None) -> None:
 
 def batches(written: Written | None, workspace: Path | None, *, has_calendar: bool = False) -> None:
     """Print which batch files were written, if any, and how to mark them as sent."""
-    from invitekit.batches.calendar_file import FILE  # noqa: PLC0415 - not loaded by other commands
-
     if written is None:
         return
+    from invitekit.batches.calendar_file import FILE  # noqa: PLC0415 - not loaded by other commands
+
     table = new_table("File", "Rows")
     table.add_row(written.paths[0].name, "")
     for name, rows in written.rows.items():
