@@ -15,6 +15,8 @@ _CLOSING, _OPENING = " 。，、；：！？）》」』”", "（《「『“"
 
 def width(text: str) -> int:
     """Count the columns that a text fills; a Chinese character fills two."""
+    if text.isascii():
+        return len(text)
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
