@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.literal_table import literal_table
-from invitekit.engine.materialize import materialize, temp_tables, with_next
+from invitekit.engine.materialize import count_rows, materialize, temp_tables, with_next
 from invitekit.errors import check_language
 from invitekit.i18n import Language
 from invitekit.metrics.success_rates import SuccessRates, count_resends
@@ -235,6 +235,8 @@ def _with_differing_times(newest: Any, frame: Any) -> Any:
     pairs = with_next(newest_states, ["_ik_customer", "_ik_minute", "_ik_second"], "_ik_at", following)
     pairs = pairs.filter(nw.col("_ik_later") <= at.offset_by(_ZONES))
     pairs = materialize(pairs.select("_ik_customer", "invitation_id", "_ik_other"))
+    if not count_rows(pairs):
+        return newest.with_columns(_ik_times_differ=nw.lit(value=False))
     shown = sent.select("invitation_id", "snapshot_at").unique()
     of_other = shown.select("snapshot_at", _ik_other="invitation_id")
     together = pairs.join(shown, on="invitation_id").join(of_other, on=["_ik_other", "snapshot_at"])

@@ -69,7 +69,7 @@ def _label(row: Mapping[str, Any], language: Language) -> str:
 
 def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[tuple[str, str, dt.datetime | None]]:
     """Return each customer that has one of the keys, the key, and the snapshot of the customer's newest record."""
-    customer, columns = nw.col("_ik_customer"), frame.collect_schema().names()
+    customer = nw.col("_ik_customer")
     sources = [
         ("", newest, customer),
         (_EMAIL, addresses, nw.col("_ik_address")),
@@ -80,7 +80,7 @@ def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[t
         (_NAME, newest.filter(customer.str.starts_with(_PERSON)), key("customer_full_name")),
         (_ID, frame, nw.col("record_id")),
     ]  # fmt: skip
-    if "portal_customer_id" in columns:
+    if "portal_customer_id" in frame.collect_schema().names():
         # Several IDs of one account are one ID.
         sources.append((_PORTAL, frame, key("portal_customer_id")))
     pairs = []
