@@ -781,8 +781,10 @@ def test_an_address_is_not_invited_twice_in_the_pause_under_two_customers() -> N
 
 def test_a_duplicate_row_has_one_decision() -> None:
     annotated = ik.annotate(frame(record(status="expired", invited=days(30))), as_of=TODAY)
-    made = plan_resends(pl.concat([annotated, annotated]), as_of=TODAY)
-    assert sorted(made["reason_code"]) == ["expired", "superseded"]
+    made = plan_resends(pl.concat([annotated, annotated]), as_of=TODAY).sort("reason_code")
+    assert made["reason_code"].to_list() == ["expired", "superseded"]
+    of_candidates = ("rank", "batch", "retry_at", "chance_from")
+    assert made.select(pl.col(of_candidates).is_null()).rows() == [(False,) * 4, (True,) * 4]
 
 
 def test_records_that_are_resolved_are_not_resolved_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

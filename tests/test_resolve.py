@@ -146,6 +146,13 @@ def test_a_masked_record_cannot_be_followed_and_counts_in_the_newest_snapshot_on
     assert answers(engine, records, "is_latest_of_customer") == [False, True, True]
 
 
+@pytest.mark.parametrize("mobile", ["+86 138****1234", "138xxxx1234", "1381234..."])
+def test_a_name_with_a_masked_number_identifies_nobody(engine: Engine, mobile: str) -> None:
+    person = {"account_name": None, "customer_full_name": "Ann Lee", "mobile": mobile}
+    records = frame(record(0, "invited", at(1), **person), record(0, "invited", at(2), **person))
+    assert answers(engine, records, "customer_id") == [None, None]
+
+
 def test_a_masked_record_is_followed_by_its_record_id(engine: Engine) -> None:
     masked = {"account_name": None, "record_id": "INV-9", "email": "a***@x.example"}
     records = frame(record(0, "invited", at(1), **masked), record(1, "associated", at(1), **masked))
