@@ -72,7 +72,7 @@ def find_java() -> str | None:
 
 
 def pytest_configure() -> None:
-    """Give the tests an empty settings folder: the saved views of the user stay as they are. Pip keeps its settings."""
+    """Use an empty settings folder: the saved views of the user stay as they are. Pip keeps its settings."""
     settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     if (settings / "pip" / "pip.conf").exists():
         os.environ.setdefault("PIP_CONFIG_FILE", str(settings / "pip" / "pip.conf"))

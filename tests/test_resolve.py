@@ -147,7 +147,7 @@ def test_a_masked_record_cannot_be_followed_and_counts_in_the_newest_snapshot_on
 
 
 @pytest.mark.parametrize("mobile", ["+86 138****1234", "138xxxx1234", "1381234..."])
-def test_a_name_with_a_masked_number_identifies_nobody(engine: Engine, mobile: str) -> None:
+def test_a_name_with_a_masked_number_identifies_no_customer(engine: Engine, mobile: str) -> None:
     person = {"account_name": None, "customer_full_name": "Ann Lee", "mobile": mobile}
     records = frame(record(0, "invited", at(1), **person), record(0, "invited", at(2), **person))
     assert answers(engine, records, "customer_id") == [None, None]

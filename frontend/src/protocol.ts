@@ -208,7 +208,7 @@ export interface PreviewRules {
   rules: Record<string, number | null>;
 }
 
-/** Do what needs no more words.
+/** A command without arguments.
 
     Use the rules whose effect was shown; freeze the selection, and show it before batches are written; or read the
     results of resent invitations.

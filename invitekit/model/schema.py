@@ -218,7 +218,7 @@ NATURAL_KEY = ("account_name", "email", "customer_full_name", "mobile")
 MASK_MARKS = ("*", "＊", "•", "●")
 """Characters that only a masked value has; the portal's exact pattern is not documented [assumed]."""
 MASKED = "[*＊•●⁎∗✱█▓▒░]|[.]{3}|…|⋯|#{3}|[xX]{4}|[0-9]{2}[xX]{2,}[0-9]{2}|某某"
-"""Matches masked values, which identify nobody [assumed]. The pattern means the same on every engine."""
+"""Matches masked values, which identify no customer [assumed]. The pattern means the same on every engine."""
 NULL_LIKE = (
     "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "NaT",
     "<NA>", "\\N", "无", "暂无",

@@ -126,7 +126,7 @@ class Grid(MessageWidget):
 
     @property
     def selection(self) -> Selection:
-        """Which rows are chosen; set it to choose."""
+        """The selected rows; assign a selection to replace it."""
         return self._selection
 
     @selection.setter

@@ -262,7 +262,7 @@ class PreviewRules(TypedDict):
 
 
 class PickerCommand(TypedDict):
-    """Do what needs no more words.
+    """A command without arguments.
 
     Use the rules whose effect was shown; freeze the selection, and show it before batches are written; or read the
     results of resent invitations.
