@@ -22,7 +22,7 @@ from invitekit.batches import (
 from invitekit.batches.message_templates import Templates, read_templates
 from invitekit.batches.readme import Extra
 from invitekit.batches.worklists import WorkList
-from invitekit.errors import ArgumentError, check_language, check_path_type, check_type
+from invitekit.errors import ArgumentError, check_choice, check_language, check_path_type, check_type
 from invitekit.i18n import Language, _
 from invitekit.io.atomic_write import publish_folder
 from invitekit.planning import ResendRules, agreed_settings, count_decisions
@@ -153,9 +153,8 @@ def write_batches(
 
 def _check(formats: Sequence[str], **choices: tuple[str | None, Sequence[str]]) -> None:
     for name, (value, allowed) in choices.items():
-        if value is not None and value not in allowed:
-            problem = _("{name} is '{value}'.", name=name, value=value)
-            raise ArgumentError(problem, hint=_("use one of {known}.", known=tuple(allowed)))
+        if value is not None:
+            check_choice(name, value, allowed)
     if not formats or isinstance(formats, str) or set(formats) - sheets.WRITERS.keys():
         problem = _("{name} is {value!r}.", name="formats", value=formats)
         raise ArgumentError(problem, hint=_("give some of {known} in a list.", known=tuple(sheets.WRITERS)))

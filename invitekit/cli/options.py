@@ -110,7 +110,9 @@ def parse_time(text: str | None, option: str) -> dt.datetime | None:
 
 def parse_as_of(text: str | None) -> dt.datetime:
     """Read ``--as-of``; without it, return the current time in UTC."""
-    return parse_time(text, "--as-of") or dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    from invitekit.engine.datetimes import as_utc  # noqa: PLC0415 - loads Narwhals
+
+    return as_utc(parse_time(text, "--as-of"))
 
 
 def parse_day(text: str | None, option: str) -> dt.datetime | dt.date | None:

@@ -113,13 +113,10 @@ def unmark_sent(batch_ids: o.BatchIds, workspace: o.Workspace = o.WORKSPACE, as_
 
     Pause and attempts of their customers no longer count from it.
     """
-    from invitekit.cli import output as out
-
     with _existing(workspace) as opened:
         opened.unmark_batches_sent(batch_ids)
-        if as_json:
-            return out.json_line(workspace_json(opened) | {"unmarked": batch_ids})
-    return out.line(f"No longer marked as sent: {', '.join(batch_ids)}.")
+        line = f"No longer marked as sent: {', '.join(batch_ids)}."
+        _print_result(opened, {"unmarked": batch_ids}, line, as_json=as_json)
 
 
 @app.command(cls=Command)

@@ -12,6 +12,8 @@ from invitekit.model import schema
 from invitekit.model.identity import key
 
 _FILE = ("source_file", "snapshot_at")
+NUMBERS = ("portal_customer_id", "account_name")
+"""Columns of IDs in which a spreadsheet may remove leading zeros."""
 
 
 def notes_on_ids(records: Any, *, has_customer_ids: bool) -> list[Message]:
@@ -27,7 +29,7 @@ def notes_on_ids(records: Any, *, has_customer_ids: bool) -> list[Message]:
 
 def notes_on_leading_zeros(records: Any) -> list[Message]:
     """Return a note for each column of IDs that has numbers with and without leading zeros."""
-    return _named([(name, _on_leading_zeros(records, name)) for name in ("portal_customer_id", "account_name")])
+    return _named([(name, _on_leading_zeros(records, name)) for name in NUMBERS])
 
 
 def _named(notes: list[tuple[str, Message | None]]) -> list[Message]:

@@ -17,7 +17,7 @@ from invitekit.errors import SchemaError, SourceError, WorkspaceError, many
 from invitekit.i18n import Message, _
 from invitekit.ingest import Summary, load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
-from invitekit.ingest.shared_ids import notes_on_leading_zeros
+from invitekit.ingest.shared_ids import NUMBERS, notes_on_leading_zeros
 from invitekit.model.annotate import annotate
 from invitekit.model.identity import ALONE, identify
 from invitekit.model.resolve import resolve
@@ -284,8 +284,7 @@ def _identified(customer_list: Any, pairs: Any) -> dict[str, int]:
 def _ids(frame: Any) -> Any:
     """Return the columns of IDs in which a spreadsheet may remove zeros."""
     known = frame.collect_schema().names()
-    names = ("portal_customer_id", "account_name")
-    return frame.select(*(nw.col(n) if n in known else nw.lit(None, nw.String).alias(n) for n in names))
+    return frame.select(*(nw.col(n) if n in known else nw.lit(None, nw.String).alias(n) for n in NUMBERS))
 
 
 def _newest(plan: Any) -> Any:
