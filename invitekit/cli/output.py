@@ -508,9 +508,12 @@ def comparison(result: Comparison) -> None:
 
 def comparison_json(result: Comparison) -> dict[str, Any]:
     """Return a comparison as plain JSON values."""
-    sides = {"before": asdict(result.before), "after": asdict(result.after)}
-    times = {"before_at": result.before_at, "after_at": result.after_at}
-    passed_over = [f"{day:%Y-%m-%d}" for day in result.passed_over]
-    return {"counts": result.counts, **sides, **times, "passed_over": passed_over} | {
-        "may_be_partial": result.may_be_partial
+    return {
+        "counts": result.counts,
+        "before": asdict(result.before),
+        "after": asdict(result.after),
+        "before_at": result.before_at,
+        "after_at": result.after_at,
+        "passed_over": [f"{day:%Y-%m-%d}" for day in result.passed_over],
+        "may_be_partial": result.may_be_partial,
     }

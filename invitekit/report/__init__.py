@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from invitekit.errors import check_type
 from invitekit.extras import require_extra
 from invitekit.i18n import Language, _
 
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invitekit.charts import Look
-from invitekit.errors import check_choice
+from invitekit.errors import check_choice, check_type
 from invitekit.ingest import Summary
 from invitekit.io.atomic_write import check_target
 from invitekit.io.table_writers import write_bytes

@@ -167,9 +167,11 @@ def how_read(opened: Opened, language: Language) -> dict[str, Any]:
     dates = [report for summary in opened.summaries for report in summary.dates]
     files = [file for summary in opened.summaries for file in summary.files]
     taken = {name for file in files for name in file.headers.values()}
-    notes = [(summary.files[0].name, note) for summary in opened.summaries for note in summary.on_cells()]
-    if len(opened.summaries) > 1:
-        notes = [(name, _("{file}: {note}", file=name, note=note)) for name, note in notes]
+    notes = [
+        _("{file}: {note}", file=summary.files[0].name, note=note) if len(opened.summaries) > 1 else note
+        for summary in opened.summaries
+        for note in summary.on_cells()
+    ]
     free = [column.name for column in schema.RECORD if column.name not in (taken | set(schema.DERIVED))]
     return {
         "time_zone": reading.time_zone,
@@ -179,5 +181,5 @@ def how_read(opened: Opened, language: Language) -> dict[str, Any]:
         "headers": list(dict.fromkeys(extra for file in files for extra in file.extras)),
         "columns": [[name, label(name, language)] for name in free],
         "chosen": dict(reading.columns),
-        "notes": [translate(note, language) for _name, note in notes],
+        "notes": [translate(note, language) for note in notes],
     }

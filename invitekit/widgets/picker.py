@@ -107,14 +107,12 @@ class ResendPicker(Grid):
         self._rejected = {"rejected": as_table(records.rejects)} if isinstance(records, HasRecords) else {}
         self._rules, self._as_of = chosen_rules(rules), as_of
         self._moment = as_utc(as_of)
-        # A connection of its own, since a cell may use the workspace at the same time.
+        # A separate connection: a cell of the notebook may use the workspace at the same time.
         self._own_workspace = self.workspace and self.workspace.cursor()
         self._workspace_lock, self._marks_made = threading.RLock(), 0
         self._planning: Store | None = None
-        self._summaries, self._off_lists = (
-            WeakKeyDictionary[Store, PlanSummary](),
-            WeakKeyDictionary[Store, dict[str, int]](),
-        )
+        self._summaries = WeakKeyDictionary[Store, PlanSummary]()
+        self._off_lists = WeakKeyDictionary[Store, dict[str, int]]()
         self._folder, self._catalogue = Path(folder), catalogue
         self._frozen: planning.Frozen | None = None
         self._previewed: tuple[ResendRules, Store, int] | None = None
