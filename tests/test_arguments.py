@@ -47,6 +47,9 @@ WRONG: dict[str, Callable[[Any], object]] = {
     "as_of is a datetime": lambda to: ik.write_sample(to, rows=10, as_of=dt.datetime(2026, 3, 30)),
     "dirty is a str": lambda to: ik.write_sample(to, rows=10, dirty="0.1"),
     "workspace is a str": lambda to: ik.export(RECORDS, to / "e.csv", workspace="w.duckdb"),
+    "snapshot_at is outside of the years 1 to 9999 UTC": lambda _: ik.load(
+        RECORDS, snapshot_at=dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=8)))
+    ),
     "language is 'de'": lambda _: ik.Explorer(RECORDS, as_of=DAY, language="de"),
     "batch_ids is a list": lambda to: ik.Workspace(to / "w.duckdb").mark_batch_sent(["a", "b"], by="anna"),
     "customers is a int": lambda to: ik.Workspace(to / "w.duckdb").mark_do_not_invite(customers=5, on=DAY, by="anna"),
@@ -54,7 +57,7 @@ WRONG: dict[str, Callable[[Any], object]] = {
 
 
 @pytest.mark.parametrize("problem", WRONG)
-def test_an_argument_of_a_wrong_type_is_named(tmp_path: Path, problem: str) -> None:
+def test_a_wrong_argument_is_named(tmp_path: Path, problem: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         WRONG[problem](tmp_path)
     assert str(caught.value).startswith(f"{problem}. Hint: ")

@@ -33,9 +33,8 @@ def as_utc(as_of: dt.datetime | dt.date | None, name: str = "as_of") -> dt.datet
         try:
             return as_of.astimezone(dt.UTC).replace(tzinfo=None) if as_of.tzinfo else as_of
         except OverflowError:
-            raise ArgumentError(
-                _("as_of is outside of the years 1 to 9999 UTC."), hint=_("give another date.")
-            ) from None
+            problem = _("{name} is outside of the years 1 to 9999 UTC.", name=name)
+            raise ArgumentError(problem, hint=_("give another date.")) from None
     return dt.datetime(as_of.year, as_of.month, as_of.day)  # noqa: DTZ001 - naive UTC, like every time here
 
 
