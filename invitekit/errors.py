@@ -210,7 +210,7 @@ def check_type(name: str, value: object, kinds: type | tuple[type, ...], hint: M
         ArgumentError: It has another one; the message does not quote the value.
     """
     if not isinstance(value, kinds):
-        raise ArgumentError(_("{name} is a {kind}.", name=name, kind=type(value).__name__), hint=hint)
+        raise ArgumentError(_("{name} has the type {kind}.", name=name, kind=type(value).__name__), hint=hint)
 
 
 def check_path_type(path: object, name: str = "path") -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from invitekit.errors import ArgumentError
 from invitekit.i18n import languages
 
 if TYPE_CHECKING:
@@ -94,18 +95,18 @@ def parse_time(text: str | None, option: str) -> dt.datetime | None:
     """Read an option's date or time; without an offset it is UTC.
 
     Raises:
-        typer.BadParameter: It is not an ISO date, or is outside of the years 1 to 9999 in UTC.
+        typer.BadParameter: It is not an ISO date, or it is in a year that no time can have.
     """
     if text is None:
         return None
+    from invitekit.engine.datetimes import as_utc  # noqa: PLC0415 - loads Narwhals
+
     try:
-        at = dt.datetime.fromisoformat(text)
+        return as_utc(dt.datetime.fromisoformat(text), f"'{text}'")
     except ValueError:
         raise typer.BadParameter(f"'{text}' is not a date; write it as 2026-03-30.", param_hint=option) from None
-    try:
-        return at.astimezone(dt.UTC).replace(tzinfo=None) if at.tzinfo else at
-    except OverflowError:
-        raise typer.BadParameter(f"'{text}' is outside of the years 1 to 9999 UTC.", param_hint=option) from None
+    except ArgumentError as error:
+        raise typer.BadParameter(str(error.problem), param_hint=option) from None
 
 
 def parse_as_of(text: str | None) -> dt.datetime:

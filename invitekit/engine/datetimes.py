@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterable
 from typing import Any
@@ -11,31 +12,38 @@ import narwhals.stable.v2 as nw
 from invitekit.errors import ArgumentError, SchemaError, check_type
 from invitekit.i18n import _
 
+YEARS = range(2000, 2100)
+"""Years that a time can have [assumed]; others are typing errors."""
+ALL_YEARS = range(dt.MINYEAR, dt.MAXYEAR + 1)
+"""The years of the calendar: who types a year into a filter passes through 2, 20 and 202."""
 _DAY = 24 * 60 * 60
 _FIRST = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here; a Monday
 
 
-def as_utc(as_of: dt.datetime | dt.date | None, name: str = "as_of") -> dt.datetime:
+def as_utc(as_of: dt.datetime | dt.date | None, name: str = "as_of", years: range = YEARS) -> dt.datetime:
     """Return a time in UTC without an offset; None is now, a date its midnight UTC.
 
     Args:
         as_of: The time.
         name: The name of the argument, for the error message.
+        years: The allowed years.
 
     Raises:
-        ArgumentError: It is not a date or a time, or it is outside of the years 1 to 9999.
+        ArgumentError: It is not a date or a time, or it is outside of these years.
     """
     if as_of is None:
         return dt.datetime.now(dt.UTC).replace(tzinfo=None)
     is_missing = as_of != as_of  # noqa: PLR0124 - pandas.NaT is a datetime
     check_type(name, as_of, () if is_missing else dt.date, _("give a date or a datetime."))
-    if isinstance(as_of, dt.datetime):
-        try:
-            return as_of.astimezone(dt.UTC).replace(tzinfo=None) if as_of.tzinfo else as_of
-        except OverflowError:
-            problem = _("{name} is outside of the years 1 to 9999 UTC.", name=name)
-            raise ArgumentError(problem, hint=_("give another date.")) from None
-    return dt.datetime(as_of.year, as_of.month, as_of.day)  # noqa: DTZ001 - naive UTC, like every time here
+    at = as_of
+    if not isinstance(at, dt.datetime):
+        at = dt.datetime(at.year, at.month, at.day)  # noqa: DTZ001 - naive UTC, like every time here
+    with contextlib.suppress(OverflowError):  # a year that no calendar has in UTC keeps its zone
+        at = at.astimezone(dt.UTC).replace(tzinfo=None) if at.tzinfo else at
+    if at.tzinfo or at.year not in years:
+        problem = _("{name} is outside of the years {first} to {last} UTC.", name=name, first=years[0], last=years[-1])
+        raise ArgumentError(problem, hint=_("give another date."))
+    return at
 
 
 def literal(moment: dt.datetime) -> Any:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
 
+from invitekit.engine.datetimes import YEARS
 from invitekit.errors import ArgumentError, check_type
 from invitekit.i18n import Message, _
 from invitekit.ingest import time_forms
@@ -29,8 +30,6 @@ _ORDERS: dict[Order, Message] = {"day first": _("day first"), "month first": _("
 OPTIONAL_TIMES = ("pre_registered_at", "expires_at", "associated_at")
 """Optional times: an invalid one is null, and its text is kept as unrecognised."""
 NO_TIME = "not a valid date or time: "
-EARLIEST, LATEST = 2000, 2100
-"""Valid years [assumed]: from the first, before the second; others are typing errors."""
 NEVER = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - naive UTC, like every time here
 """The expiry of an invitation that never expires: later than every date."""
 EPOCH_1900 = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - as above
@@ -394,7 +393,7 @@ class TimeColumn:
             local = dt.datetime(*written.numbers, *clock) + since  # noqa: DTZ001 - naive, as it is written
         except ValueError:
             return _Reading(problem=time_forms.NO_SUCH_DATE)
-        if not EARLIEST <= local.year < LATEST:
+        if local.year not in YEARS:
             return _Reading(problem=time_forms.NO_SUCH_YEAR)
         if written.form.startswith("2025-"):
             self._count_year_first(cells, late_day=local.day > MONTHS)
@@ -512,5 +511,5 @@ def _nulls(like: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Series
 
 
 def _in_range(times: pl.Series) -> pl.Series:
-    outside = (times < dt.datetime(EARLIEST, 1, 1)) | (times >= dt.datetime(LATEST, 1, 1))  # noqa: DTZ001 - UTC
+    outside = (times < dt.datetime(YEARS.start, 1, 1)) | (times >= dt.datetime(YEARS.stop, 1, 1))  # noqa: DTZ001 - UTC
     return times.set(outside, None) if outside.any() else times

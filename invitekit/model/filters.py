@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import as_utc
+from invitekit.engine.datetimes import ALL_YEARS, as_utc
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.text import search_words, word_pattern
 from invitekit.errors import ArgumentError, check_type
@@ -117,7 +117,9 @@ class Filter:
             object.__setattr__(self, name, values)
         for name in ("invited_from", "invited_to"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, as_utc(_typed(name, getattr(self, name), dt.date)).date())
+                object.__setattr__(
+                    self, name, as_utc(_typed(name, getattr(self, name), dt.date), name, ALL_YEARS).date()
+                )
         if self.invited_from and self.invited_to and self.invited_from > self.invited_to:
             raise ArgumentError(
                 _(
@@ -238,7 +240,7 @@ def _several(name: str, values: Any) -> tuple[Any, ...]:
     kind = {"batch": int, "snapshot": dt.date}.get(name, str)
     listed = [None if value is None else _typed(name, value, kind) for value in (values if is_many else [values])]
     blank_as_none = [None if isinstance(value, str) and not value.strip() else value for value in listed]
-    times = [as_utc(value) if isinstance(value, dt.date) else value for value in blank_as_none]
+    times = [as_utc(value, name) if isinstance(value, dt.date) else value for value in blank_as_none]
     distinct = dict.fromkeys(times if is_many or values is not None else ())
     return tuple(sorted(distinct, key=lambda value: (value is None, str(value))))
 

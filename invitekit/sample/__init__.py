@@ -12,10 +12,10 @@ from typing import Any
 
 import duckdb
 
+from invitekit.engine.datetimes import YEARS
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, OutputError, check_path_type, check_type
 from invitekit.i18n import Message, _
-from invitekit.ingest.datetimes import EARLIEST, LATEST
 from invitekit.io.atomic_write import check_target, os_reason
 from invitekit.io.table_writers import write_table
 from invitekit.sample.cells import COLUMNS, query
@@ -25,8 +25,8 @@ FORMATS = {"csv": 0.005, "xlsx": 0.005, "parquet": 0.0}
 """The formats, and the default share of untidy rows of each."""
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "gb18030")
 AS_OF = dt.date(2026, 3, 30)
-FIRST_DAY = dt.date(EARLIEST, 1, 1) + dt.timedelta(days=BEFORE)
-LAST_DAY = dt.date(LATEST, 1, 1) - dt.timedelta(days=8)
+FIRST_DAY = dt.date(YEARS.start, 1, 1) + dt.timedelta(days=BEFORE)
+LAST_DAY = dt.date(YEARS.stop, 1, 1) - dt.timedelta(days=8)
 """The first and last day of a snapshot: earlier invitations and later expiries are still in the valid years."""
 FIRST_SHARE = 0.7
 """The size of the first file relative to the last one: a partner's list grows week by week."""

@@ -215,7 +215,7 @@ class Workspace:
         Raises:
             ArgumentError: No stored file has this name and day, or files of several days have it.
         """
-        return import_files.remove(self._to_write(), name, snapshot_at and as_utc(snapshot_at).date())
+        return import_files.remove(self._to_write(), name, snapshot_at and as_utc(snapshot_at, "snapshot_at").date())
 
     def counts(self) -> dict[str, int]:
         """Count ``files, rows_read, records, rejects, batches`` (sent ones), ``resends, marks, exports``."""

@@ -350,8 +350,8 @@ def _few(customers: int) -> float:
 
 def _find_two(moments: Sequence[dt.datetime], before: When, after: When) -> tuple[Span, Span]:
     """Return the first and last time of the earlier and of the later snapshot."""
-    earlier = None if before is None else _find(moments, before)
-    later = _newest(moments, None) if after is None else _find(moments, after)
+    earlier = None if before is None else _find(moments, before, "before")
+    later = _newest(moments, None) if after is None else _find(moments, after, "after")
     earlier = earlier or _newest(moments, later[0])
     if earlier[1] >= later[0]:
         raise ArgumentError(_("The first snapshot is not older than the second."), hint=_("give the older one first."))
@@ -365,12 +365,8 @@ def _newest(moments: Sequence[dt.datetime], earlier_than: dt.datetime | None) ->
     return _find(moments, candidates[-1].date())
 
 
-def _find(moments: Sequence[dt.datetime], at: dt.datetime | dt.date) -> Span:
-    if not isinstance(at, dt.date):
-        raise ArgumentError(
-            _("A snapshot is named by a {kind}.", kind=type(at).__name__), hint=_("give a date or a datetime.")
-        )
-    start = as_utc(at)
+def _find(moments: Sequence[dt.datetime], at: dt.datetime | dt.date, name: str = "at") -> Span:
+    start = as_utc(at, name)
     end = start if isinstance(at, dt.datetime) else start + _DAY
     matches = [moment for moment in moments if start <= moment <= end]
     if not matches:

@@ -126,7 +126,7 @@ def find(sources: Any, workspace: Path, messages: Any = None) -> list[Source]:
     """
     paths = [sources] if isinstance(sources, str | os.PathLike) else sources
     if not isinstance(paths, list | tuple | set) or not all(isinstance(path, str | os.PathLike) for path in paths):
-        problem = _("A workspace takes files, not a {kind}.", kind=type(sources).__name__)
+        problem = _("A workspace takes files, and this has the type {kind}.", kind=type(sources).__name__)
         raise ArgumentError(problem, hint=_("give paths, folders or globs; write a frame to a file first."))
     read = [*paths, *([messages] if messages is not None else [])]
     if any(path.exists() and path.samefile(workspace) for path in _matched(read)):
