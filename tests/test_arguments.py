@@ -46,6 +46,7 @@ WRONG: dict[str, Callable[[Any], object]] = {
     "path has the type tuple": lambda to: ik.write_batches(PLAN, to / "b", templates=("own.toml",)),
     "as_of has the type datetime": lambda to: ik.write_sample(to, rows=10, as_of=dt.datetime(2026, 3, 30)),
     "dirty has the type str": lambda to: ik.write_sample(to, rows=10, dirty="0.1"),
+    "folder has the type int": lambda _: ik.ResendPicker(RECORDS, as_of=DAY, folder=5),
     "workspace has the type str": lambda to: ik.export(RECORDS, to / "e.csv", workspace="w.duckdb"),
     "as_of is outside of the years 2000 to 2099 UTC": lambda _: ik.plan_resends(RECORDS, as_of=dt.date(2206, 3, 30)),
     "snapshot_at is outside of the years 2000 to 2099 UTC": lambda _: ik.load(

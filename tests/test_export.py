@@ -516,8 +516,11 @@ def cells(sizes: dict[str, int]) -> pl.DataFrame:
 
 def test_cells_of_few_customers_are_left_out_even_with_many_records(tmp_path: Path) -> None:
     frame = cells({"associated": 30, "expired": 10, "invited": 9, "pre_registered": 9})
-    found = read(ik.export(frame, tmp_path / "out.parquet", level="aggregated").path)
-    assert {row[0]: row[1:] for row in found.rows()} == {"associated": (60, 30), "expired": (20, 10)}
+    done = ik.export(
+        frame.with_columns(remarks=pl.lit("x")), tmp_path / "out.parquet", level="aggregated", remarks="scrub"
+    )
+    assert {row[0]: row[1:] for row in read(done.path).rows()} == {"associated": (60, 30), "expired": (20, 10)}
+    assert json.loads(done.manifest.read_text())["remarks"] == "drop"  # counts have no remarks
 
 
 def test_counts_without_a_large_enough_cell_are_rejected(tmp_path: Path) -> None:

@@ -231,7 +231,8 @@ def workspace_json(workspace: Workspace) -> dict[str, Any]:
     """Return the counts of a workspace as plain JSON values."""
     counts = workspace.counts()
     shared = {name: counts.pop(name) for name in ("rows_read", "records", "rejects")}
-    return {**shared, "workspace": {"file": str(workspace.path), **counts}}
+    listed = workspace.customer_list_at
+    return {**shared, "workspace": {"file": str(workspace.path), **counts, "customer_list_at": listed}}
 
 
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -96,7 +96,9 @@ def export(
     secrets = Secrets(resolve_key(key), purpose)
     # Counts need the whole history: the newest record of an invitation has to match.
     source = open_source(records, None if chosen.level == "aggregated" else filter)
-    if remarks == "scrub" and "remarks" in source.columns and chosen.level != "aggregated":
+    if "remarks" not in source.columns or chosen.level == "aggregated":
+        remarks = "drop"
+    if remarks == "scrub":
         chosen = chosen.with_rows([scrubbed_remarks()])
     rows = chosen.applied(source.columns)
     job = Job(

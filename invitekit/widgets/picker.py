@@ -21,7 +21,7 @@ from invitekit.engine.arrow import as_table
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import apart, lit, rows
 from invitekit.engine.frames import HasRecords, as_frame
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, check_path_type
 from invitekit.i18n import Language, _
 from invitekit.model import display
 from invitekit.model.catalogue import DO_NOT_INVITE, Catalogue
@@ -102,6 +102,7 @@ class ResendPicker(Grid):
     ) -> None:
         if records is None and workspace is None:
             raise ArgumentError(_("There are no records."), hint=_("pass records, or a workspace that has some."))
+        check_path_type(folder, "folder")
         self.workspace = workspace if workspace is None or isinstance(workspace, Workspace) else Workspace(workspace)
         self._records = apart(as_frame(records))[0]
         self._rejected = {"rejected": as_table(records.rejects)} if isinstance(records, HasRecords) else {}

@@ -148,6 +148,7 @@ class Workspace:
         rows = f"{many(n['rows_read'], 'row')} read = {many(n['records'], 'record')} + {many(n['rejects'], 'reject')}"
         sent = f"{many(n['batches'], 'batch', 'batches')} sent ({many(n['resends'], 'resend')})"
         rest = f"{many(n['marks'], 'mark')}, {many(n['exports'], 'export')}"
+        rest += f", customer list of {self.customer_list_at:%Y-%m-%d}" if self.customer_list_at else ""
         return f"Workspace '{printable(self.path.name)}'{mode}: {many(n['files'], 'file')}, {rows}; {sent}, {rest}"
 
     def _repr_html_(self) -> str:
@@ -221,6 +222,11 @@ class Workspace:
         """Count ``files, rows_read, records, rejects, batches`` (sent ones), ``resends, marks, exports``."""
         counts = self._con.sql(queries.COUNTS)
         return dict(zip(counts.columns, counts.fetchall()[0], strict=True))
+
+    @property
+    def customer_list_at(self) -> dt.datetime | None:
+        """The time (UTC) of the stored customer list, see ``reconcile``; None if there is none."""
+        return customer_lists.listed_at(self._con)
 
     def files(self) -> duckdb.DuckDBPyRelation:
         """One row per file: ``source_file, snapshot_at, rows_read, records, rejects, added_at, sha256``."""
@@ -313,7 +319,7 @@ class Workspace:
         These are ``sent``, ``resolved``, ``rejected``, and ``customer_list`` if one is stored.
         """
         con = self._con
-        listed = {"customer_list": con.sql(customer_lists.NEWEST)} if customer_lists.has_list(con) else {}
+        listed = {"customer_list": con.sql(customer_lists.NEWEST)} if self.customer_list_at else {}
         rejected = con.sql(queries.ALL_REJECTS)
         return {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": rejected, **listed}
 

@@ -190,18 +190,18 @@ def _unfinished(con: duckdb.DuckDBPyConnection, host: str) -> tuple[int, int]:
         return _begin(con, now(), host), 0
 
 
-def _begin(con: duckdb.DuckDBPyConnection, listed_at: dt.datetime, source: str) -> int:
-    newest = rows(con, "select max(listed_at) from customer_lists where is_complete")[0][0]
-    if newest is not None and newest > listed_at:
+def _begin(con: duckdb.DuckDBPyConnection, at: dt.datetime, source: str) -> int:
+    newest = listed_at(con)
+    if newest is not None and newest > at:
         problem = _(
             "A newer customer list is stored, of {newest:%Y-%m-%d}; this one is of {listed_at:%Y-%m-%d}.",
             newest=newest,
-            listed_at=listed_at,
+            listed_at=at,
         )
         raise WorkspaceError(problem, hint=_("nothing was stored; export the list again."))
     number = one(con, "select max(list_id) from customer_lists") + 1
     _delete(con, "not is_complete")
-    run(con, "insert into customer_lists values (?, ?, ?, 0, false)", [number, listed_at, source])
+    run(con, "insert into customer_lists values (?, ?, ?, 0, false)", [number, at, source])
     return number
 
 
@@ -221,9 +221,10 @@ def _delete(con: duckdb.DuckDBPyConnection, which: str) -> None:
     run(con, f"delete from customer_lists where {which}")
 
 
-def has_list(con: duckdb.DuckDBPyConnection) -> bool:
-    """Return whether a complete list is stored; it may be empty if no customer is associated."""
-    return one(con, "select count(*) from customer_lists where is_complete") > 0
+def listed_at(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
+    """Return the time of the complete list that is stored, in UTC; None if there is none."""
+    newest: dt.datetime | None = rows(con, "select max(listed_at) from customer_lists where is_complete")[0][0]
+    return newest
 
 
 def reconcile(
