@@ -101,19 +101,23 @@ def annotate(
     from invitekit.metrics import count_statuses
     from invitekit.model.annotate import annotate as annotate_records
     from invitekit.model.filters import where
-    from invitekit.model.resolve import resolve
+    from invitekit.model.resolve import NEEDED, resolve, used_columns
 
     moment, choice = o.parse_time(as_of, "--as-of"), chosen.read(source.failures)
     source.check_output(output, overwrite=overwrite)
     loaded = source.load(language)
     annotated = annotate_records(loaded, as_of=moment, catalogue=source.failures, language=language)
-    history = resolve(annotated)  # before the filter: all records are needed to know which one is the newest
+    names = nw.from_native(annotated).collect_schema().names()
+    # All records are needed to know which ones are the newest, but all their columns only for a filter.
+    history = resolve(
+        annotated if choice else nw.from_native(annotated).select(used_columns(NEEDED, names)).to_native()
+    )
     chosen_records, filtered = matched(choice, history, lambda final: where(history, final))
     if output is not None:
         from invitekit.io.table_writers import write_table
 
-        names = nw.from_native(annotated).collect_schema().names()
-        write_table(nw.from_native(chosen_records).select(names).to_native(), output, overwrite=overwrite)
+        written = nw.from_native(chosen_records).select(names).to_native() if choice else annotated
+        write_table(written, output, overwrite=overwrite)
     counts = count_statuses(chosen_records)
     if as_json:
         out.json_line(out.summary_json(loaded.summary) | asdict(counts) | filtered.json() | out.output_json(output))

@@ -126,7 +126,7 @@ def make_plan(
     if inputs.workspace is not None:
         return inputs.workspace.plan(rules, as_of, language, failures)
     if history is None:
-        history = materialize(annotate(inputs.records, as_of=as_of, catalogue=failures, language=language))
+        history = annotate(inputs.records, as_of=as_of, catalogue=failures, language=language)
     return materialize(plan_resends(history, rules, as_of=as_of, rejected=inputs.rejected, language=language))
 
 
