@@ -20,7 +20,7 @@ from invitekit.model import resolve as model_resolve
 from invitekit.model.catalogue import read_catalogue
 from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, DECISIONS_OF, LISTS, RESENDS
-from invitekit.planning import ResendRules, count_decisions, plan_resends, ranking, reason_texts, reasons
+from invitekit.planning import ResendRules, age_warnings, count_decisions, plan_resends, ranking, reason_texts, reasons
 from invitekit.workspace import compare_snapshots
 from tests.conftest import SHAPE, Engine, often
 
@@ -1137,3 +1137,10 @@ def test_a_filtered_plan_counts_the_customers_on_hold_that_it_shows(tmp_path: Pa
         counts = count_decisions(ik.where(plan, ik.Filter(manager=manager)), plan)
         held[manager] = (counts.held_for_own_account, any("on hold, because" in text for text in counts.warnings()))
     assert held == {"mgr.alpha": (4, True), "mgr.beta": (0, False)}
+
+
+@pytest.mark.parametrize(("hour", "is_ahead"), [(0, True), (9, True), (10, False), (23, False)])
+def test_an_export_of_a_day_that_began_in_some_time_zone_is_not_of_a_later_day(hour: int, is_ahead: bool) -> None:
+    monday = dt.date(2026, 3, 30)  # at 07:00 in Shanghai it is 23:00 of Sunday in UTC
+    warnings = age_warnings(monday, dt.datetime(2026, 3, 29, hour), ResendRules())
+    assert any("check the date in its name" in text for text in warnings) == is_ahead

@@ -16,6 +16,8 @@ YEARS = range(2000, 2100)
 """Years that a time can have [assumed]; others are typing errors."""
 ALL_YEARS = range(dt.MINYEAR, dt.MAXYEAR + 1)
 """The years of the calendar: who types a year into a filter passes through 2, 20 and 202."""
+AHEAD = dt.timedelta(hours=14)
+"""The largest offset ahead of UTC: in some time zone, tomorrow in UTC is today."""
 _DAY = 24 * 60 * 60
 _FIRST = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here; a Monday
 

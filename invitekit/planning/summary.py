@@ -9,7 +9,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import day_number, day_of
+from invitekit.engine.datetimes import AHEAD, day_number, day_of
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
@@ -111,10 +111,11 @@ def _settings(plan: Any) -> list[tuple[Any, ...]]:
 def age_warnings(
     newest_export: dt.date | None, as_of: dt.datetime, rules: ResendRules, language: Language = "en"
 ) -> list[str]:
-    """Return a warning if the newest export is much older than ``as_of``, or from a later day."""
+    """Return a warning if the newest export is much older than ``as_of``, or from a day that began nowhere yet."""
     day = as_of.date()
     age = (day - (newest_export or day)).days
-    code = "ahead" if age < 0 else "stale" if age >= rules.stale_after_days else None
+    is_ahead = newest_export is not None and newest_export > (as_of + AHEAD).date()
+    code = "ahead" if is_ahead else "stale" if age >= rules.stale_after_days else None
     return [] if code is None else [read_warnings(language)[code].format(newest=newest_export, day=day, age=age)]
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from invitekit.engine.datetimes import as_utc
+from invitekit.engine.datetimes import AHEAD, as_utc
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
 
 _DAY = dt.timedelta(days=1, seconds=-1)
-_AHEAD = dt.timedelta(hours=14)
-"""The largest offset ahead of UTC: in some time zone, tomorrow in UTC is today."""
 
 
 def are_texts(names: Iterable[object]) -> bool:
@@ -50,7 +48,7 @@ def past_datetime(at: dt.datetime | dt.date | None, name: str, *, end: bool = Fa
         ArgumentError: It is not a time, or it is in the future.
     """
     present, moment = now(), as_utc(at, name).replace(microsecond=0)
-    latest = present if isinstance(at, dt.datetime) else present + _AHEAD
+    latest = present if isinstance(at, dt.datetime) else present + AHEAD
     if moment > latest:
         raise ArgumentError(_("{at} is in the future.", at=str(at)), hint=_("give the moment when it was done (UTC)."))
     if end and not isinstance(at, dt.datetime | None):
