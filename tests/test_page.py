@@ -265,10 +265,11 @@ def test_the_day_of_the_plan_is_chosen_on_the_page(session: Session) -> None:
     tab = opened(session, FIRST, workspace="week")
     session.receive("pick", {"type": "connect"})
     tab.until("pick", "state", day="2026-03-30", ready=True)
-    for day, shown in (("2026-06-01", "2026-06-01"), ("", None)):
+    today = f"{dt.datetime.now().astimezone():%Y-%m-%d}"
+    for day, shown, fixed in (("2026-06-01",) * 3, (today, today, None), ("2026-06-02",) * 3, ("", today, None)):
         session.receive("page", {"type": "set_day", "day": day})
         tab.until("page", "state", as_of=shown)
-        tab.until("pick", "state", day=shown, ready=True)
+        tab.until("pick", "state", day=fixed, ready=True)
     session.receive("page", {"type": "set_day", "day": "31.12."})
     assert tab.until("page", "problem")["problem"] == "The date is missing."
 
@@ -846,5 +847,40 @@ def look(file):
 
 webbrowser.open = look
 sys.argv = ["invitekit", "app"]
+main()
+"""
+
+
+def test_a_page_that_stays_open_over_night_plans_for_the_new_day(tmp_path: Path) -> None:
+    (calendar := tmp_path / "calendar").write_text("2026-03-30")
+    (tmp_path / "history_2026-03-30.csv").write_bytes(FIRST.read_bytes())
+    with subprocess.Popen(
+        [sys.executable, "-c", WITH_A_CALENDAR], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = next(found[0] for line in process.stdout if (found := re.search(r"http://127\S+", line)))
+
+        async def stay() -> list[Any]:
+            monday = {"type": "connect", "until": {"type": "state", "as_of": "2026-03-30"}}
+            await _talk(address, monday)
+            calendar.write_text("2026-03-31")
+            return await _talk(address, {"type": "discard_upload", "id": "", "until": {"as_of": "2026-03-31"}})
+
+        try:
+            assert run_in_thread(stay())[-1]["status"] == "open"
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+WITH_A_CALENDAR = """
+import datetime as dt, sys
+from pathlib import Path
+from invitekit.cli import main
+from invitekit.widgets import server, session
+
+session._today = lambda: dt.date.fromisoformat(Path("calendar").read_text())
+server._CALENDAR_CHECK = 0.1
+sys.argv = ["invitekit", "app", "history_2026-03-30.csv", "--no-browser"]
 main()
 """

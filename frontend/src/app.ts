@@ -241,7 +241,7 @@ class Page implements PageContext {
     return h(selector, { type: "button", onclick }, text);
   }
 
-  /** The field for the day of the plan; an empty field is today. */
+  /** The field for the day of the plan; with today, or emptied, the plan follows the calendar. */
   private dayPill(value: string): HTMLElement {
     const plan = () => isComplete(day.value) && this.ask({ type: "set_day", day: day.value });
     const onchange = () => {
@@ -249,7 +249,7 @@ class Page implements PageContext {
       this.typing = setTimeout(plan, TYPING_DELAY);
     };
     const day = h("input", { type: "date", value, onchange });
-    return h("label.pill", { title: value ? "" : this.text("plan_today") }, this.text("plan_for"), day);
+    return h("label.pill", {}, this.text("plan_for"), day);
   }
 
   /** A button for each other language, with the language's own name. */

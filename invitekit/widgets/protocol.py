@@ -916,7 +916,7 @@ class PageState(TypedDict):
     changes: NotRequired[ChangeCounts]
     workspace: NotRequired[str | None]
     sample: NotRequired[bool]
-    as_of: NotRequired[str | None]
+    as_of: NotRequired[str]
 
 
 class LoadProgress(TypedDict):

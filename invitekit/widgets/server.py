@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import msgspec
 import tornado.httpserver
+import tornado.ioloop
 import tornado.iostream
 import tornado.web
 import tornado.websocket
@@ -57,6 +58,8 @@ _MAX_MESSAGE = 10 * 2**20
 """The most bytes of one message of a browser."""
 _MAX_DIGITS = 19
 """No file has a size of this many digits."""
+_CALENDAR_CHECK = 5
+"""Seconds between two looks at the calendar."""
 _BLOCK = 1 << 18
 """Bytes of a download that are read at a time."""
 
@@ -97,6 +100,10 @@ class _Server:
     def _deliver(self, parts: list[str | bytes]) -> None:
         for browser_tab in tuple(self.sockets):
             browser_tab.deliver(parts)
+
+    def follow_calendar(self) -> None:
+        """Plan again on a new day; also after the machine has slept."""
+        self.answers.submit(self.session.follow_calendar)
 
 
 class _Guarded(tornado.web.RequestHandler):
@@ -312,6 +319,7 @@ async def _serve(session: Session, port: int | None, *, browser: bool, ready: Ca
     http = tornado.httpserver.HTTPServer(app)
     http.add_sockets([listening])
     ready(server.address)
+    tornado.ioloop.PeriodicCallback(server.follow_calendar, _CALENDAR_CHECK * 1000).start()
     with scratch_dir() as folder:
         if browser:
             _open_browser(server.address, Path(folder))

@@ -30,7 +30,7 @@ from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.opening import Opened, Progress, Sources, how_read, open_sources, question
 from invitekit.widgets.payloads import words
-from invitekit.widgets.picker import ResendPicker, iso_day, read_day
+from invitekit.widgets.picker import ResendPicker, read_day
 from invitekit.widgets.protocol import PageRequest
 from invitekit.widgets.reading import Reading, as_utf8
 from invitekit.widgets.transfer import Transfers, dated, safe_name
@@ -186,7 +186,7 @@ class Session:
                 "added": [[one.name, one.already_stored] for one in opened.added],
                 "same_name": same,
                 "workspace": opened.workspace.path.name if opened.workspace is not None else None,
-                "as_of": iso_day(self._as_of),
+                "as_of": self._day(),
                 "sample": sources.folder != self._folder,
                 **texts,
             }
@@ -209,9 +209,21 @@ class Session:
         self._plan_again()
 
     def _set_day(self, day: str) -> None:
-        """Plan for another day; without a day, each plan is for the current day."""
-        self._as_of = dt.datetime.combine(read_day(day), dt.time()) if day else None
+        """Plan for another day; today, or without a day, the plan follows the calendar."""
+        chosen = read_day(day) if day else _today()
+        self._as_of = dt.datetime.combine(chosen, dt.time()) if chosen != _today() else None
         self._plan_again()
+
+    def _day(self) -> str:
+        """Return the day that is planned for."""
+        return f"{self._as_of or _today():%Y-%m-%d}"
+
+    def follow_calendar(self) -> None:
+        """Plan again if a new day has begun since the plan, unless another day was chosen."""
+        with self._lock:
+            is_over = self._state["status"] == "open" and self._state["as_of"] != self._day()
+        if is_over:
+            self._plan_again()
 
     def _plan_again(self) -> None:
         """Plan again, and close the other screens, which are created again when they are opened."""
@@ -224,7 +236,7 @@ class Session:
             texts = self._texts(opened)
             with self._lock:
                 if self._state["run"] == run:
-                    self._state |= texts | {"as_of": iso_day(self._as_of)}
+                    self._state |= texts | {"as_of": self._day()}
         if isinstance(picker, ResendPicker):
             picker.plan_for(self._as_of, self._language)
         self._send_state()
@@ -522,3 +534,8 @@ class Session:
         if not isinstance(error, InvitekitError) or error.choice is None or not paths:
             return []
         return self._failed([(next((p for p in paths if p.name == error.choice.source), paths[0]), error)])
+
+
+def _today() -> dt.date:
+    """Return the current day where this machine is."""
+    return dt.datetime.now().astimezone().date()
