@@ -453,6 +453,30 @@ def test_a_word_is_taught_for_all_weeks_of_a_workspace_that_is_opened_without_fi
         assert workspace.history().select("status, unrecognised").distinct().fetchall() == [("expired", None)]
 
 
+def test_rules_that_were_changed_on_the_page_hold_for_what_is_opened_next(session: Session, tmp_path: Path) -> None:
+    def held_back() -> str:
+        session.receive("pick", {"type": "connect"})
+        return str(tab.until("pick", "state", ready=True)["rules_text"])
+
+    week = exported(tmp_path, "a_2026-04-06.csv", ROWS.replace("Expired", "On ice"))
+    tab = opened(session, week, workspace="week")
+    assert "after 7 days" in held_back()
+    rules = {"cool_down_days": 30, "max_attempts": 3, "batch_size": 100, "link_life_days": None}
+    session.receive("pick", {"type": "preview_rules", "rules": rules, "screen": "a", "request": 1})
+    tab.until("pick", "rules_effect")
+    session.receive("pick", {"type": "apply_rules", "screen": "a", "request": 2})
+    tab.until("pick", "state", check=lambda state: "after 30 days" in state["rules_text"])
+    session.receive("page", {"type": "teach_words", "words": {"status": {"On ice": "expired"}}})
+    tab.until("page", "state", status="open", unknown={"records": 0, "columns": []})
+    tab.messages.clear()
+    assert "after 30 days" in held_back(), "files were read again"
+    session.receive("page", {"type": "choose_files"})
+    session.receive("page", {"type": "open", "files": [], "uploads": [], "workspace": "week.duckdb"})
+    tab.until("page", "state", status="open")
+    tab.messages.clear()
+    assert "after 30 days" in held_back(), "files were closed, and opened"
+
+
 def test_a_corrected_file_of_the_same_name_and_day_replaces_the_older_one(session: Session, tmp_path: Path) -> None:
     bad, good = ROWS + "beta,Expired,Email,31.02.2026\n", ROWS + "beta,Expired,Email,28/02/2026\n"
     first = opened(session, exported(tmp_path, "a_2026-04-06.csv", bad), workspace="week")

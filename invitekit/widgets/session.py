@@ -152,13 +152,18 @@ class Session:
         opened = open_sources(sources, reading, self.transfers, progress, **how)
         try:
             picker = ResendPicker(
-                opened.planned, self._rules, opened.workspace, as_of=self._as_of, folder=sources.folder / "batches",
-                catalogue=self._catalogue, language=self._language,
+                opened.planned, self._current_rules(), opened.workspace, as_of=self._as_of,
+                folder=sources.folder / "batches", catalogue=self._catalogue, language=self._language,
             )  # fmt: skip
         except BaseException:
             opened.close()
             raise
         return opened, picker
+
+    def _current_rules(self) -> ResendRules:
+        """Return the rules as they were last changed on the page."""
+        picker = self._screens.get("pick")
+        return picker.rules if isinstance(picker, ResendPicker) else self._rules
 
     def _show(self, sources: Sources, opened: Opened, picker: ResendPicker, run: str | None = None) -> None:
         """Show what was read, unless the page was closed or something else was opened meanwhile."""
@@ -500,6 +505,7 @@ class Session:
 
     def _reset(self, opened: Opened | None = None) -> None:
         """Close the screens and their workspaces, and set what is open now."""
+        self._rules = self._current_rules()
         for screen in self._screens.values():
             screen.stop()
         for workspace in self._workspaces:
