@@ -1195,6 +1195,19 @@ def test_the_confirmed_batch_is_written_despite_later_clicks(picker: FakeBrowser
     assert picker.widget.workspace.batches().aggregate("sum(customers)").fetchall() == [(count,)]
 
 
+def test_a_confirmation_names_each_customer_as_the_list_does(tmp_path: Path) -> None:
+    cells = {"Account": ["acme", "b***a"], "Customer Name": ["ACME Ltd.", None], "Customer ID": ["id-7", "id-8"]}
+    full = {"Customer Full Name": [None, "Beta GmbH"], "Status": ["Expired"] * 2}
+    records = ik.load(pl.DataFrame(cells | full))
+    picker = ik.ResendPicker(records, ik.ResendRules(cool_down_days=0), as_of=DAY, folder=tmp_path)
+    assert picker.wait()
+    browser = FakeBrowser(picker)
+    browser.request(type="select", action="add_all")
+    confirmed = browser.request(type="confirm")["confirmation"]
+    assert confirmed["labels"][:2] == ["Customer", "Account Name"]
+    assert sorted(row[:2] for row in confirmed["rows"]) == [["ACME Ltd.", "acme"], ["Beta GmbH", "b***a · id-8"]]
+
+
 @pytest.mark.slow
 def test_a_batch_is_written_once_and_only_as_it_was_confirmed(picker: FakeBrowser) -> None:
     assert "Confirm again" in picker.request(type="write_batches", digest="0" * 64)["error"]["hint"]

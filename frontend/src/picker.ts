@@ -257,14 +257,15 @@ class Picker implements Extension {
       ),
       h("h4", {}, view.text(rows.length < count ? "first" : "all_of_them", { n: view.number(rows.length) })),
       h("div.ik-everyone", {}, this.scrollable(table(labels, rows.map(textRow)))),
-      h("h4", {}, view.text("left_out")),
+      left_out.length > 0 && h("h4", {}, view.text("left_out")),
       left_out.map(([text, n, could]) => pair(could ? view.text("not_chosen", { text }) : (text ?? ""), n)),
     ];
     const write = () => {
       this.wait("writing");
       view.send({ type: "write_batches", digest });
     };
-    this.ask(view.text("confirm", { n: view.number(count), batches: view.number(batches) }), content, {
+    const inBatches = view.text("n_batches", { n: view.number(batches) });
+    this.ask(view.text("confirm", { n: view.number(count), batches: inBatches }), content, {
       label: count ? view.text("write", { n: view.number(count) }) : "",
       action: write,
       cancel: view.text("cancel"),

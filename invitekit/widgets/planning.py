@@ -48,7 +48,7 @@ GROUP_OF = f"coalesce({_CAUSE}, reason_code)"
 _MAX_CONFIRMED = 1_000
 _LANGUAGES = ("English", "中文")
 _NAMES = ("customer_full_name", "account_name")
-_ROWS = (*_NAMES, "failure_code", "invitation_method")
+_CAUSE_AND_METHOD = ("failure_code", "invitation_method")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +141,19 @@ def sent_to(con: duckdb.DuckDBPyConnection, key: int, resends: pa.Table | None) 
 
 def with_names(con: duckdb.DuckDBPyConnection, record_ids: list[str], language: Language) -> list[list[str | None]]:
     """Return the records of a batch with the customer's name and account, in their order; masked ones with their ID."""
+    query = f"select record_id, {_name_and_account(con)} from records where record_id in (select unnest(?))"
+    names = {record_id: values for record_id, *values in con.execute(query, [record_ids]).fetchall()}
+    unknown = [None, None]
+    return [[each, *_shown(_NAMES, names.get(each, unknown), language)] for each in record_ids]
+
+
+def _name_and_account(con: duckdb.DuckDBPyConnection) -> str:
+    """Return the SQL of a customer's name and account, to which a masked one has the portal's ID added."""
     account = "account_name"
     if "portal_customer_id" in con.table("records").columns:
         both = "concat_ws(' · ', account_name, portal_customer_id)"
         account = f"if(regexp_matches(account_name, '{schema.MASKED}'), {both}, account_name)"
-    query = f"""
-        select record_id, coalesce(customer_full_name, customer_name), {account} from records
-        where record_id in (select unnest(?))"""
-    names = {record_id: values for record_id, *values in con.execute(query, [record_ids]).fetchall()}
-    unknown = [None, None]
-    return [[each, *_shown(_NAMES, names.get(each, unknown), language)] for each in record_ids]
+    return f"coalesce(customer_full_name, customer_name), {account}"
 
 
 def _shown(names: Sequence[str], values: Sequence[Any], language: Language) -> list[str | None]:
@@ -176,10 +179,11 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
     """
     condition = _candidates(selection)
     groups: list[Any] = []
-    for name in ("decision", "failure_code", "invitation_method"):
+    for name in ("decision", *_CAUSE_AND_METHOD):
         counted = rows(con, f"select {name}, count(*) from records where {condition} group by 1 order by 2 desc, 1")
         groups.append([name, [[display.shown(name, value, language=language), n] for value, n in counted]])
-    columns = ", ".join(map(ident, _ROWS))
+    columns = ", ".join((_name_and_account(con), *map(ident, _CAUSE_AND_METHOD)))
+    shown = (*_NAMES, *_CAUSE_AND_METHOD)
     first = rows(con, f"select {columns} from records where {condition} order by rank limit {_MAX_CONFIRMED}")
     left = rows(
         con,
@@ -189,8 +193,8 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
     return {
         "batches": count_batches(con, selection, size),
         "groups": groups,
-        "labels": [payloads.label(name, language) for name in _ROWS],
-        "rows": [_shown(_ROWS, row, language) for row in first],
+        "labels": [payloads.words(language)["customer"], *(payloads.label(name, language) for name in shown[1:])],
+        "rows": [_shown(shown, row, language) for row in first],
         "left_out": [[display.shown("decision", value, language=language), n, value in RESENDS] for value, n in left],
     }
 
