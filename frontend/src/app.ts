@@ -195,7 +195,7 @@ class Page implements PageContext {
       this.closeScreens();
       if (state.status !== "loading") this.showProblem(null);
       this.drawHeader(state);
-      if (state.status === "choose") this.show(h("section.choose", {}, firstVisit(this, this.adding)));
+      if (state.status === "choose") this.showChoices();
       else if (state.status === "loading") this.wait();
       else this.open();
     }
@@ -206,6 +206,7 @@ class Page implements PageContext {
   private closeScreens(): void {
     for (const { close } of this.opened.values()) close();
     this.opened.clear();
+    this.facts = {};
   }
 
   private drawHeader(state: PageState): void {
@@ -271,11 +272,13 @@ class Page implements PageContext {
   /** Open a dialog to choose other files. */
   private openOthers(): void {
     const cancel = button(this.text("cancel"), () => this.dialog.close());
-    const closeOpen = button(this.text("close_open"), () => {
+    const ask = (request: PageRequest) => {
       this.dialog.close();
-      this.ask({ type: "choose_files" });
-    });
-    this.dialog.open(this.text("add_title"), h("div.choose", {}, firstVisit(this, this.adding)), [cancel, closeOpen]);
+      this.ask(request);
+    };
+    const closeOpen = button(this.text("close_open"), () => ask({ type: "choose_files" }));
+    const choices = h("div.choose", {}, firstVisit(this, this.adding, ask));
+    this.dialog.open(this.text("add_title"), choices, [cancel, closeOpen]);
   }
 
   showProblem(problem: Trouble | PageProblem | null): void {
@@ -292,6 +295,16 @@ class Page implements PageContext {
     put(byId("main"), content);
   }
 
+  private showChoices(): void {
+    this.show(
+      h(
+        "section.choose",
+        {},
+        firstVisit(this, this.adding, (request) => this.ask(request)),
+      ),
+    );
+  }
+
   private wait(): void {
     this.bar.removeAttribute("value");
     this.show(h("div.wait", { role: "status" }, h("p", {}, this.text("reading_files")), this.bar));
@@ -306,7 +319,6 @@ class Page implements PageContext {
   /** Show the screens; the picker is always open, as the rail shows its counts. */
   private open(): void {
     this.closeScreens();
-    this.facts = {};
     this.show();
     this.openScreen("pick");
     this.showPlace();

@@ -4,8 +4,12 @@ import { button } from "./dialog.ts";
 import { type Child, h } from "./dom.ts";
 import { type AddFiles, Target } from "./files.ts";
 import type { PageContext } from "./page.ts";
+import type { PageRequest } from "./protocol.ts";
 
-export function firstVisit(page: PageContext, adding: AddFiles): Child[] {
+type Ask = (request: PageRequest) => void;
+
+/** `ask` sends what was chosen. */
+export function firstVisit(page: PageContext, adding: AddFiles, ask: Ask): Child[] {
   const { offered, workspace } = page.state;
   const { files } = offered;
   const workspaces = offered.workspaces.filter((name) => name !== workspace);
@@ -26,28 +30,28 @@ export function firstVisit(page: PageContext, adding: AddFiles): Child[] {
         h(
           "div.recent",
           {},
-          workspaces.map((name) => recent(page, name)),
+          workspaces.map((name) => recent(name, ask)),
         ),
       ),
-    files.length > 0 && folder(page, files),
+    files.length > 0 && folder(page, files, ask),
     h(
       "p",
       {},
-      button(page.text("try_sample"), () => page.ask({ type: "try_sample" })),
+      button(page.text("try_sample"), () => ask({ type: "try_sample" })),
     ),
   ];
 }
 
-function recent(page: PageContext, workspace: string): HTMLElement {
-  return button(workspace, () => page.ask({ type: "open", files: [], uploads: [], workspace }));
+function recent(workspace: string, ask: Ask): HTMLElement {
+  return button(workspace, () => ask({ type: "open", files: [], uploads: [], workspace }));
 }
 
-function folder(page: PageContext, files: string[]): HTMLElement {
+function folder(page: PageContext, files: string[], ask: Ask): HTMLElement {
   const boxes = files.map((value) => h("input", { type: "checkbox", value }));
   const target = new Target(page);
   const open = () => {
     const chosen = boxes.filter(({ checked }) => checked).map(({ value }) => value);
-    page.ask({ type: "open", files: chosen, uploads: [], workspace: chosen.length ? target.value : "" });
+    ask({ type: "open", files: chosen, uploads: [], workspace: chosen.length ? target.value : "" });
   };
   return h(
     "section",

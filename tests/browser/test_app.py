@@ -103,6 +103,33 @@ def test_without_files_the_page_asks_what_to_open_and_a_bad_file_returns_to_it(
         assert wrong == []
 
 
+def test_a_file_chosen_in_the_dialog_closes_it_and_counts_of_other_files_are_gone(
+    browser: Browser, tmp_path: Path
+) -> None:
+    first, second = sorted(DATA.glob("*.csv"))[:2]
+    for file in (first, second):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    with served(tmp_path, first.name, "-w", "week.duckdb") as address, opened(browser, address) as (page, wrong):
+        _rows(page, "pick")
+        expect(page.locator("#header")).to_contain_text("416 customers")
+        page.evaluate(WATCH_HEADER)
+        page.get_by_role("button", name="Open files").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label(second.name).check()
+        dialog.get_by_role("button", name="Open", exact=True).click()
+        expect(dialog).to_be_hidden()
+        expect(page.locator("#header")).to_contain_text("2 files · 465 customers · newest 16 Mar 2026")
+        assert [text for text in page.evaluate("window.headers") if "2 files" in text and "416" in text] == []
+        assert wrong == []
+
+
+WATCH_HEADER = """() => {
+  const header = document.getElementById("header");
+  window.headers = [];
+  new MutationObserver(() => window.headers.push(header.innerText)).observe(header, { childList: true });
+}"""
+
+
 def test_the_list_of_each_screen_and_its_selected_rows_are_downloaded(browser: Browser, address: str) -> None:
     def downloaded(name: str) -> Path:
         with page.expect_download() as download:
