@@ -477,6 +477,38 @@ def test_rules_that_were_changed_on_the_page_hold_for_what_is_opened_next(sessio
     assert "after 30 days" in held_back(), "files were closed, and opened"
 
 
+def test_a_file_that_should_not_have_been_added_is_taken_out_again(session: Session, tmp_path: Path) -> None:
+    week = exported(tmp_path, "a_2026-04-06.csv", ROWS)
+    first = opened(session, week, workspace="week").until("page", "state", status="open")
+    assert (first["new"], first["same_content"]) == (1, [])
+    wrong = exported(tmp_path, "a_2026-04-13.csv", ROWS)
+    tab = opened(session, wrong, workspace="week.duckdb")
+    both = tab.until("page", "state", status="open", files=[week.name, wrong.name])
+    assert (both["new"], both["same_content"]) == (1, [[wrong.name, "2026-04-06"]])
+    session.receive("page", {"type": "set_reading", "time_zone": "UTC", "day_first": True, "columns": {}})
+    again = tab.until("page", "state", status="open", check=lambda one: one["run"] != both["run"])
+    assert again["new"] == 0, "files that were read again were there before"
+    session.receive("page", {"type": "take_out"})
+    opened(session, exported(tmp_path, "b_2026-04-20.csv", ROWS), workspace="week.duckdb")
+    tab.until("page", "state", status="open", check=lambda one: len(one["files"]) == 3 and one["new"] == 1)
+    session.receive("page", {"type": "take_out"})
+    tab.messages.clear()
+    tab.until("page", "state", status="open", files=[week.name, wrong.name], new=0)
+    session.receive("page", {"type": "choose_files"})
+    with ik.Workspace(tmp_path / "week.duckdb") as workspace:
+        assert workspace.files().select("source_file").fetchall() == [(week.name,), (wrong.name,)]
+
+
+def test_the_only_file_of_a_workspace_is_taken_out(session: Session, tmp_path: Path) -> None:
+    tab = opened(session, exported(tmp_path, "a_2026-04-06.csv", ROWS), workspace="week")
+    tab.until("page", "state", status="open", new=1)
+    session.receive("page", {"type": "take_out"})
+    state = tab.until("page", "state", status="open", files=[])
+    assert (state["records"], state["workspace"]) == (0, "week.duckdb")
+    session.receive("pick", {"type": "connect"})
+    tab.until("pick", "state", ready=True, total=0)
+
+
 def test_a_corrected_file_of_the_same_name_and_day_replaces_the_older_one(session: Session, tmp_path: Path) -> None:
     bad, good = ROWS + "beta,Expired,Email,31.02.2026\n", ROWS + "beta,Expired,Email,28/02/2026\n"
     first = opened(session, exported(tmp_path, "a_2026-04-06.csv", bad), workspace="week")

@@ -547,7 +547,10 @@ def test_known_content_is_skipped_under_any_name(workspace: Workspace, tmp_path:
 def test_known_content_of_another_day_is_a_separate_snapshot(workspace: Workspace, tmp_path: Path) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme"))
     copy = Path(shutil.copy(file, tmp_path / f"history_{NEXT}.csv"))
-    assert [one.already_stored for _ in range(2) for one in workspace.add([file, copy])] == [False, False, True, True]
+    added = [one for _ in range(2) for one in workspace.add([file, copy])]
+    assert [one.already_stored for one in added] == [False, False, True, True]
+    assert [one.same_content_on for one in added] == [None, MONDAY, None, None]
+    assert f"The same content is stored for {MONDAY}" in str(added[1])
     assert workspace.compare().counts["same"] == 1
     workspace.add(copy, replace=True)
     assert [one.already_stored for one in workspace.add(file, snapshot_at=NEXT)] == [True]

@@ -91,3 +91,12 @@ test("what was changed or damaged in the cells is listed", () => {
   say({ reading: { ...reading, chosen: {}, notes: ["1 row is in merged cells."] } });
   expect(one("li").textContent).toBe("1 row is in merged cells.");
 });
+
+test("a file that was just added can be taken out, and one with the content of another day is named", () => {
+  say({ added: [["a.csv", true]], new: 0 });
+  expect(document.body.textContent).not.toContain("take_out");
+  say({ added: [["a.csv", false]], new: 1, same_content: [["a.csv", "2026-03-23"]] });
+  expect(one("p.warning").textContent).toBe("same_content");
+  press("take_out");
+  expect(asked).toEqual([{ type: "take_out" }]);
+});

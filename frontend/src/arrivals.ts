@@ -35,7 +35,8 @@ export class Arrivals {
     this.drawQuestion(state);
   }
 
-  private lines({ added = [], same_name = [], failed = [], changes, unknown, reading, workspace }: PageState): Child[] {
+  private lines(state: PageState): Child[] {
+    const { added = [], same_name = [], same_content = [], failed = [], changes, unknown, reading, workspace } = state;
     const { page } = this;
     const files = (word: Word, stored: boolean) => {
       const names = added.filter(([, already]) => already === stored).map(([name]) => name);
@@ -46,7 +47,14 @@ export class Arrivals {
     return [
       // How files are read can only be changed while they are open; a workspace may be open without its files.
       (added.length > 0 || !workspace) &&
-        h("p", {}, files("files_added", false), files("files_known", true), reading && this.howRead(reading)),
+        h(
+          "p",
+          {},
+          files("files_added", false),
+          files("files_known", true),
+          this.takeOut(state),
+          reading && this.howRead(reading),
+        ),
       reading &&
         reading.notes.length > 0 &&
         h(
@@ -56,6 +64,9 @@ export class Arrivals {
         ),
       ...failed.map((file) => this.failed(file)),
       ...same_name.map((file) => this.sameName(file)),
+      ...same_content.map(([file, day]) =>
+        h("p.warning", {}, page.text("same_content", { file, day: formatDay(day, page.state.language) })),
+      ),
       changes && this.changes(changes),
       records > 0 &&
         h(
@@ -70,6 +81,13 @@ export class Arrivals {
 
   private link(text: string, onclick: () => void): HTMLElement {
     return h("button.link", { type: "button", onclick }, text);
+  }
+
+  /** Offer to remove the files that were added last, such as those of another partner. */
+  private takeOut({ new: n = 0 }: PageState): Child {
+    const { page } = this;
+    const takeOut = () => page.ask({ type: "take_out" });
+    return n > 0 && [this.link(page.text("take_out", { n: page.number(n) }), takeOut), " "];
   }
 
   /** Offer to replace a stored file by one of its name and day, which may correct it. */

@@ -735,9 +735,9 @@ class SetDay(TypedDict):
 
 
 class PageCommand(TypedDict):
-    """Close what is open, and choose other files; or write sample exports, and open them."""
+    """Close what is open, and choose other files; write sample exports, and open them; or remove the newest files."""
 
-    type: Literal["choose_files", "try_sample"]
+    type: Literal["choose_files", "try_sample", "take_out"]
 
 
 class OpenFiles(TypedDict):
@@ -911,6 +911,8 @@ class PageState(TypedDict):
     unknown: NotRequired[UnknownWords]
     added: NotRequired[list[tuple[str, bool]]]
     same_name: NotRequired[list[str]]
+    same_content: NotRequired[list[tuple[str, str]]]
+    new: NotRequired[int]
     failed: NotRequired[list[Unread]]
     reading: NotRequired[HowRead]
     changes: NotRequired[ChangeCounts]

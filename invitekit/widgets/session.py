@@ -74,6 +74,7 @@ class Session:
         self._opened: Opened | None = None
         self._sources, self._unread = Sources(folder), Sources(folder)
         self._changed: dict[str, list[str]] = {}
+        self._new: list[Added] = []
         self._workspaces: list[Workspace] = []
         self._screens: dict[str, MessageWidget] = {}
         self._state: dict[str, Any] = {}
@@ -165,7 +166,15 @@ class Session:
         picker = self._screens.get("pick")
         return picker.rules if isinstance(picker, ResendPicker) else self._rules
 
-    def _show(self, sources: Sources, opened: Opened, picker: ResendPicker, run: str | None = None) -> None:
+    def _show(
+        self,
+        sources: Sources,
+        opened: Opened,
+        picker: ResendPicker,
+        run: str | None = None,
+        *,
+        is_reread: bool = False,
+    ) -> None:
         """Show what was read, unless the page was closed or something else was opened meanwhile."""
         texts = self._texts(opened)
         with self._lock:
@@ -180,9 +189,12 @@ class Session:
             before = tuple(path for path in before if path.name not in replaced)
             names = [path.name for path in read]
             same = [one.name for one in opened.added if one.same_name_files and names.count(one.name) == 1]
+            again = [(one.name, f"{one.same_content_on}") for one in opened.added if one.same_content_on]
             self._reset(opened)
             self._sources = replace(sources, paths=tuple(dict.fromkeys((*before, *read))))
             self._unread = replace(sources, paths=tuple(unread))
+            is_new = [not (one.already_stored or one.superseded_files or one.same_name_files) for one in opened.added]
+            self._new = [one for one, new in zip(opened.added, is_new, strict=True) if new and not is_reread]
             self._state |= {
                 "status": "open",
                 "files": opened.files,
@@ -190,6 +202,8 @@ class Session:
                 "rejected": opened.counts[1],
                 "added": [[one.name, one.already_stored] for one in opened.added],
                 "same_name": same,
+                "same_content": again,
+                "new": len(self._new),
                 "workspace": opened.workspace.path.name if opened.workspace is not None else None,
                 "as_of": self._day(),
                 "sample": sources.folder != self._folder,
@@ -276,6 +290,7 @@ class Session:
             "try_sample": lambda _m: self._try_sample(),
             "answer": self._answer,
             "dismiss": lambda m: self._dismiss(m["file"]),
+            "take_out": lambda _m: self._take_out(),
             "replace_older": lambda m: self._replace_older(m["file"]),
             "teach_words": lambda m: self._teach(m["words"]),
             "set_reading": self._set_reading,
@@ -338,7 +353,8 @@ class Session:
             chosen = sources if isinstance(sources, Sources) else sources()
             with self._lock:
                 self._unread = chosen
-            self._show(chosen, *self._read(chosen, self._send_progress, one_by_one=True, **how), run)
+            opened, picker = self._read(chosen, self._send_progress, one_by_one=True, **how)
+            self._show(chosen, opened, picker, run, is_reread=how.get("again", False))
 
         self._in_background(PAGE, work)
 
@@ -373,6 +389,18 @@ class Session:
         if file in self._state.get("same_name", ()):
             newest = [path for path in self._sources.paths if path.name == file][-1:]
             self._load(replace(self._sources, paths=tuple(newest)), supersede=True)
+
+    def _take_out(self) -> None:
+        """Remove the files that were added last from the workspace, such as those of another partner."""
+        with self._another_workspace() or contextlib.nullcontext() as own:
+            new, self._new = self._new, []
+            if own is None or not new:
+                return  # another browser tab was quicker
+            for file in new:
+                own.remove_file(file.name, snapshot_at=file.snapshot_at.date())
+        names = {file.name for file in new}
+        paths = tuple(path for path in self._sources.paths if path.name not in names)
+        self._load(replace(self._sources, paths=paths))
 
     def _teach(self, meanings: dict[str, dict[str, str]]) -> None:
         """Store the meanings of words, and read what is open again; a workspace needs no files for that."""
@@ -510,7 +538,7 @@ class Session:
             screen.stop()
         for workspace in self._workspaces:
             workspace.close()
-        self._screens, self._opened, self._changed = {}, opened, {}
+        self._screens, self._opened, self._changed, self._new = {}, opened, {}, []
         self._sources = self._unread = Sources(self._folder)
         self._workspaces = [opened.workspace] if opened is not None and opened.workspace is not None else []
         self._state = {"status": "choose", "run": secrets.token_hex(8)}

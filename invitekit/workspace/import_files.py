@@ -51,6 +51,7 @@ class Added:
         already_stored: Whether it was stored before, and skipped now.
         superseded_files: Stored files of its name and snapshot that were replaced by it.
         same_name_files: Other stored files of its name and snapshot, of which it may be a corrected version.
+        same_content_on: The newest other day for which the same content is stored; None if it is new.
         orphaned_events: Resends and marks whose customer is in no file any more, as files were replaced.
         summary: How the file was read; None for a file that was stored already.
     """
@@ -64,6 +65,7 @@ class Added:
     already_stored: bool
     superseded_files: int = 0
     same_name_files: int = 0
+    same_content_on: dt.date | None = None
     orphaned_events: int = 0
     summary: Summary | None = field(default=None, repr=False, compare=False)
 
@@ -78,6 +80,11 @@ class Added:
             sentences.append(
                 f"{many(self.same_name_files, 'other file')} of that name and date with other content stored: "
                 "if this one corrects it, add it again with --supersede (supersede=True)."
+            )
+        if self.same_content_on:
+            sentences.append(
+                f"The same content is stored for {self.same_content_on}: "
+                "if this is not a new export, take it out with 'invitekit workspace remove'."
             )
         return " ".join([*sentences, *_on_orphans(self.orphaned_events)])
 
@@ -205,6 +212,7 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
                 added,
                 superseded_files=superseded,
                 same_name_files=_same_name_files(con, added),
+                same_content_on=_same_content_on(con, added),
                 orphaned_events=max(_orphaned_events(con, policy) - before, 0),
                 summary=summary,
             )
@@ -243,6 +251,12 @@ def _name_key(file: Added) -> tuple[str, dt.datetime, str]:
 
 def _same_name_files(con: duckdb.DuckDBPyConnection, file: Added) -> int:
     return int(con.execute(f"select count(*) from files where {_SAME_NAME}", [*_name_key(file)]).fetchall()[0][0])
+
+
+def _same_content_on(con: duckdb.DuckDBPyConnection, file: Added) -> dt.date | None:
+    others = "select max(snapshot_at)::date from files where sha256 = ? and snapshot_at <> ?"
+    found: dt.date | None = con.execute(others, [file.sha256, file.snapshot_at]).fetchall()[0][0]
+    return found
 
 
 def _orphaned_events(con: duckdb.DuckDBPyConnection, policy: ReplacePolicy) -> int:
