@@ -42,6 +42,7 @@ from invitekit.model.catalogue import Catalogue, read_catalogue
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ResendRules, count_decisions, plan_resends
 from invitekit.planning.reason_texts import read_reasons
+from invitekit.widgets import payloads
 from tests.conftest import DATA, SHAPE, Engine
 
 pytestmark = pytest.mark.slow  # each writes and reads back a set of files
@@ -813,6 +814,7 @@ def test_the_page_explains_how_to_mark_a_batch_and_leave_out_a_customer(tmp_path
     write_batches(planned(1), tmp_path / "set", language=language, formats=["csv"], batch_ids={1: "b1"})
     page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
     assert "workspace mark-sent b1" in page
+    assert payloads.words(language)["section_unsent"] in page, "the list on the page of the app"
     for word in {"en": ("from the time you mark it", "Record ID"), "zh": ("登记时起", "记录编号")}[language]:
         assert word in page
 
