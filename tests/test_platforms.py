@@ -22,6 +22,7 @@ from invitekit.engine.scratch_dirs import pid_namespace
 from invitekit.ingest.discover import _names
 from invitekit.widgets import picker
 from invitekit.workspace.open_errors import not_opened
+from invitekit.workspace.validation import require_name
 
 HOME = Path("Jörg Müller 王") / "My Documents"
 COMMANDS = """
@@ -289,9 +290,12 @@ def test_a_workspace_that_is_open_under_another_name_is_shared(tmp_path: Path) -
         assert first._shared is second._shared
 
 
-def test_a_user_unknown_to_the_system_has_an_empty_name(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("has_numbers", [True, False])
+def test_a_user_unknown_to_the_system_can_mark_customers(monkeypatch: pytest.MonkeyPatch, *, has_numbers: bool) -> None:
     def unknown() -> str:
         raise KeyError
 
     monkeypatch.setattr(getpass, "getuser", unknown)
-    assert picker._user_name() == ""
+    if not has_numbers:
+        monkeypatch.delattr(os, "getuid", raising=False)
+    assert require_name(picker._user_name()).startswith("user")

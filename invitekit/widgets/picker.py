@@ -568,8 +568,8 @@ def iso_day(day: dt.date | None) -> str | None:
 
 
 def _user_name() -> str:
-    """Return the user's login name; empty if the system has none, as in some containers."""
+    """Return the user's login name; a number if the system has none, as in some containers: marks need a name."""
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):
-        return ""
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "user"
