@@ -477,6 +477,29 @@ def test_rules_that_were_changed_on_the_page_hold_for_what_is_opened_next(sessio
     assert "after 30 days" in held_back(), "files were closed, and opened"
 
 
+def test_selected_customers_stay_selected_when_files_are_read_again_or_added(session: Session, tmp_path: Path) -> None:
+    week = ROWS.replace("03/04/2026 09:00", "2026-01-10")
+    tab = opened(session, exported(tmp_path, "a_2026-03-23.csv", week), workspace="week")
+    session.receive("pick", {"type": "connect"})
+    tab.until("pick", "state", ready=True)
+    session.receive("pick", {"type": "select", "action": "add_all", "version": 0, "screen": "a", "request": 1})
+    tab.until("pick", "selected", selected=1)
+    run = tab.until("page", "state", status="open")["run"]
+    session.receive("page", {"type": "set_reading", "time_zone": "UTC", "day_first": True, "columns": {}})
+    tab.until("page", "state", status="open", check=lambda state: state["run"] != run)
+    more = week + "beta,Expired,Email,2026-01-11\n"
+    tab = opened(session, exported(tmp_path, "b_2026-03-30.csv", more), workspace="week.duckdb")
+    tab.until("page", "state", status="open", records=3)
+    tab.until("pick", "selected", selected=1)
+    session.receive("pick", {"type": "connect"})
+    assert tab.until("pick", "counts", selected=1)["selectable"] == 2
+    associated = week.replace("Expired", "Associated")
+    tab = opened(session, exported(tmp_path, "c_2026-03-30.csv", associated), workspace="week.duckdb")
+    tab.until("page", "state", status="open", records=4)
+    session.receive("pick", {"type": "connect"})
+    tab.until("pick", "counts", selected=0, selectable=1)
+
+
 def test_a_file_that_should_not_have_been_added_is_taken_out_again(session: Session, tmp_path: Path) -> None:
     week = exported(tmp_path, "a_2026-04-06.csv", ROWS)
     first = opened(session, week, workspace="week").until("page", "state", status="open")

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 import duckdb
+import pyarrow as pa
 
 from invitekit.batches import Written, write_batches
 from invitekit.batches.output_folder import files_of_batch, kind_of_batch, written_files
@@ -118,6 +119,7 @@ class ResendPicker(Grid):
         self._frozen: planning.Frozen | None = None
         self._previewed: tuple[ResendRules, Store, int] | None = None
         self.written: Written | None = None
+        self._to_select: pa.Table | None = None
         plan = self._planner(self._rules, language)
         traits.setdefault("columns", list(COLUMNS))
         with self._history() as history:
@@ -303,6 +305,23 @@ class ResendPicker(Grid):
         """Plan again for another day or in another language; the selection stays."""
         self._as_of, self._language = as_of, language
         self._plan_again()
+
+    def selected_customers(self) -> pa.Table | None:
+        """Return the IDs of the selected customers, also of those that are to be selected; None without any."""
+        if self._to_select is not None or not self._selection or not self._store.ready:
+            return self._to_select
+        with self._store.cursor() as con:
+            return planning.selected_customers(con, self._selection)
+
+    def select_again(self, customers: pa.Table) -> None:
+        """Select customers of an earlier plan as soon as this one is complete, where it allows it."""
+        self._to_select = customers
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            self._choose(planning.select_again(con, customers))
+            self._to_select = None
+
+        self._stored.add_done_callback(lambda _: self._worker.submit("again", work))
 
     def show_only(self, record_ids: list[str], name: str) -> None:
         """Show only the customers of some records, also earlier ones; ``name`` is the text key of their change."""

@@ -268,12 +268,20 @@ def carried_over(
     old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection, selection: Selection, condition: str = CAN
 ) -> Selection:
     """Select in a new plan the customers that were selected in the old one, if they meet a condition in both."""
-    if not selection:
-        return Selection()
+    return select_again(new, selected_customers(old, selection, condition), condition) if selection else Selection()
+
+
+def selected_customers(con: duckdb.DuckDBPyConnection, selection: Selection, condition: str = CAN) -> pa.Table:
+    """Return the IDs of the selected customers that meet a condition."""
     query = f"select distinct customer_id from records where ({chosen(selection)}) and {condition}"
-    customers: pa.Table = old.sql(query).to_arrow_table()
-    new.register("ik_selected", customers)
-    keys = rows(new, f"select {KEY} from records semi join ik_selected using (customer_id) where {condition}")
+    customers: pa.Table = con.sql(query).to_arrow_table()
+    return customers
+
+
+def select_again(con: duckdb.DuckDBPyConnection, customers: pa.Table, condition: str = CAN) -> Selection:
+    """Select the rows of these customers that meet a condition."""
+    con.register("ik_selected", customers)
+    keys = rows(con, f"select {KEY} from records semi join ik_selected using (customer_id) where {condition}")
     return Selection().add(key for (key,) in keys)
 
 

@@ -176,7 +176,10 @@ class Session:
         is_reread: bool = False,
     ) -> None:
         """Show what was read, unless the page was closed or something else was opened meanwhile."""
-        texts = self._texts(opened)
+        texts, selected = self._texts(opened), None
+        shown = self._screens.get("pick")
+        if isinstance(shown, ResendPicker) and (is_reread or self._sources.workspace == sources.workspace is not None):
+            selected = shown.selected_customers()
         with self._lock:
             if self._closed or run not in (None, self._state["run"]):
                 picker.stop()
@@ -210,6 +213,8 @@ class Session:
                 **texts,
             }
             self._add("pick", picker)
+            if selected is not None:
+                picker.select_again(selected)
             run = self._state["run"]
         self._send_state()
         if opened.workspace is not None:
