@@ -599,6 +599,38 @@ def test_an_object_with_a_key_twice_is_rejected_if_the_values_differ(tmp_path: P
     assert loaded.rejects.select("reason", "content").rows() == [("has a key twice, with two values", content)]
 
 
+NESTED = [
+    {"customer": {"fullName": name, "accountName": account, "contact": {"email": email}}, "state": {"status": status},
+     "invitation": {"time": time}}
+    for name, account, email, status, time in (ANN, BEA)
+]  # fmt: skip
+AS_NESTED: dict[str, Callable[[Path], Any]] = {
+    "list": lambda path: (path.with_suffix(".json").write_text(json.dumps(NESTED)), path.with_suffix(".json"))[1],
+    "answer": lambda path: (
+        path.with_suffix(".json").write_text(json.dumps({"data": {"items": NESTED}})), path.with_suffix(".json")
+    )[1],
+    "parquet": lambda path: (pq.write_table(pa.Table.from_pylist(NESTED), path), path)[1],
+    "polars": lambda _: pl.DataFrame(NESTED),
+    "arrow": lambda _: pa.Table.from_pylist(NESTED),
+    "normalized": lambda _: pd.json_normalize(NESTED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", AS_NESTED)
+def test_an_object_in_a_record_becomes_columns(tmp_path: Path, form: str) -> None:
+    source = AS_NESTED[form](tmp_path / "nested.parquet")
+    loaded = ik.load(source, columns={"status": "state.status", "email": "customer.contact.email"})
+    assert read(loaded) == READ
+    assert loaded.records["email"].to_list() == ["ann@example.com", "bea@example.com"]
+
+
+def test_a_key_twice_in_an_object_of_a_record_rejects_it(tmp_path: Path) -> None:
+    record = '{"Status": "Invited", "customer": {"account": "ann", "account": "bea"}}'
+    same = '{"Status": "Invited", "customer": {"account": "ann"}, "customer.account": "bea"}'
+    (tmp_path / "f.json").write_text(f"[{record}, {same}, {json.dumps(RECORDS[0])}]")
+    assert ik.load(tmp_path / "f.json").rejects["reason"].to_list() == ["has a key twice, with two values"] * 2
+
+
 def test_one_page_of_an_answer_is_reported(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_text(json.dumps({"data": {"list": RECORDS, "total": 40}}))
     assert "38 records are missing: 'f.json' states a larger total" in str(ik.load(tmp_path / "f.json").summary)

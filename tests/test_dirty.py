@@ -459,11 +459,12 @@ EXPECTED: dict[str, Read | Refused] = {
             "邀请时间": "invited_at", "邮箱": "email",
         },
         {
-            1: ("007", "associated", "447700900101", '["a", "b"]', None, None, None, '{"x": null, "y": "1.5"}'),
-            2: ("bea", "unknown", None, None, "line\nbreak", None, None, "true"),
-            6: (None, "invited", "0", None, None, "2026-03-01 12:00:00", "cem@example.com", None),
+            1: ("007", "associated", "447700900101", '["a", "b"]', None, None, None, None, "1.5", None),
+            2: ("bea", "unknown", None, None, "line\nbreak", None, None, None, None, "true"),
+            6: (None, "invited", "0", None, None, "2026-03-01 12:00:00", "cem@example.com", None, None, None),
         },
-        how=JSON, extras=("更多",), rejects=[(3, None, NO_OBJECT), (4, None, NO_OBJECT), (5, None, NOBODY)],
+        how=JSON, extras=("更多.x", "更多.y", "更多"),
+        rejects=[(3, None, NO_OBJECT), (4, None, NO_OBJECT), (5, None, NOBODY)],
         unknown=None,
     ),
     "wrapped.json": Read(
@@ -473,10 +474,10 @@ EXPECTED: dict[str, Read | Refused] = {
     "lines.jsonl": Read(
         (6, 2, 4), {"Account": "account_name", "Status": "status", "Mobile": "mobile", "Sent At": "invited_at"},
         {
-            1: ("ann", "invited", "7", None, '{"tags": ["x", "y"], "n": "1.0"}'),
-            5: ("cem", "expired", "007", "2026-03-01 09:00:00", None),
+            1: ("ann", "invited", "7", None, '["x", "y"]', "1"),
+            5: ("cem", "expired", "007", "2026-03-01 09:00:00", None, None),
         },
-        how=JSON_LINES, extras=("Profile",),
+        how=JSON_LINES, extras=("Profile.tags", "Profile.n"),
         rejects=[(2, None, NO_JSON), (4, None, NO_OBJECT), (6, None, "holds half a character"), (7, None, NOBODY)],
     ),
     "lines_bom.ndjson": Read((2, 2, 0), PLAIN, {1: ("ann", "associated"), 2: ("bea", "expired")}, how=JSON_LINES),

@@ -45,6 +45,18 @@ def as_table(frame: Any) -> pa.Table:
     return rows if isinstance(rows, pa.Table) else rows.read_all()
 
 
+def leaf_names(schema: pa.Schema) -> tuple[str, ...]:
+    """Return the names of a schema's columns, with one for each field of an object: ``customer.email``."""
+
+    def leaves(name: str, kind: pa.DataType) -> list[str]:
+        kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        fields = kind.fields if pa.types.is_struct(kind) else []
+        return [leaf for f in fields for leaf in leaves(f"{name}.{f.name}", f.type)] if fields else [name]
+
+    return tuple(leaf for field in schema for leaf in leaves(field.name, field.type))
+
+
 def to_polars(batch: pa.RecordBatch) -> pl.DataFrame:
     """Convert a batch to a Polars frame, with columns named by position; types that Polars lacks become text.
 

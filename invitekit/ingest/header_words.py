@@ -47,6 +47,13 @@ _FRACTIONAL_OFFSETS = {
     "+0630": "Asia/Yangon", "+0930": "Australia/Darwin",
 }  # fmt: skip
 """A zone without summer time for each offset that is not a whole number of hours."""
+_PATH = re.compile(r"(\w+)\.(\w.*)")
+"""A column of an object in JSON: ``customer.email``."""
+_OF_THE_RECORD = frozenset(
+    map(header_key, ("customer", "client", "invitee", "invitation", "invite", "record", "data", "item", "fields",
+                     "properties", "attributes", "客户", "邀请"))
+)  # fmt: skip
+"""Objects that hold the columns of a record; in others, such as ``manager.email``, only the user can decide."""
 _LAST_WORDS = re.compile(r"(.*?\S)[\s_,-]+([^\s_]+(?:\s+time)?)", re.IGNORECASE | re.DOTALL)
 _MOST_WEST, _MOST_EAST = -12, 14
 
@@ -88,8 +95,17 @@ def heading(header: str) -> Heading:
         read = _read_parts([words[1], *parts])
     if read is None and parts and (without := _read_parts([text])) is not None:
         # The brackets may make it another column: "Mobile (private)".
-        read = Heading(tuple(meaning._replace(exactness=schema.MAYBE) for meaning in without.meanings))
+        read = _less_exact(without, schema.MAYBE)
+    if read is None and not parts and (path := _PATH.fullmatch(text)):
+        of_the_record = header_key(path[1]) in _OF_THE_RECORD
+        read = _less_exact(heading(path[2]), schema.LOOSE if of_the_record else schema.MAYBE)
     return (read or Heading())._replace(zone=zone)
+
+
+def _less_exact(read: Heading, exactness: int) -> Heading:
+    """Return the same meaning, at most as exact as this."""
+    meanings = tuple(m._replace(exactness=max(m.exactness, exactness)) for m in read.meanings)
+    return read._replace(meanings=meanings, joined=None)
 
 
 def word_code(text: str, words: Mapping[str, str]) -> str | None:

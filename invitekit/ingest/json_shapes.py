@@ -1,7 +1,11 @@
-"""Find the records in a JSON document: a list, a response that contains one, or a table that pandas wrote."""
+"""Find the records in a JSON document: a list, a response that contains one, or a table that pandas wrote.
+
+An object in a record, such as its customer, becomes columns of the record.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,10 +15,43 @@ from invitekit.ingest.headers import ReadOptions, has_column, header_score
 from invitekit.model.private_text import show_text
 
 _DEPTH = 4
-"""The most levels of objects around a list."""
+"""The most levels of objects around a list, and inside a record."""
 _INDEX = "index"
 _MAX_SHOWN = 10
 """The most lists that a message names."""
+
+
+class Repeated(dict[str, Any]):
+    """A JSON object with a key that has two values: the second key gets a number."""
+
+
+def json_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return keys and values as an object, ``Repeated`` if a key has two values."""
+    merged = dict(pairs)
+    if len(merged) == len(pairs):
+        return merged
+    numbered, count = Repeated(), Counter[str]()
+    for key, value in pairs:
+        count[key] += 1
+        numbered[key if count[key] == 1 else f"{key} ({count[key]})"] = value
+    return merged if all(merged[key] == value for key, value in pairs) else numbered
+
+
+def flat(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record whose objects are columns of their own, such as ``customer.email``."""
+    if not any(isinstance(value, dict) for value in record.values()):
+        return record
+    pairs = [*_leaves(record, ())]
+    is_repeated = isinstance(record, Repeated) or any(isinstance(value, Repeated) for _key, value in pairs)
+    return Repeated(pairs) if is_repeated else json_object(pairs)
+
+
+def _leaves(record: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    for key, value in record.items():
+        if isinstance(value, dict) and value and not isinstance(value, Repeated) and len(path) < _DEPTH:
+            yield from _leaves(value, (*path, key))
+        else:
+            yield ".".join((*path, key)), value
 
 
 class RecordList(NamedTuple):
@@ -105,7 +142,7 @@ def _named(names: Sequence[str], rows: Sequence[Any]) -> list[Any]:
 
 
 def _have_column(records: list[Any], options: ReadOptions) -> bool:
-    names = {str(name) for record in records[:100] if isinstance(record, dict) for name in record}
+    names = {str(name) for record in records[:100] if isinstance(record, dict) for name in flat(record)}
     return has_column(options.required, tuple(names), options.columns)
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import re
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -35,7 +34,7 @@ from invitekit.ingest.headers import (
     missing_column,
     require_column,
 )
-from invitekit.ingest.json_shapes import RecordList, find_records
+from invitekit.ingest.json_shapes import RecordList, Repeated, find_records, flat, json_object
 from invitekit.ingest.sheets import RawSheet, read_sheets
 
 BATCH_ROWS = 200_000
@@ -208,11 +207,11 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
     import pyarrow as pa  # noqa: PLC0415 - loaded where a file needs it
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    from invitekit.engine.arrow import to_polars  # noqa: PLC0415
+    from invitekit.engine.arrow import leaf_names, to_polars  # noqa: PLC0415
 
     try:
         with pq.ParquetFile(source.content) as file:
-            headers, count = tuple(file.schema_arrow.names), file.metadata.num_rows
+            headers, count = leaf_names(file.schema_arrow), file.metadata.num_rows
             first = file.metadata.row_group(0) if file.metadata.num_row_groups else None
             chunks = [first.column(i) for i in range(first.num_columns)] if first else []
             texts = [c for c in chunks if c.physical_type == "BYTE_ARRAY" and "." not in c.path_in_schema]
@@ -269,7 +268,21 @@ def _numbered(rows: pl.DataFrame, start: int) -> Batch:
     """Return rows of a typed source as a batch; they are numbered from 1."""
     numbers = pl.int_range(start + 1, start + 1 + rows.height, eager=True, dtype=pl.Int64).alias(ROW)
     rows.columns = column_names(rows.width)
+    while objects := [name for name, kind in rows.schema.items() if _fields(kind)]:
+        rows = rows.unnest(objects, separator=".")
+        rows.columns = column_names(rows.width)
     return Batch(rows.insert_column(0, numbers))
+
+
+def _fields(kind: pl.DataType) -> list[pl.Field]:
+    """Return the fields of a column of objects; none for any other column."""
+    return kind.fields if isinstance(kind, pl.Struct) else []
+
+
+def _leaf_names(name: str, kind: pl.DataType) -> list[str]:
+    """Return the name of a column, or one for each field of an object: ``customer.email``."""
+    fields: Any = _fields(kind)
+    return [leaf for f in fields for leaf in _leaf_names(f"{name}.{f.name}", f.dtype)] if fields else [name]
 
 
 def _polars_frames(frame: Any) -> tuple[tuple[str, ...], Iterator[pl.DataFrame]]:
@@ -278,11 +291,11 @@ def _polars_frames(frame: Any) -> tuple[tuple[str, ...], Iterator[pl.DataFrame]]
         frame = frame.collect()
     if isinstance(frame, pl.DataFrame):
         parts = (frame.slice(start, BATCH_ROWS) for start in range(0, frame.height, BATCH_ROWS))
-        return tuple(frame.columns), parts
-    from invitekit.engine.arrow import as_arrow, to_polars  # noqa: PLC0415 - pyarrow is loaded where a frame needs it
+        return tuple(leaf for name, kind in frame.schema.items() for leaf in _leaf_names(name, kind)), parts
+    from invitekit.engine.arrow import as_arrow, leaf_names, to_polars  # noqa: PLC0415 - pyarrow is loaded where a frame needs it
 
     data = as_arrow(frame)
-    headers = tuple(data.schema.names)
+    headers = leaf_names(data.schema)
     batches = data.to_batches(BATCH_ROWS) if hasattr(data, "to_batches") else data
     return headers, map(to_polars, batches)
 
@@ -296,22 +309,7 @@ class Number(str):
     __slots__ = ()
 
 
-class Repeated(dict[str, Any]):
-    """A JSON object with a key that has two values: the second key gets a number."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    merged = dict(pairs)
-    if len(merged) == len(pairs):
-        return merged
-    numbered, count = Repeated(), Counter[str]()
-    for key, value in pairs:
-        count[key] += 1
-        numbered[key if count[key] == 1 else f"{key} ({count[key]})"] = value
-    return merged if all(merged[key] == value for key, value in pairs) else numbered
-
-
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=Number, object_pairs_hook=_object)
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=Number, object_pairs_hook=json_object)
 _SPACE = re.compile(r"\s*")
 _Object = tuple[int, dict[str, str | None]]
 
@@ -400,12 +398,13 @@ def _tables_of(source: Source, found: RecordList, options: ReadOptions) -> list[
 
 
 def _as_object(number: int, value: object) -> _Object | RejectedRow:
-    """Return a JSON object as a record of texts; nested values become JSON."""
+    """Return a JSON object as a record of texts; objects in it become columns, and lists become JSON."""
     if not isinstance(value, dict):
         return RejectedRow(number, "is JSON, but not an object", json.dumps(value, ensure_ascii=False))
-    if isinstance(value, Repeated):
+    record = flat(value)
+    if isinstance(record, Repeated):
         return RejectedRow(number, "has a key twice, with two values", json.dumps(value, ensure_ascii=False))
-    cells = {str(key): _json_text(cell) for key, cell in value.items()}
+    cells = {str(key): _json_text(cell) for key, cell in record.items()}
     if any(BROKEN.search(text) for pair in cells.items() for text in pair if text):
         return RejectedRow(number, "holds half a character", json.dumps(value))
     return number, cells
