@@ -47,7 +47,8 @@ def words(folder: Path, text: str) -> Path:
         ("Status/状态", "status"), ("状态\nStatus", "status"), ("* Status", "status"), ("＊状态", "status"),
         ("Status (required)", "status"), ("状态（必填）", "status"), ("状态（Status）*必填", "status"),
         ("Status ▲", "status"), ("狀態", "status"), ("客戶帳號（Account Name）", "account_name"),
-        ("電話號碼", "mobile"), ("Mobile No.", "mobile"), ("Association Failure Cause", "failure_message"),
+        ("電話號碼", "mobile"), ("inviteTime", "invited_at"), ("Mobile No.", "mobile"),
+        ("Association Failure Cause", "failure_message"),
         ("Invitation Time (YYYY-MM-DD)", "invited_at"), ("Customer ID", "portal_customer_id"),
         ("客户ID", "portal_customer_id"),
         *((header, "record_id") for header in ("ID", "Record ID", "Invitation ID", "邀请编号", "记录编号")),
@@ -92,6 +93,15 @@ def test_a_header_with_an_unknown_text_in_brackets_is_suggested_only() -> None:
     assert translate(note, "zh") == f"没有手机号列。如果“Mobile (private)”就是该列：{how.replace(', or', '，或')}。"
     (remark,) = [remark for remark in summary.remarks() if note in remark]
     assert translate(remark, "zh") == f"frame：{translate(note, 'zh')}"
+
+
+@pytest.mark.parametrize("day", ["2026-03-01 09:00", "2026年3月1日", "1.3.2026", "05-Mar-2026", "5 März 2026"])
+def test_an_unknown_header_above_days_is_suggested_for_the_invitation_time(day: str) -> None:
+    loaded = load({"Account": ["ann", "bea"], "Status": ["Invited"] * 2, "Fecha": [day] * 2, "Plan": [day, "2026"]})
+    assert [str(note).split(": columns")[0] for note in loaded.summary.files[0].notes] == [
+        "no column holds the invitation time. If 'Fecha' does"
+    ]
+    assert not load({**CUSTOMER, "Fecha": day, "Invited At": day}).summary.files[0].notes
 
 
 def test_the_zone_of_a_header_that_the_user_chose_counts_too() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 
@@ -26,11 +26,13 @@ _INTERNAL = "_ik_"
 _DUCKDB_NAMES = ("rowid",)
 _DATA = re.compile(r"@|\d{5,}|[^\s*]\*{2,}|^[\d\s./:+-]*\d[\d\s./:+-]*$")
 """An address, a number, a date or a masked value, which is never a header."""
+_DAY = re.compile(r"20\d\d[-/.年]\s?\d{1,2}[-/.月]|\d{1,2}[-/. ]\s?(?:\d{1,2}|[^\W\d]{3,9})[-/., ]\s?20\d\d")
+"""How a cell with a date begins."""
 _SURE = 2
 """A row with this many known headers or more is certainly the header; words such as a status do not count."""
 _LONG_ID, _MIN_SERIES = 10, 3
 """Digits of a number that is too long for a row number, and the fewest numbers of a series."""
-_MAX_SHOWN = 24
+_MAX_SHOWN, _MAX_SUGGESTED = 24, 3
 _MAX_HEADER = 200
 """The most characters of a header."""
 
@@ -118,6 +120,7 @@ def map_headers(
             continue
         canonical[position] = name
         notes += [_less_exact_note(in_one_line[other], in_one_line[position], name) for _, other in fits[1:]]
+    notes += _time_notes(in_one_line, canonical, candidates, cells)
     all_names, second_parts = list(names), {}
     for position, read in enumerate(headings):
         if read.joined and position not in canonical and not set(read.joined) & set(canonical.values()):
@@ -136,6 +139,17 @@ def _meanings(header: str, *, own_file: bool) -> Sequence[schema.Meaning]:
     if header in schema.BY_NAME and schema.BY_NAME[header].stage != "record" and not own_file:
         header = header.upper()
     return heading(header).meanings
+
+
+def _time_notes(
+    names: Sequence[str], canonical: Mapping[int, str], candidates: Collection[str], cells: Cells | None
+) -> list[Message]:
+    """Suggest extra columns that hold nothing but days if no header means the invitation time."""
+    if cells is None or "invited_at" in (*canonical.values(), *candidates):
+        return []
+    texts = {header: cells(p) for p, header in enumerate(names) if p not in canonical}
+    of_days = [header for header, days in texts.items() if days and all(map(_DAY.match, days))]
+    return [_maybe_note(header, "invited_at") for header in of_days[:_MAX_SUGGESTED]]
 
 
 def _fits(name: str, position: int, cells: Cells | None, known: Callable[[str, str], bool] | None) -> bool:

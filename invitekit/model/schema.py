@@ -133,8 +133,9 @@ COLUMNS = (
     ),
     Column(
         "invited_at", "time", "Invitation Time", "邀请时间", "quasi_identifier",
-        ("Invited At", "Sent At", "Invited On", "Invitation Date", "Invite Date", "Date Invited", "Sent On",
-         "Sent Time", "Sending Time", "Invitation Sent At", "发送时间", "邀请日期", "邀请发送时间", "邀请发出时间"),
+        ("Invited At", "Sent At", "Invited On", "Invitation Date", "Invite Date", "Invite Time", "Date Invited",
+         "Sent On", "Sent Time", "Sending Time", "Invitation Sent At", "发送时间", "邀请日期", "邀请发送时间",
+         "邀请发出时间"),
         loose=("Invited",), by_values=("Invitation Sent",),
         maybe=("Created At", "Created", "Created On", "Created Date", "Creation Time", "Create Time", "Date",
                "创建时间", "日期"),
