@@ -742,6 +742,17 @@ def test_formatted_empty_cells_are_not_columns(tmp_path: Path) -> None:
     assert loaded.summary.records == 299
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_an_empty_column_without_a_header_is_no_column(tmp_path: Path, engine: Any) -> None:
+    rows = [["a", "Invited", "", "x", "", ""], ["b", "Expired", "", "", "", ""]]
+    path = write(tmp_path, text_of(*rows, header=["Account", "Status", "", "", "Memo", ""]))
+    loaded = ik.load(path, engine=engine)
+    assert loaded.summary.files[0].extras == ("column 4", "Memo")
+    assert loaded.records.columns[-2:] == ["column 4", "Memo"]
+    kept = loaded.records if engine == "polars" else loaded.records.pl()
+    assert kept["column 4"].to_list() == ["x", None]
+
+
 @pytest.mark.parametrize("name", ["wide.csv", "wide.xlsx", "wide.jsonl"])
 def test_a_thousand_columns_are_read(tmp_path: Path, name: str) -> None:
     names = [f"x{i}" for i in range(1000)]

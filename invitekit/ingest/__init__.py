@@ -18,7 +18,7 @@ from invitekit.ingest.datetimes import DateReport, check_time_zone
 from invitekit.ingest.discover import list_files
 from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.ingest.headers import ReadOptions
-from invitekit.ingest.pipeline import LoadOptions, as_paths, extra_names, open_all, read_all
+from invitekit.ingest.pipeline import LoadOptions, as_paths, extra_names, nameless_columns, open_all, read_all
 from invitekit.ingest.shared_ids import notes_on_ids
 from invitekit.ingest.stores import DuckDBStore, Engine, EngineChoice, MemoryStore, choose_engine
 from invitekit.ingest.summary import FileSummary, Masked, Summary, UnknownMessage
@@ -137,10 +137,11 @@ def load(
     except BaseException:
         store.close()
         raise
-    records, rejects = store.results()
+    records, rejects = store.results(nameless_columns(states))
     has_customer_ids = any("portal_customer_id" in file.headers.values() for file in summary.files)
     summary = replace(
         summary,
+        files=tuple(replace(f, extras=tuple(e for e in f.extras if e in records.columns)) for f in summary.files),
         ignored=(*summary.ignored, *files.ignored),
         notes=(*summary.notes, *notes_on_ids(records, has_customer_ids=has_customer_ids)),
         engine=chosen.engine,

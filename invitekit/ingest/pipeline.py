@@ -181,6 +181,13 @@ def extra_names(states: Iterable[SourceState]) -> list[str]:
     return list(names.values())
 
 
+def nameless_columns(states: Iterable[SourceState]) -> set[str]:
+    """Return the extra columns without a header in any source, such as that of a comma at the end of each line."""
+    headers = [(name, state.headers.names[p].strip()) for state in states for p, name in state.headers.extra.items()]
+    named = {name.casefold() for name, header in headers if header}
+    return {name for name, _header in headers if name.casefold() not in named}
+
+
 def _file_summary(state: SourceState, counts: Counts, chosen: dt.datetime | None) -> FileSummary:
     table, headers = state.table, state.headers
     at, known_from = state.snapshot(chosen)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import polars as pl
 
-from invitekit.engine.duckdb import lit
+from invitekit.engine.duckdb import ident, lit
 from invitekit.engine.memory import address_space, free_memory
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.i18n import Message, _
@@ -55,10 +55,14 @@ class MemoryStore:
     def close(self) -> None:
         """Do nothing: there are no files to remove."""
 
-    def results(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Return records in the order of their sources, and rejected rows by source and row."""
+    def results(self, nameless: Iterable[str] = ()) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return records in the order of their sources, and rejected rows by source and row.
+
+        Columns without a header are left out if they are empty.
+        """
         rejected = pl.concat(self._rejected).sort("source_file", "source_row", maintain_order=True)
-        return pl.concat(self._records, rechunk=True), rejected  # otherwise every later step rechunks
+        records = pl.concat(self._records, rechunk=True)  # otherwise every later step rechunks
+        return records.drop(name for name in nameless if records[name].null_count() == records.height), rejected
 
 
 class DuckDBStore:
@@ -103,12 +107,19 @@ class DuckDBStore:
             self._insert(cleaner.clean(Batch(rows, rejected), orders))
         return cleaner.date_reports(orders)
 
-    def results(self) -> tuple[duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation]:
-        """Return records in the order of their sources, and rejected rows by source and row."""
+    def results(self, nameless: Iterable[str] = ()) -> tuple[duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation]:
+        """Return records in the order of their sources, and rejected rows by source and row.
+
+        Columns without a header are left out if they are empty.
+        """
         # Checkpoints write all temporary tables again, which only helps a database that is reopened later.
         self._con.execute("set checkpoint_threshold = '1000TB'")
-        for name, paths in self._parts.items():
-            self._con.execute(f"create view {name} as from read_parquet([{', '.join(map(lit, paths))}])")
+        files = {name: f"read_parquet([{', '.join(map(lit, paths))}])" for name, paths in self._parts.items()}
+        counted = {name: self._con.sql(f"select count({ident(name)}) from {files['records']}") for name in nameless}
+        empty = ", ".join(ident(name) for name, count in counted.items() if count.fetchall() == [(0,)])
+        for name, rows in files.items():
+            without = f" exclude ({empty})" if empty and name == "records" else ""
+            self._con.execute(f"create view {name} as select *{without} from {rows}")
         return self._con.table("records"), self._con.sql("select * from rejects order by source_file, source_row")
 
     def _insert(self, clean: Cleaned) -> None:
