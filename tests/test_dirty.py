@@ -189,7 +189,7 @@ EXPECTED: dict[str, Read | Refused] = {
             2: ("ann", "007", "invited", "x"), 4: ("cem", "2", "invited", "y"), 6: ("eve", "4", "invited", None),
             7: ("fay", "5", "expired", None),
         },
-        rejects=[(3, None, "has 2 cells, not 4"), (5, None, "has 5 cells, not 4")],
+        rejects=[(3, None, "has 2 of 4 cells"), (5, None, "has 5 cells, not 4")],
     ),
     "only_delimiters.csv": Read(
         (2, 1, 1), {"Account": "account_name", "Email": "email", "Status": "status", "Remarks": "remarks"},
@@ -532,7 +532,7 @@ def test_a_file_is_read_as_expected_and_its_summary_contains_no_person(name: str
 
 
 def test_every_reason_for_a_rejected_row_has_a_chinese_form() -> None:
-    cells = "has 6 cells, not 7"
+    cells = "has 6 of 7 cells"
     reasons = {reason for expected in READABLE.values() for _, _, reason in expected.rejects} | {
         non_customers.TOTAL, non_customers.LEGEND, non_customers.ONE_CELL, cleaning._LOST_KEY,
         f"{cells}, and no line end: the file may be cut off", f"{cells}: the next line seems to be the rest of it",

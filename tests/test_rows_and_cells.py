@@ -47,14 +47,15 @@ def test_missing_last_cells_are_empty_and_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "rejected"),
     [
-        (["Cem Example,cem,cem@example.com"], [(3, "has 3 cells, not 7")]),  # no status
+        (["Cem Example,cem,cem@example.com"], [(3, "has 3 of 7 cells")]),  # no status
+        (["Printed on Monday"], [(3, "has 1 of 7 cells")]),
         (
             ["Cem Example,cem,,,Invited,2026-03-03", "4,he wrote back"],
-            [(3, "has 6 cells, not 7: the next line seems to be the rest of it"), (4, "has 2 cells, not 7")],
+            [(3, "has 6 of 7 cells: the next line seems to be the rest of it"), (4, "has 2 of 7 cells")],
         ),
         (
             ['"Cem\nExample",cem,,,Invited,2026-03-03', "4,he wrote back"],
-            [(3, "has 6 cells, not 7: the next line seems to be the rest of it"), (4, "has 2 cells, not 7")],
+            [(3, "has 6 of 7 cells: the next line seems to be the rest of it"), (4, "has 2 of 7 cells")],
         ),
         (["Cem Example,cem,,,Invited,2026-03-03,x,y"], [(3, "has 8 cells, not 7")]),
     ],
@@ -68,7 +69,7 @@ def test_a_row_that_lacks_more_or_is_broken_is_rejected(
 
 def test_a_short_last_line_without_an_end_may_be_cut_off(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text(f"{HEADER}\n{ANN}\nCem Example,cem,,,Invi")
-    assert reasons(ik.load(tmp_path / "f.csv")) == [(3, "has 5 cells, not 7, and no line end: the file may be cut off")]
+    assert reasons(ik.load(tmp_path / "f.csv")) == [(3, "has 5 of 7 cells, and no line end: the file may be cut off")]
 
 
 def test_blank_headers_at_the_end_need_no_cells(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ class _Block:
         at = (cells.head(end).is_not_null() & (follows == 0)).arg_true()
         for number, start, count in zip(numbers.gather(at), at, cells.gather(at), strict=True):
             content = lines.raw[start].rstrip("\r\n")
-            self._rejected.append(RejectedRow(number, f"has {count} cells, not {self._width}", content))
+            self._rejected.append(RejectedRow(number, _wrong_count(count, self._width), content))
 
     def batch(self) -> Batch:
         """Return the rows of the block in order."""
@@ -344,7 +344,7 @@ class _Block:
         if BROKEN.search(content):
             reason = "holds bytes that do not decode"
         elif any(cells[self._width :]) or len(cells) < self._min_cells:
-            reason = f"has {len(cells)} cells, not {self._width}"
+            reason = _wrong_count(len(cells), self._width)
         elif len(cells) < self._width:
             after = start + reader.line_num
             if after == len(lines) and not self._is_last:
@@ -365,12 +365,12 @@ class _Block:
     def _why_not_padded(self, count: int, content: str, following: str) -> str | None:
         """Return why a row with missing last cells is rejected; None if they count as empty."""
         if not content.endswith(("\r", "\n")):
-            return f"has {count} cells, not {self._width}, and no line end: the file may be cut off"
+            return f"has {count} of {self._width} cells, and no line end: the file may be cut off"
         q = self._quote
         rest = following.strip(_BLANK)
         more = re.sub(f"{q}[^{q}]*{q}", "q", rest).count(self._delimiter)
         if rest and not BROKEN.search(rest) and more < self._min_cells - 1 and count + more == self._width:
-            return f"has {count} cells, not {self._width}: the next line seems to be the rest of it"
+            return f"has {count} of {self._width} cells: the next line seems to be the rest of it"
         return None
 
     def _read_backslashed(self, line: str, start: int) -> _Irregular | None:
@@ -412,3 +412,7 @@ def _begins_in_quotes(text: pl.Series, quote: str) -> pl.Series:
     at = text.str.contains(quote, literal=True).arg_true()
     odd = mark_rows(len(text), at.filter(text.gather(at).str.count_matches(quote, literal=True) % 2 == 1))
     return (odd.cum_sum() - odd.cast(pl.UInt32)) % 2 == 1
+
+
+def _wrong_count(count: int, width: int) -> str:
+    return f"has {count} of {width} cells" if count < width else f"has {count} cells, not {width}"
