@@ -292,7 +292,7 @@ EXPECTED: dict[str, Read | Refused] = {
         },
         {
             2: ("ann", "007", "invited", "called\xa0back", "2026-03-01 00:00:00"),
-            3: ("b\u200bea", None, "invited", None, None),
+            3: ("bea", None, "invited", None, None),
         },
     ),
     "null_likes.csv": Read(

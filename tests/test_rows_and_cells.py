@@ -189,6 +189,14 @@ def test_what_keeps_a_number_as_it_is_comes_off(column: str, cell: str) -> None:
     assert ik.load(frame.with_columns(pl.lit(cell).alias(column))).records[column].to_list() == ["00123"]
 
 
+@pytest.mark.parametrize("unseen", ["\u00ad", "\u200b", "\u202d", "\u2066", "\ufeff"])
+def test_invisible_characters_in_what_is_searched_for_or_written_to_come_off(tmp_path: Path, unseen: str) -> None:
+    line = f"An{unseen}n,an{unseen}n,an{unseen}n@example.com,{unseen}+44 7700{unseen} 900101,Invited,,"
+    columns = ("customer_full_name", "account_name", "email", "mobile")
+    (record,) = load(tmp_path, HEADER, line).records.select(columns).rows()
+    assert record == (f"An{unseen}n", "ann", "ann@example.com", "+44 7700 900101")
+
+
 def test_guards_come_off_dates_names_and_bare_csv_cells_too(tmp_path: Path) -> None:
     line = '="Ann Example",="001","=""ann@example.com""",,="Invited",="2026-03-01",="x"'
     found = load(tmp_path, HEADER, line).records.row(0, named=True)

@@ -45,7 +45,8 @@ GARBLED = ngettext(
     0,
 )
 KEYS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
-"""Columns in which full-width characters become half-width, because their values are compared letter by letter."""
+"""Columns in which full-width characters become half-width and invisible ones are removed, because their values are
+compared letter by letter, searched for and written to."""
 _MARKED = (*KEYS, *(column.name for column in schema.RECORD if column.kind == "time"))
 """Columns where a quotation mark or backtick at the beginning only marks the cell as text."""
 _OWN_RULES = (*_MARKED, "remarks")
@@ -121,7 +122,7 @@ def _clean(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
     for name in _columns_where(cells, contacts, _is_wide):
         column = cells[name]
         at = cells.select(_is_wide(pl.col(name)).arg_true()).to_series()
-        half = column.gather(at).str.replace_many(_FULL_WIDTH, _HALF_WIDTH)
+        half = column.gather(at).str.replace_many(_FULL_WIDTH, _HALF_WIDTH).str.replace_all(schema.UNSEEN, "")
         cells = cells.with_columns(column.scatter(at, half))
     cells = without_text_marks(cells.with_columns(pl.all().str.strip_chars(TRIM_CHARS)))
     return _readable_contacts(cells)
