@@ -367,6 +367,13 @@ def test_an_ambiguous_encoding_is_rejected_with_a_choice(
     assert chosen.records["customer_full_name"].to_list()[0] == f"{name} 0"
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1250", "cp1254", "mac_roman"])
+def test_encodings_of_the_same_bytes_are_all_named(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(SourceError, match="is written neither in UTF-8") as refused:
+        load(tmp_path, HEADER, *[ANN.replace("Ann", "Bäckerei Müller")] * 3, encoding=encoding)
+    assert encoding in (refused.value.hint or "")
+
+
 def test_a_header_is_shown_in_both_encodings(tmp_path: Path) -> None:
     header = "고객이름,Account,Email,Mobile,Status,Invitation Time,비고"
     with pytest.raises(SourceError, match="Its header is '고객이름,Account,"):

@@ -42,14 +42,14 @@ _SCRIPTS = {
     "cp1256": "[\u0600-\u06ff]",
 }
 """The letters of each encoding, the more distinctive ones first."""
-_USUAL_CODECS = ("cp1252", "cp1250", "cp1251", "gb18030", "big5")
+_USUAL_CODECS = ("cp1252", "cp1250", "cp1251", "mac_roman", "gb18030", "big5")
 """Encodings to offer if none can be detected."""
 _KANA = re.compile("[\u3040-\u30ff]")
 _WORDS = re.compile(rb"[\x80-\xff]{3,}")
 _EIGHT_BITS = bytes(range(0x80, 0x100))
 _SEVEN_BITS = {"hz": re.compile(rb"~\{(?:[!-w][!-~])+~\}"), "iso2022_jp": re.compile(rb"\x1b\$[@B]")}
 """Seven-bit encodings, by the escape sequence that switches to Chinese or Japanese."""
-_LATIN = "--encoding cp1252 for Western Europe, cp1250 for Central Europe, cp1254 for Turkey"
+_LATIN = "--encoding cp1252 for Western Europe, cp1250 for Central Europe, cp1254 for Turkey, mac_roman for a Mac"
 _FEW = 0.1
 """The largest share of lines that may be broken (they are rejected), or differ in a file of plain ASCII."""
 _MIN_CHINESE = 4
@@ -150,7 +150,7 @@ def _eight_bit_encoding(lines: list[bytes], head: bytes, name: str, *, few: bool
         return "gb18030"
     if few:
         return "utf-8"
-    # The same bytes are valid in cp1252, cp1250 and cp1254: only the user knows which is right.
+    # The same bytes are valid in all of these: only the user knows which is right.
     named = f"encoding='{other}', or --encoding {other}" if other else _LATIN
     raise SourceError(
         _("'{name}' is written neither in UTF-8 nor in UTF-16 nor in GB18030.", name=name),
