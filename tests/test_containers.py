@@ -612,6 +612,7 @@ AS_NESTED: dict[str, Callable[[Path], Any]] = {
     "parquet": lambda path: (pq.write_table(pa.Table.from_pylist(NESTED), path), path)[1],
     "polars": lambda _: pl.DataFrame(NESTED),
     "arrow": lambda _: pa.Table.from_pylist(NESTED),
+    "pandas": lambda _: pd.DataFrame(NESTED),
     "normalized": lambda _: pd.json_normalize(NESTED),
 }  # fmt: skip
 

@@ -95,6 +95,17 @@ def _simple(column: pa.Array) -> pa.Array:
 
 
 def _plain(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
-    """Cast object columns to text: those of pandas may mix texts and numbers."""
-    mixed = [name for name, kind in frame.schema.items() if kind in (nw.Object, nw.Unknown)]
+    """Cast columns of Python values to text, unless all are dicts: those of pandas may mix texts and numbers."""
+    of_values = [name for name, kind in frame.schema.items() if kind in (nw.Object, nw.Unknown)]
+    mixed = [name for name in of_values if not _holds_dicts(frame[name])]
     return frame.with_columns(nw.col(name).cast(nw.String) for name in mixed) if mixed else frame
+
+
+def _holds_dicts(cells: nw.Series[Any]) -> bool:
+    first = cells.drop_nulls().head(1).to_list()
+    if not (first and isinstance(first[0], dict)):
+        return False
+    try:
+        return bool(pa.types.is_struct(pa.array(cells.to_list(), from_pandas=True).type))
+    except pa.ArrowException:
+        return False
