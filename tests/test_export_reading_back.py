@@ -26,6 +26,13 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return ik.export(FRAME, tmp_path_factory.mktemp("export") / f"it's [1]*? out.{request.param}")
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_folder_named_like_a_partition_changes_no_column(tmp_path: Path, suffix: str) -> None:
+    folder = tmp_path / "status=x" / "week=2026-03-30"
+    folder.mkdir(parents=True)
+    assert ik.export(FRAME, folder / f"out.{suffix}").rows == 30
+
+
 @pytest.mark.parametrize("query", FORBIDDEN)
 def test_the_checking_connection_reads_only_its_file(tmp_path: Path, done: Exported, query: str) -> None:
     other = tmp_path / "other.csv"

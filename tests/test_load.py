@@ -389,6 +389,14 @@ def of_one_column(folder: Path, *cells: str, name: str = "history.csv", column: 
     return ik.load(write(folder, f"Account,Status,{column}\n{rows}", name))
 
 
+def test_a_folder_named_like_a_partition_changes_no_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "status=x" / "user=anna"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    rows = pl.DataFrame({"Account": ["a1"], "Status": ["Invited"]})
+    assert ik.load(rows, engine="duckdb").records.pl().equals(ik.load(rows).records)
+
+
 def test_a_space_before_a_date_does_not_hide_evidence(tmp_path: Path) -> None:
     loaded = of_one_column(tmp_path, " 03/04/2025", " 04/28/2025")
     assert records(loaded)["invited_at"].to_list() == [dt.datetime(2025, 3, 4), dt.datetime(2025, 4, 28)]

@@ -65,6 +65,11 @@ def lit_path(path: Path) -> str:
     return lit("".join(f"[{c}]" if c in "*?[" else c for c in str(path)))
 
 
+def parquet(*paths: Path) -> str:
+    """Return SQL that reads Parquet files; folders that are named ``status=x`` add and replace no columns."""
+    return f"read_parquet([{', '.join(map(lit_path, paths))}], hive_partitioning = false)"
+
+
 def run(con: duckdb.DuckDBPyConnection, query: str, values: Sequence[Any] | None = None) -> int:
     """Run a statement to its end, and return the number of changed rows."""
     result = con.execute(query, values).fetchall()

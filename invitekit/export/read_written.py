@@ -14,7 +14,7 @@ import fastexcel
 import polars as pl
 import pyarrow as pa
 
-from invitekit.engine.duckdb import ident, lit, lit_path
+from invitekit.engine.duckdb import ident, lit, lit_path, parquet
 from invitekit.errors import LeakError, own_error, raise_alone
 from invitekit.io.spreadsheet_escape import escape_headers, unescape
 from invitekit.privacy import FirstOf, Flag, Form, Range, Rule
@@ -98,7 +98,7 @@ def _parquet(
     con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool
 ) -> duckdb.DuckDBPyRelation:
     del safe
-    table = con.sql(f"select * from read_parquet({lit_path(path)})")
+    table = con.sql(f"select * from {parquet(path)}")
     check_columns([*table.columns], [row.into for row in rows])
     for row, kind in zip(rows, table.types, strict=True):
         if str(kind) != sql_type(row.form):
@@ -116,7 +116,8 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, sa
     # Without detection, any other format is an error.
     columns = ", ".join(f"{lit(name)}: 'VARCHAR'" for name in names)
     form = (
-        "auto_detect = false, strict_mode = true, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = ''"
+        "auto_detect = false, hive_partitioning = false, strict_mode = true, header = true, delim = ',', quote = '\"', "
+        "escape = '\"', nullstr = ''"
     )
     return con.sql(f"select * from read_csv({lit_path(path)}, {form}, columns = {{{columns}}})")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import polars as pl
 
-from invitekit.engine.duckdb import ident, lit
+from invitekit.engine.duckdb import ident, parquet
 from invitekit.engine.memory import address_space, free_memory
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.i18n import Message, _
@@ -77,7 +77,7 @@ class DuckDBStore:
 
         folder = scratch_dir()
         self._folder = Path(folder.name)
-        self._parts: dict[str, list[str]] = {"records": [], "rejects": []}
+        self._parts: dict[str, list[Path]] = {"records": [], "rejects": []}
         self._con = duckdb.connect(str(self._folder / "records.duckdb") if size > IN_MEMORY else ":memory:")
         weakref.finalize(self._con, folder.cleanup)
         self._con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
@@ -114,7 +114,7 @@ class DuckDBStore:
         """
         # Checkpoints write all temporary tables again, which only helps a database that is reopened later.
         self._con.execute("set checkpoint_threshold = '1000TB'")
-        files = {name: f"read_parquet([{', '.join(map(lit, paths))}])" for name, paths in self._parts.items()}
+        files = {name: parquet(*paths) for name, paths in self._parts.items()}
         counted = {name: self._con.sql(f"select count({ident(name)}) from {files['records']}") for name in nameless}
         empty = ", ".join(ident(name) for name, count in counted.items() if count.fetchall() == [(0,)])
         for name, rows in files.items():
@@ -125,7 +125,7 @@ class DuckDBStore:
     def _insert(self, clean: Cleaned) -> None:
         for (name, paths), rows in zip(self._parts.items(), (clean.records, clean.rejected), strict=True):
             if rows.height or not paths:
-                paths.append(str(self._folder / f"{name}_{len(paths)}.parquet"))
+                paths.append(self._folder / f"{name}_{len(paths)}.parquet")
                 rows.write_parquet(paths[-1], compression="lz4")
 
 

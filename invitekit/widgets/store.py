@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.engine.arrow import as_table
-from invitekit.engine.duckdb import connection_of, ident, lit, one, rows, run
+from invitekit.engine.duckdb import connection_of, ident, lit, one, parquet, rows, run
 from invitekit.engine.memory import rows_fit
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.engine.text import PLAIN
@@ -296,9 +296,9 @@ def _open(
     if isinstance(records, duckdb.DuckDBPyRelation):
         owner = connection_of(records)
         if owner is None:
-            copy = str(Path(folder) / "source.parquet")
-            records.to_parquet(copy)
-            return _connect(folder), f"select * from read_parquet({lit(copy)})", None, None
+            copy = Path(folder) / "source.parquet"
+            records.to_parquet(str(copy))
+            return _connect(folder), f"select * from {parquet(copy)}", None, None
         own = owner.cursor()
         with contextlib.suppress(duckdb.Error):
             query = records.sql_query()
