@@ -153,11 +153,14 @@ def own_error(error: BaseException) -> InvitekitError | None:
 def _disk_error(error: BaseException) -> InvitekitError | None:
     """Return the error for a disk that is full or read-only, for which no output is named."""
     is_refused = getattr(error, "errno", None) in _REFUSED or type(error).__name__ == "IOException"
-    if is_refused or re.search(r"\(os error \d+\)", str(error)):
-        return OutputError(
-            _("The disk refused a file."), hint=_("check space and rights, in the folder of temporary files too.")
-        )
-    return None
+    return disk_refused() if is_refused or re.search(r"\(os error \d+\)", str(error)) else None
+
+
+def disk_refused() -> OutputError:
+    """Return the error for a disk that refuses a file other than an output."""
+    return OutputError(
+        _("The disk refused a file."), hint=_("check space and rights, in the folder of temporary files too.")
+    )
 
 
 def _out_of_memory(error: BaseException) -> InvitekitError | None:

@@ -3,7 +3,10 @@ import datetime as dt
 import gc
 import io
 import json
+import subprocess
+import sys
 import tempfile
+import uuid
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +22,7 @@ from hypothesis import strategies as st
 
 import invitekit as ik
 from invitekit.engine import memory
-from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
+from invitekit.errors import ArgumentError, InvitekitError, OutputError, SchemaError, SourceError
 from invitekit.ingest import Loaded, delimited, stores
 from invitekit.ingest.cells import TRIM_CHARS
 from invitekit.ingest.csv_dialect import Dialect
@@ -379,6 +382,40 @@ def test_temporary_files_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     del loaded
     gc.collect()
     assert list(place.iterdir()) == []
+
+
+def test_an_error_removes_temporary_files_although_a_debugger_may_use_its_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+
+    def interrupt(*_: object) -> None:
+        assert len(list(place.iterdir())) == 1
+        raise KeyboardInterrupt
+
+    path = write(tmp_path, text_of(ROW))
+    with pytest.raises(KeyboardInterrupt) as interrupted:
+        ik.load(path, engine="duckdb", progress=interrupt)
+    assert interrupted.traceback
+    assert list(place.iterdir()) == []
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
+    path = write(tmp_path, "Account,Status\n" + "".join(f"{uuid.uuid4()},Invited\n" for _ in range(9000)))
+    code = "import invitekit as ik, sys; ik.load(sys.argv[1]); ik.load(sys.argv[1], engine='duckdb')"
+    limited = ["sh", "-c", 'ulimit -f 200; exec "$0" "$@"', sys.executable, "-c", code, str(path)]
+    done = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].startswith("invitekit.errors.OutputError: The disk refused a file. Hint: ")
+
+
+def test_files_are_read_without_a_folder_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, text_of(ROW))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert ik.load(path).records.height == 1
+    with pytest.raises(OutputError, match="The disk refused a file"):
+        ik.load(path, engine="duckdb")
 
 
 # ---- fixed bugs ----------------------------------------------------------------------

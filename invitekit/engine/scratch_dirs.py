@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -11,6 +12,8 @@ import tempfile
 import uuid
 from functools import cache
 from pathlib import Path
+
+from invitekit.errors import disk_refused
 
 _TAG = re.compile(r"\.(?P<pid>[0-9]+)-(?P<start>[0-9]*)-(?P<namespace>[0-9]*)\.[^.]*$")
 _PREFIX = "invitekit"
@@ -26,14 +29,22 @@ def scratch_dir() -> ScratchDir:
     """Create a private folder for data that does not fit into memory: records in plain text.
 
     Folders of killed processes, such as the kernel of a notebook, are removed first.
+
+    Raises:
+        OutputError: There is no folder of temporary files that can be written.
     """
     remove_abandoned_scratch_dirs()
-    return ScratchDir(prefix=f"{_PREFIX}{owner_tag()}", ignore_cleanup_errors=True)
+    try:
+        return ScratchDir(prefix=f"{_PREFIX}{owner_tag()}", ignore_cleanup_errors=True)
+    except OSError:
+        raise disk_refused() from None
 
 
 def remove_abandoned_scratch_dirs() -> None:
     """Remove the folders of killed processes, which contain records."""
-    remove_abandoned(Path(tempfile.gettempdir()), _PREFIX)
+    # Without a folder of temporary files that can be listed, there are none, or only its owner can remove them.
+    with contextlib.suppress(OSError):
+        remove_abandoned(Path(tempfile.gettempdir()), _PREFIX)
 
 
 def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> int:

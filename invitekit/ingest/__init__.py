@@ -11,7 +11,7 @@ from typing import Any
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import HasRecords
 from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
-from invitekit.errors import ArgumentError, check_type
+from invitekit.errors import ArgumentError, check_type, own_error, raise_alone
 from invitekit.i18n import _
 from invitekit.ingest.cleaning import record_types
 from invitekit.ingest.datetimes import DateReport, check_time_zone
@@ -20,7 +20,7 @@ from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.ingest.headers import ReadOptions
 from invitekit.ingest.pipeline import LoadOptions, as_paths, extra_names, nameless_columns, open_all, read_all
 from invitekit.ingest.shared_ids import notes_on_ids
-from invitekit.ingest.stores import DuckDBStore, Engine, EngineChoice, MemoryStore, choose_engine
+from invitekit.ingest.stores import DuckDBStore, Engine, EngineChoice, MemoryStore, Store, choose_engine
 from invitekit.ingest.summary import FileSummary, Masked, Summary, UnknownMessage
 from invitekit.ingest.words import read_words
 from invitekit.model.catalogue import Catalogue, known_failures
@@ -97,6 +97,7 @@ def load(
 
     Raises:
         SourceError: A file is missing, empty, binary, damaged, protected or of an unknown type.
+        OutputError: The folder of temporary files cannot be written, or is full.
         SchemaError: The status column is missing, two columns have one meaning, or a chosen header is missing.
         ArgumentError: An argument is not valid, such as an unknown time zone, or the file of words is wrong.
 
@@ -131,13 +132,17 @@ def load(
         chosen = choose_engine({state.source for state in states if state.source})
     extras = extra_names(states)
     types, size = record_types(extras), sum(state.size for state in states)
-    store = MemoryStore(types) if chosen.engine == "polars" else DuckDBStore(types, size)
+    store: Store | None = None
     try:
+        store = MemoryStore(types) if chosen.engine == "polars" else DuckDBStore(types, size)
         summary = read_all(states, extras, store, options)
-    except BaseException:
-        store.close()
-        raise
-    records, rejects = store.results(nameless_columns(states))
+        records, rejects = store.results(nameless_columns(states))
+    except BaseException as error:
+        if store is not None:
+            store.close()
+        if (known := own_error(error)) is None or known is error:
+            raise
+        raise_alone(known)
     has_customer_ids = any("portal_customer_id" in file.headers.values() for file in summary.files)
     summary = replace(
         summary,

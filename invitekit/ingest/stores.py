@@ -79,7 +79,7 @@ class DuckDBStore:
         self._folder = Path(folder.name)
         self._parts: dict[str, list[Path]] = {"records": [], "rejects": []}
         self._con = duckdb.connect(str(self._folder / "records.duckdb") if size > IN_MEMORY else ":memory:")
-        weakref.finalize(self._con, folder.cleanup)
+        self._remove = weakref.finalize(self._con, folder.cleanup)
         self._con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         self._con.execute("set temp_directory = $1", [str(self._folder / "spill")])
         self._con.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
@@ -88,6 +88,7 @@ class DuckDBStore:
     def close(self) -> None:
         """Remove all files after an error."""
         self._con.close()
+        self._remove()
 
     def read(self, cleaner: Cleaner, batches: Iterator[Batch], *, day_first: bool | None) -> list[DateReport]:
         """Clean the batches of a source and store them; return how its time columns were read.
