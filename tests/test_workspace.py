@@ -44,6 +44,7 @@ from invitekit.workspace import (
     queries,
     validation,
 )  # fmt: skip
+from invitekit.workspace.open_errors import not_opened
 from invitekit.workspace.outcomes import by_batch
 from tests.conftest import SHAPE, Engine, often
 
@@ -334,6 +335,13 @@ def test_the_error_names_a_folder_without_permission(tmp_path: Path, monkeypatch
     monkeypatch.setattr(Path, "stat", denied)
     with pytest.raises(WorkspaceError, match="cannot be opened: permission denied"):
         Workspace(tmp_path / "memory.duckdb")
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EIO])
+def test_a_file_that_the_system_does_not_open_is_not_called_damaged(code: int) -> None:
+    error = duckdb.IOException(f'IO Error: Cannot open file "/mnt/memory.duckdb": {os.strerror(code)}')
+    shown = str(not_opened("memory.duckdb", error, read_only=False))
+    assert shown.startswith(f"'memory.duckdb' cannot be opened: {os.strerror(code).lower()}. Hint: check the path")
 
 
 def test_reading_does_not_create_a_missing_file(tmp_path: Path) -> None:

@@ -41,12 +41,12 @@ _REASONS = {str(reason): reason for reason in (
 
 
 def os_reason(error: BaseException) -> str:
-    """Return the text of an operating system error; Windows has it in the user's language."""
-    number = getattr(error, "errno", None)
-    if not number:
-        return _("the disk refused it")
-    reason = os.strerror(number).lower()
-    return _REASONS.get(reason, reason)
+    """Return the text of an operating system error, which DuckDB quotes; Windows has it in the user's language."""
+    if number := getattr(error, "errno", None):
+        reason = os.strerror(number).lower()
+        return _REASONS.get(reason, reason)
+    quoted = str(error).lower()
+    return next((reason for text, reason in _REASONS.items() if quoted.endswith(text)), _("the disk refused it"))
 
 
 def name_problem(path: Path) -> str | None:

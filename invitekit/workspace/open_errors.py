@@ -11,7 +11,7 @@ import duckdb
 from invitekit.errors import ArgumentError, InvitekitError, WorkspaceError, check_path_type
 from invitekit.i18n import Message, _
 from invitekit.ingest.discover import FORMATS
-from invitekit.io.atomic_write import SHOWN_NAME, name_problem
+from invitekit.io.atomic_write import SHOWN_NAME, name_problem, os_reason
 from invitekit.workspace.checkpoint import log_of
 from invitekit.workspace.validation import are_texts
 
@@ -74,8 +74,8 @@ def not_opened(name: str, error: duckdb.Error, *, read_only: bool) -> WorkspaceE
         return _locked(name, _HOLDER.search(message), read_only=read_only)
     if "different configuration" in message:
         return in_use_here(name)
-    if "Permission denied" in message:
-        return WorkspaceError(_("'{name}' may not be opened.", name=name), hint=_("check its permissions."))
+    if "Cannot open file" in message:  # by the system, so it is not damaged
+        return _invalid_path(Path(name), os_reason(error))
     if "version number" in message:
         return WorkspaceError(
             _("'{name}' was written by another version of DuckDB.", name=name), hint=_("install a newer DuckDB.")
