@@ -234,6 +234,13 @@ def test_a_column_of_a_wrong_type_is_named_without_its_values() -> None:
         ik.annotate(frame)
 
 
+@pytest.mark.parametrize(("column", "wanted"), [("account_name", "text"), ("email", "text"), ("snapshot_at", "time")])
+def test_columns_of_later_steps_have_their_types_too(column: str, wanted: str) -> None:
+    frame = records(record()).with_columns(pl.lit(7).alias(column))
+    with pytest.raises(SchemaError, match=rf"^{column} has type Int32, not {wanted}. Hint: "):
+        ik.annotate(frame)
+
+
 IN_MEMORY: dict[str, Callable[[pl.DataFrame], Any]] = {
     "pandas": lambda frame: frame.to_pandas(),
     "pandas with columns of Arrow": lambda frame: frame.to_pandas(use_pyarrow_extension_array=True),

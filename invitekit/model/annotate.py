@@ -121,8 +121,7 @@ def _typed(frame: Any) -> Any:
         kind = types[column.name]
         if column.kind == "time" and isinstance(kind, nw.Object | nw.Unknown) and isinstance(frame, nw.DataFrame):
             zoned.append(column.name)  # pandas: times of Python, or a zone that is unknown to Narwhals
-        # Columns that only later steps need are not checked.
-        elif column.kind == "time" or column.name in NEEDED:
+        else:
             changed[column.name] = _cast(column, kind)
     frame = without_zone(frame, zoned)
     return frame.with_columns(**changed) if changed else frame
