@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import polars as pl
 import pytest
@@ -18,6 +19,7 @@ ROWS = pl.DataFrame({"Account": ["acme", "beta"], "Status": ["Invited"] * 2, "In
 LOADED = ik.load(ROWS)
 RECORDS = ik.annotate(LOADED, as_of=DAY)
 PLAN = ik.plan_resends(RECORDS, as_of=DAY)
+EVENTS = RECORDS.select("record_id", sent_at=pl.lit(dt.datetime(2026, 3, 20)), resolved_at=dt.datetime(2026, 3, 20))
 WRONG: dict[str, Callable[[Any], object]] = {
     "as_of has the type str": lambda _: ik.annotate(LOADED, as_of="2026-03-30"),
     "as_of has the type NaTType": lambda _: ik.progress(RECORDS, as_of=pd.NaT),
@@ -100,3 +102,22 @@ def test_a_customer_list_may_be_a_frame(tmp_path: Path) -> None:
         assert workspace.reconcile(listed, snapshot_at=DAY, as_of=DAY).listed == 1
         with pytest.raises(ArgumentError, match="Name files, or the portal"):
             workspace.reconcile([])
+
+
+def relation(frame: pl.DataFrame) -> Any:
+    return duckdb.connect().from_arrow(frame.to_arrow())
+
+
+UNLIKE: dict[str, Callable[[], object]] = {
+    "sent": lambda: ik.plan_resends(RECORDS, as_of=DAY, sent=relation(EVENTS)),
+    "resolved": lambda: ik.plan_resends(relation(RECORDS), as_of=DAY, resolved=EVENTS),
+    "customer_list": lambda: ik.plan_resends(relation(RECORDS), as_of=DAY, customer_list=relation(RECORDS)),
+    "after": lambda: ik.compare(RECORDS, relation(RECORDS)),
+    "sent or marks": lambda: ik.customer_history(RECORDS, "acme", sent=relation(EVENTS)),
+}
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_frames_that_cannot_be_joined_are_one_clear_error(name: str) -> None:
+    with pytest.raises(ArgumentError, match=rf"^{name} cannot be joined to the records\. Hint: pass both on the same"):
+        UNLIKE[name]()

@@ -65,3 +65,26 @@ def as_narwhals(records: Any, *, same_engine: bool = False) -> Any:
     from invitekit.engine.arrow import as_table  # noqa: PLC0415 - pyarrow is loaded where a frame needs it
 
     return nw.from_native(pl.from_arrow(as_table(frame.to_native())))
+
+
+def as_narwhals_like(base: Any, records: Any, name: str) -> Any:
+    """Convert a user's records to a Narwhals frame that can be joined to a Narwhals frame.
+
+    Args:
+        base: The other frame.
+        records: The records.
+        name: Their argument, for the error.
+
+    Raises:
+        ArgumentError: They are not a frame, or of another engine, or in DuckDB of another connection.
+    """
+    frame = as_narwhals(records)
+    natives = [base.to_native(), frame.to_native()]
+    connections = [connection_of(native) for native in natives if is_relation(native)]
+    alike = type(frame) is type(base) and frame.implementation is base.implementation
+    if not alike or len({*map(id, connections)}) > 1:
+        raise ArgumentError(
+            _("{name} cannot be joined to the records.", name=name),
+            hint=_("pass both on the same engine, in DuckDB on the same connection."),
+        )
+    return frame

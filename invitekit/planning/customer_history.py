@@ -9,7 +9,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.frames import as_narwhals
+from invitekit.engine.frames import as_narwhals, as_narwhals_like
 from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import collect, temp_tables
 from invitekit.errors import ArgumentError, check_type
@@ -183,6 +183,7 @@ def _events(history: Any, events: Any, customer_id: str | None, at: str) -> tupl
     """Return the logged events of a customer, newest first."""
     if events is None or customer_id is None:
         return ()
-    assigned = assign_customer(nw.from_native(history), as_narwhals(events))
+    base = nw.from_native(history)
+    assigned = assign_customer(base, as_narwhals_like(base, events, "sent or marks"))
     rows = collect(assigned.filter(nw.col("customer_id") == customer_id)).rows(named=True)
     return tuple(sorted(rows, key=lambda row: row[at], reverse=True))

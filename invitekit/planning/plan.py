@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
-from invitekit.engine.frames import as_narwhals
+from invitekit.engine.frames import as_narwhals, as_narwhals_like
 from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import (
     count_rows,
@@ -123,7 +123,7 @@ def plan_resends(
 
     Raises:
         SchemaError: A required column is missing.
-        ArgumentError: ``as_of`` or ``language`` is not valid.
+        ArgumentError: ``as_of`` or ``language`` is not valid, or a frame is on another engine.
     """
     check_language(language)
     rules, moment = chosen_rules(rules), as_utc(as_of)
@@ -135,8 +135,10 @@ def plan_resends(
         numbered = with_row_numbers(base, _ROW)
         frame: Any = nw.from_native(with_resolved(numbered.select(_ROW, *_used(names)).to_native()))
         rejected = getattr(rejected, "rejects", rejected)  # of a whole result of load
-        other_inputs = {"sent": sent, "resolved": resolved, "rejected": rejected, "customer_list": customer_list}
-        known = {name: as_narwhals(one) for name, one in other_inputs.items() if one is not None}
+        events = {"sent": sent, "resolved": resolved, "customer_list": customer_list}
+        known = {name: as_narwhals_like(base, one, name) for name, one in events.items() if one is not None}
+        if rejected is not None:
+            known["rejected"] = as_narwhals(rejected)
         if success_rates is None:
             success_rates = count_resends(frame.to_native(), as_of=moment, follow_up_days=rules.follow_up_days)
         frame = frame.with_columns(_ik_customer=nw.coalesce("customer_id", "invitation_id"))

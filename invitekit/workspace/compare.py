@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc, is_day, literal
-from invitekit.engine.frames import as_narwhals
+from invitekit.engine.frames import as_narwhals, as_narwhals_like
 from invitekit.engine.materialize import collect, count_rows, materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.i18n import Language, Message, _
@@ -206,7 +206,8 @@ def _may_have_changed(identified: Any, side: str) -> tuple[Any, int]:
 
 def _both(before: Any, after: Any) -> Any:
     """Return both snapshots in one frame: the needed columns, and the keys that both have."""
-    frames: list[Any] = [as_narwhals(before), as_narwhals(after)]
+    first: Any = as_narwhals(before)
+    frames: list[Any] = [first, as_narwhals_like(first, after, "after")]
     names = [set(frame.collect_schema().names()) for frame in frames]
     for columns in names:
         require(list(columns), _NEEDED)
