@@ -25,6 +25,7 @@ def test_the_marimo_notebook_shows_its_findings_and_figures_and_follows_the_expl
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     command = [sys.executable, "-m", "marimo", "run", str(NOTEBOOK), "--headless", "--no-token", "--host", "127.0.0.1"]
+    (tmp_path / ".marimo.toml").write_text('[display]\ntheme = "dark"\n', encoding="utf-8")
     env = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(
         [*command, "--port", port], cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -36,6 +37,7 @@ def test_the_marimo_notebook_shows_its_findings_and_figures_and_follows_the_expl
             page.on("request", lambda one: None if f"//127.0.0.1:{port}/" in one.url else outside.append(one.url))
             page.goto(f"http://127.0.0.1:{port}/")
             page.locator(".ik-line .ik-badge").first.wait_for()
+            expect(page.locator(".ik")).to_have_css("background-color", "rgb(22, 25, 29)")
             says = page.get_by_text(" invitations shown,")
             expect(says).to_contain_text("705 invitations shown, 0 selected")
             expect(page.locator(".chart svg")).to_have_count(FIGURES)
