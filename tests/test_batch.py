@@ -9,7 +9,6 @@ import resource
 import stat
 import subprocess
 import sys
-import textwrap
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +30,6 @@ from invitekit.batches import (
     message_templates,
     output_folder,
     sheets,
-    verify_written,
     worklists,
     write_batches,
 )
@@ -105,10 +103,13 @@ def sample_plan() -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def sample_set(sample_plan: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sample") / "set"
-    write_batches(sample_plan, folder)
-    return folder
+def sample_written(sample_plan: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    return write_batches(sample_plan, tmp_path_factory.mktemp("sample") / "set")
+
+
+@pytest.fixture(scope="module")
+def sample_set(sample_written: Written) -> Path:
+    return sample_written.paths[0].parent
 
 
 # Who is in which file
@@ -125,12 +126,6 @@ def test_every_candidate_is_in_one_batch_and_nobody_else(sample_plan: pl.DataFra
     assert len(set(written)) == len(written) == 115
 
 
-def test_each_work_list_has_the_customers_of_its_decision(sample_plan: pl.DataFrame, sample_set: Path) -> None:
-    counts = dict(sample_plan.group_by("decision").len().iter_rows())
-    for who, decision in worklists.WORKLISTS.items():
-        assert csv(sample_set / f"worklist_{who}.csv").height == counts[decision]
-
-
 def test_a_work_list_is_sorted_by_reason_and_oldest_first(sample_set: Path) -> None:
     found = csv(sample_set / "worklist_customer.csv").select("Why", pl.col("Age (days)").cast(pl.Int64))
     groups = [key for key, _ in itertools.groupby(found["Why"])]
@@ -139,26 +134,24 @@ def test_a_work_list_is_sorted_by_reason_and_oldest_first(sample_set: Path) -> N
         assert group["Age (days)"].is_sorted(descending=True)
 
 
-def test_both_formats_have_the_same_content(sample_set: Path) -> None:
+def test_both_formats_have_the_same_content_and_no_column_about_the_whole_plan(sample_set: Path) -> None:
     for path in sample_set.glob("*.csv"):
-        other = xlsx(path.with_suffix(".xlsx"))
-        assert other.columns == csv(path).columns
-        assert other["Account Name"].to_list() == csv(path)["Account Name"].to_list()
+        assert path.read_bytes().startswith('\ufeff"'.encode()), "Excel then reads UTF-8"
+        rows, other = csv(path), xlsx(path.with_suffix(".xlsx"))
+        assert other.columns == rows.columns
+        assert other["Account Name"].to_list() == rows["Account Name"].to_list()
+        assert not {"Mobile Number", "Remarks", "Customer Key"} & set(rows.columns)
 
 
-def test_written_files_are_counted(sample_plan: pl.DataFrame, tmp_path: Path) -> None:
-    written = write_batches(sample_plan, tmp_path / "set", formats=["xlsx"])
-    assert (written.customers, written.batches) == (115, 3)
-    assert written.worklists == {"customer": 127, "customer_service": 20, "review": 54}
-    assert written.rows["batch_03_resend_as_reseller.xlsx"] == 2
-    assert sorted(path.name for path in written.paths) == names(tmp_path / "set")
-    assert written.paths[0].name == PAGE
-
-
-@pytest.mark.parametrize(("count", "sizes"), [(99, [99]), (100, [100]), (101, [100, 1])])
-def test_a_batch_has_at_most_a_hundred_customers(tmp_path: Path, count: int, sizes: list[int]) -> None:
-    written = write(expired(count), tmp_path / "set", formats=["csv"])
-    assert list(written.rows.values()) == sizes
+def test_written_files_are_counted(sample_plan: pl.DataFrame, sample_written: Written, sample_set: Path) -> None:
+    assert (sample_written.customers, sample_written.batches) == (115, 3)
+    assert sample_written.worklists == {"customer": 127, "customer_service": 20, "review": 54}
+    counts = dict(sample_plan.group_by("decision").len().iter_rows())
+    for who, n in sample_written.worklists.items():
+        assert csv(sample_set / f"worklist_{who}.csv").height == n == counts[worklists.WORKLISTS[who]]
+    assert sample_written.rows["batch_03_resend_as_reseller.xlsx"] == 2
+    assert sorted(path.name for path in sample_written.paths) == names(sample_set)
+    assert sample_written.paths[0].name == PAGE
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -185,14 +178,10 @@ def test_first_invitations_come_first_in_separate_batches_with_their_button(tmp_
 
 @pytest.mark.parametrize(
     ("snapshot", "warning"),
-    [
-        (DAY - dt.timedelta(days=7), None),
-        (DAY - dt.timedelta(days=8), "is of 2026-03-22, 8 days before 2026-03-30"),
-        (DAY, None),
-        (DAY + dt.timedelta(days=1), "is of 2026-03-31, after 2026-03-30"),
-    ],
-)
-def test_the_page_warns_of_an_old_export_and_of_one_of_a_later_day(
+    [(DAY - dt.timedelta(days=7), None), (DAY - dt.timedelta(days=8), "is of 2026-03-22, 8 days before 2026-03-30"),
+     (DAY, None), (DAY + dt.timedelta(days=1), "is of 2026-03-31, after 2026-03-30")],
+)  # fmt: skip
+def test_the_page_warns_of_an_old_export_and_of_a_later_one(
     tmp_path: Path, snapshot: dt.date, warning: str | None
 ) -> None:
     write(expired(1, snapshot_at=dt.datetime(snapshot.year, snapshot.month, snapshot.day, 9)), tmp_path / "set")
@@ -267,11 +256,6 @@ def test_without_candidates_there_is_no_batch_and_the_page_explains_why(tmp_path
     assert "Customer has to act: 1\n    - 1 - The association failed; the customer has to act first." in page
 
 
-def test_without_records_only_the_page_is_written(tmp_path: Path) -> None:
-    write(records(), tmp_path / "set")
-    assert names(tmp_path / "set") == [PAGE]
-
-
 # The columns of a row
 
 
@@ -317,28 +301,22 @@ def test_a_chance_is_a_percentage_or_no_history(sample_set: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_list_can_be_loaded_again(sample_plan: pl.DataFrame, tmp_path: Path, language: Any) -> None:
-    write_batches(sample_plan, tmp_path / "set", language=language)
+def test_every_list_can_be_loaded_again(
+    sample_plan: pl.DataFrame, sample_set: Path, tmp_path: Path, language: Any
+) -> None:
+    folder = sample_set if language == "en" else tmp_path / "set"
+    if language == "zh":
+        write_batches(sample_plan, folder, language=language)
     chosen = sample_plan.filter(batch=2).sort("rank")
     same = ["account_name", "customer_full_name", "email", "custom_tag", "country", "invitation_method",
             "association_type", "status", "invited_at"]  # fmt: skip
     for kind in ("csv", "xlsx"):
-        loaded = ik.load(tmp_path / "set" / f"batch_02_resend_now.{kind}")
+        loaded = ik.load(folder / f"batch_02_resend_now.{kind}")
         assert loaded.summary.rejects == 0
         assert loaded.records.sort("source_row").select(same).equals(chosen.select(same))
         assert not loaded.summary.unknown_messages
-    for path in (tmp_path / "set").glob("worklist_*.csv"):
+    for path in folder.glob("worklist_*.csv"):
         assert ik.load(path).summary.rejects == 0
-
-
-def test_columns_about_the_whole_plan_stay_out(sample_set: Path) -> None:
-    for path in sample_set.glob("*.csv"):
-        assert not {"Mobile Number", "Remarks", "Customer Key"} & set(csv(path).columns)
-
-
-def test_a_csv_opens_as_utf_8_in_excel(sample_set: Path) -> None:
-    for path in sample_set.glob("*.csv"):
-        assert path.read_bytes().startswith('\ufeff"'.encode())
 
 
 # Cells that a spreadsheet might run
@@ -419,12 +397,12 @@ def test_a_row_is_as_high_as_its_longest_text_needs(tmp_path: Path) -> None:
     assert xlsx(path)["Customer Full Name"].to_list() == names
 
 
-@pytest.mark.parametrize("rows", [3, sheets._SMALL + 1])
-def test_a_long_list_is_written_like_a_short_one(tmp_path: Path, rows: int) -> None:
-    frame = records(*(failed("overdue_payment", account_name=f"a{n}") for n in range(rows)))
-    write(frame, tmp_path / "set", formats=["xlsx"])
+@pytest.mark.parametrize("small", [2, 3])
+def test_a_long_list_is_written_like_a_short_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int) -> None:
+    monkeypatch.setattr(sheets, "_SMALL", small)
+    write(records(*(failed("overdue_payment", account_name=f"a{n}") for n in range(3))), tmp_path / "set")
     found = xlsx(tmp_path / "set" / "worklist_customer.xlsx")
-    assert sorted(found["Account Name"]) == sorted(f"a{n}" for n in range(rows))
+    assert sorted(found["Account Name"]) == ["a0", "a1", "a2"]
     assert found["Reminder, English"].str.starts_with("Subject: ").all()
 
 
@@ -578,18 +556,10 @@ def test_a_ticket_names_the_customer_and_the_account(tmp_path: Path) -> None:
 
 
 def own_catalogue(folder: Path, code: str, rule: str, advice: str) -> Catalogue:
-    path = folder / "own.toml"
-    text = f"""
-        [[failure]]
-        code = "{code}"
-        message_en = "Own message"
-        cause_en = "A cause of our own."
-        advice_en = "{advice}"
-        who_acts = "customer"
-        resend_rule = "{rule}"
-        """
-    path.write_text(textwrap.dedent(text), "utf-8")
-    return read_catalogue(path)
+    fields = {"code": code, "message_en": "Own message", "cause_en": "A cause of our own.", "advice_en": advice,
+              "who_acts": "customer", "resend_rule": rule}  # fmt: skip
+    lines = ["[[failure]]", *(f"{name} = '{text}'" for name, text in fields.items())]
+    return read_catalogue(own_messages(folder, "\n".join(lines)))
 
 
 @pytest.mark.parametrize("code", ["our_own", "overdue_payment", "special_contract"])
@@ -612,13 +582,10 @@ def test_the_language_of_the_plan_does_not_change_the_messages(tmp_path: Path) -
 
 
 MANAGED = [
-    {"account_name": "a", "account_manager": "mgr.li"},
-    {"account_name": "b", "account_manager": "MGR.LI "},
-    {"account_name": "c", "account_manager": "李/雷"},
-    {"account_name": "d"},
-    failed("overdue_payment", account_name="e", account_manager="mgr.li"),
+    *({"account_name": a, "account_manager": by} for a, by in (("a", "mgr.li"), ("b", "MGR.LI "), ("c", "李/雷"))),
+    {"account_name": "d"}, failed("overdue_payment", account_name="e", account_manager="mgr.li"),
     failed("system_busy", account_name="f", account_manager="李?雷"),
-]
+]  # fmt: skip
 
 
 def test_each_account_manager_gets_a_workbook_of_only_their_customers(tmp_path: Path) -> None:
@@ -642,7 +609,7 @@ def test_each_account_manager_gets_a_workbook_of_only_their_customers(tmp_path: 
         (lambda parts: {name: lists for name, lists in parts.items() if name != "manager_none"}, "not have every row"),
     ],
 )
-def test_workbooks_that_mix_account_managers_or_lack_a_row_are_refused(
+def test_workbooks_that_mix_managers_or_lack_a_row_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any, problem: str
 ) -> None:
     divide = by_manager.divide
@@ -701,16 +668,8 @@ def own_messages(folder: Path, text: str) -> Path:
 
 
 def test_custom_messages_replace_the_built_in_ones(tmp_path: Path) -> None:
-    own = own_messages(
-        tmp_path,
-        """
-        [[message]]
-        to = "customer"
-        code = "overdue_payment"
-        subject_en = "Dear {customer}"
-        body_en = "{advice} Yours, {manager}"
-        """,
-    )
+    message = "subject_en = 'Dear {customer}'\nbody_en = '{advice} Yours, {manager}'"
+    own = own_messages(tmp_path, f"[[message]]\nto = 'customer'\ncode = 'overdue_payment'\n{message}")
     row = failed("overdue_payment", account_name="a", customer_name="Ann\r\nBcc: x", email="ann@example.com")
     write_batches(plan(records(row)), tmp_path / "set", templates=own, reminders=True, formats=["csv"])
     english, chinese = csv(tmp_path / "set" / "worklist_customer.csv").select(pl.nth(-2, -1)).row(0)
@@ -764,26 +723,19 @@ def test_the_calendar_has_no_day_of_a_customer_who_may_not_be_invited_then(tmp_p
     assert "No dates.ics: the plan has no date after today" in (tmp_path / "set" / PAGE).read_text("utf-8-sig")
 
 
-def test_the_page_says_which_batches_are_first_invitations(sample_set: Path) -> None:
-    lines = (sample_set / PAGE).read_text("utf-8-sig").splitlines()
-    batches = {line.split()[0]: line.split(" - ")[1] for line in lines if line.startswith("  batch_")}
-    assert batches["batch_01_invite"] == "to invite for the first time"
-    assert batches["batch_02_resend_now"] == "to invite again"
-
-
 # The page to read first
 
 
-def test_the_first_line_warns_of_personal_data(tmp_path: Path) -> None:
+def test_the_first_line_warns_of_personal_data_and_no_placeholder_is_left(tmp_path: Path) -> None:
     for language, words in {"en": ("PERSONAL DATA", "Partner Center"), "zh": ("个人数据", "伙伴中心")}.items():
-        write_batches(planned(1), tmp_path / language, language=language)
-        first = (tmp_path / language / PAGE).read_text("utf-8-sig").splitlines()[0]
-        assert all(word in first for word in words)
+        for name, made in {"one": planned(1), "none": plan(records())}.items():
+            write_batches(made, tmp_path / f"{language} {name}", language=language, formats=["csv"])
+            page = (tmp_path / f"{language} {name}" / PAGE).read_text("utf-8-sig")
+            assert all(word in page.splitlines()[0] for word in words)
+            assert not re.search(r"[{}]", page)
 
 
-def test_the_page_states_what_to_click_the_rules_and_the_free_slots(
-    sample_plan: pl.DataFrame, sample_set: Path
-) -> None:
+def test_the_page_states_what_to_click_and_the_free_slots(sample_plan: pl.DataFrame, sample_set: Path) -> None:
     page = (sample_set / PAGE).read_text("utf-8-sig")
     assert "Sales > Leads and Opportunities > Customer Development > History Records" in page
     assert str(ResendRules()) in page
@@ -791,6 +743,8 @@ def test_the_page_states_what_to_click_the_rules_and_the_free_slots(
     assert f"today: {count_decisions(sample_plan).open_customers}; the portal allows 100" in page
     assert "no free places" not in page
     assert "batch_03_resend_as_reseller (.csv .xlsx): 2 - " in page
+    assert re.search(r"batch_01_invite .* - to invite for the first time\n", page)
+    assert re.search(r"batch_02_resend_now .* - to invite again\n", page)
     assert "association type Reseller" in page
     assert page.rstrip().endswith("Delete these files after use.")
 
@@ -824,12 +778,6 @@ def test_the_page_names_no_customer(tmp_path: Path) -> None:
     assert "Secret" not in (tmp_path / "set" / PAGE).read_text("utf-8-sig")
 
 
-def test_the_page_fills_every_placeholder(tmp_path: Path) -> None:
-    for name, frame in {"en": expired(1), "zh": records()}.items():
-        write(frame, tmp_path / name, language=name)
-        assert not re.search(r"[{}]", (tmp_path / name / PAGE).read_text("utf-8-sig"))
-
-
 # The folder
 
 
@@ -861,17 +809,10 @@ def test_unfinished_files_are_for_their_owner_only(tmp_path: Path, monkeypatch: 
 
 
 def test_an_earlier_run_is_not_overwritten_by_default(tmp_path: Path) -> None:
-    write_batches(planned(1), tmp_path)
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(OutputError, match="has 3 files of an earlier run"):
-        write(expired(2), tmp_path)
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_an_earlier_file_that_this_run_would_not_write_stops_it_too(tmp_path: Path) -> None:
-    (tmp_path / "batch_07_resend_now.csv").touch()
-    with pytest.raises(OutputError, match=r"1 file of an earlier run: 'batch_07_resend_now.csv'"):
+    (tmp_path / "batch_07_resend_now.csv").touch()  # this run would not write it
+    with pytest.raises(OutputError, match=r"has 1 file of an earlier run: 'batch_07_resend_now.csv'"):
         write_batches(planned(1), tmp_path)
+    assert names(tmp_path) == ["batch_07_resend_now.csv"]
 
 
 OTHERS = (
@@ -907,17 +848,16 @@ def test_a_folder_with_the_name_of_a_batch_is_refused(tmp_path: Path) -> None:
     assert names(tmp_path) == ["batch_01_resend_now.csv"]
 
 
-def test_a_target_without_a_parent_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="does not exist"):
-        write_batches(planned(1), tmp_path / "no" / "set")
-    assert names(tmp_path) == []
-
-
-@pytest.mark.parametrize("name", ["n" * 300, "a\0b"])
-def test_an_impossible_folder_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(OutputError, match="cannot be written: "):
-        write_batches(planned(1), tmp_path / name)
-    assert names(tmp_path) == []
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("no/set", "does not exist"), ("file", "is not a folder"), ("n" * 300, "cannot be written: "),
+     ("a\0b", "cannot be written: ")],
+)  # fmt: skip
+def test_a_bad_target_is_refused_before_the_plan_is_read(tmp_path: Path, name: str, problem: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=problem):
+        write_batches(None, tmp_path / name)
+    assert names(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -954,12 +894,12 @@ def disk_of(size: int) -> Iterator[None]:
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # xlsxwriter drops its own open file
-@pytest.mark.parametrize(
-    ("kind", "rows", "there"),
-    [("csv", sheets._SMALL + 1, False), ("xlsx", 100, True), ("xlsx", sheets._SMALL + 1, False)],
-)
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, kind: str, rows: int, there: bool) -> None:
-    made = plan(records(*(failed("overdue_payment", account_name=f"a{n}") for n in range(rows))))
+@pytest.mark.parametrize(("kind", "small", "there"), [("csv", 1, False), ("xlsx", 100, True), ("xlsx", 1, False)])
+def test_a_full_disk_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, small: int, there: bool
+) -> None:
+    monkeypatch.setattr(sheets, "_SMALL", small)
+    made = plan(records(*(failed("overdue_payment", account_name=f"a{n}") for n in range(100))))
     if there:
         (tmp_path / "set").mkdir()
     with disk_of(4096), pytest.raises(OutputError, match="The batches cannot be written to 'set'"):
@@ -1061,21 +1001,15 @@ def refused(made: Any, folder: Path, error: type[Exception], message: str, **how
     assert names(folder) == []
 
 
-def test_a_batch_larger_than_the_rules_allow_is_refused(tmp_path: Path) -> None:
-    made = plan(expired(51), ResendRules(batch_size=51))
-    smaller = made.with_columns(plan_rules=pl.lit(ResendRules(batch_size=50).to_json()))
-    refused(smaller, tmp_path, ArgumentError, "Batch 1 has 51 customers, more than the 50 of the rules")
-
-
-def test_a_customer_in_two_batches_is_refused(tmp_path: Path) -> None:
-    made = planned(4, batch_size=2).with_columns(customer_id=pl.lit("account:a"))
-    refused(made, tmp_path, ArgumentError, "A customer is in two rows to invite again")
-
-
-def test_a_candidate_without_a_batch_is_refused(tmp_path: Path) -> None:
-    for name in ("batch", "rank"):
-        made = planned(2).with_columns(pl.lit(None, pl.Int64).alias(name))
-        refused(made, tmp_path, ArgumentError, "has no batch")
+def test_a_plan_that_breaks_its_rules_is_refused(tmp_path: Path) -> None:
+    smaller = pl.lit(ResendRules(batch_size=50).to_json())
+    for made, problem in (
+        (planned(51).with_columns(plan_rules=smaller), "Batch 1 has 51 customers, more than the 50 of the rules"),
+        (planned(4, batch_size=2).with_columns(customer_id=pl.lit("account:a")), "A customer is in two rows to invite"),
+        (planned(2).with_columns(batch=pl.lit(None, pl.Int64)), "has no batch"),
+        (planned(2).with_columns(rank=pl.lit(None, pl.Int64)), "has no batch"),
+    ):
+        refused(made, tmp_path, ArgumentError, problem)
 
 
 def corrupted(change: Callable[[pl.DataFrame], pl.DataFrame], kind: str) -> Callable[..., None]:
@@ -1124,16 +1058,6 @@ def test_batches_that_lack_a_candidate_are_refused(tmp_path: Path, monkeypatch: 
     refused(planned(3), tmp_path, OutputError, "The batches have 2 customers, the plan has 3")
 
 
-def test_the_check_reads_the_written_file(tmp_path: Path) -> None:
-    made = worklists.make(planned(2), "en")
-    sheets.write_csv(made[0], tmp_path / "batch_01_resend_now.csv", dt.datetime(2026, 3, 30))
-    verify_written.verify_lists(made, tmp_path, ["csv"], ResendRules(), 2)
-    text = (tmp_path / "batch_01_resend_now.csv").read_text("utf-8-sig")
-    (tmp_path / "batch_01_resend_now.csv").write_text(text.replace("\n2,", "\n3,"), "utf-8-sig")
-    with pytest.raises(OutputError):
-        verify_written.verify_lists(made, tmp_path, ["csv"], ResendRules(), 2)
-
-
 def test_a_frame_without_the_columns_of_a_plan_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match=r"The plan lacks .*reason.*pass what plan_resends"):
         worklists.make(expired(1), "en")
@@ -1143,9 +1067,3 @@ def test_a_frame_without_the_columns_of_a_plan_is_refused(tmp_path: Path) -> Non
 @pytest.mark.parametrize("wrong", [{"language": "de"}, {"formats": []}, {"formats": ["pdf"]}, {"formats": "csv"}])
 def test_an_invalid_argument_is_rejected(tmp_path: Path, wrong: dict[str, Any]) -> None:
     refused(planned(1), tmp_path, ArgumentError, next(iter(wrong)), **wrong)
-
-
-def test_a_bad_target_is_refused_before_the_plan_is_read(tmp_path: Path) -> None:
-    (tmp_path / "set").touch()
-    with pytest.raises(OutputError, match="is not a folder"):
-        write_batches(None, tmp_path / "set")
