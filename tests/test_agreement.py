@@ -65,12 +65,17 @@ def check(records: pl.DataFrame, folder: Path) -> dict[str, int]:
     customers = explored["customers"]["customers"]
     assert customers == decided.customers == picked["counts"]["total"] == sum(n for *_, n in picked["state"]["tabs"])
     assert picker.widget.count == picked["counts"]["matched"] == decided.candidates
+    rows = {code: n for code, n in decided.by_decision.items() if n}
     tabs = {code: n for code, _, n in picked["state"]["tabs"] if n}
-    assert tabs == {code: n for code, n in decided.by_decision.items() if n and code != "superseded"}
+    assert tabs == {code: n for code, n in rows.items() if code != "superseded"}
+    batches = plan.filter(pl.col("batch").is_not_null()).group_by("batch").len()
+    assert counted(picked, "batch") == dict(batches.iter_rows())
     for screen in (explorer, picker):
         screen.widget.every_row = True
-        assert screen.request(type="connect")["counts"]["total"] == records.height == progress.counts["rows"]
+        told = screen.request(type="connect")
+        assert told["counts"]["total"] == records.height == progress.counts["rows"]
         screen.widget.stop()
+    assert {code: n for code, _, n in told["state"]["tabs"] if n} == rows
 
     if stages["all"] >= REPORTED:
         _check_report(annotated, stages, decided.by_list, folder / "report.md")

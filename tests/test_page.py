@@ -144,9 +144,7 @@ def test_only_files_that_the_page_offered_are_opened(session: Session, tmp_path:
     secret = tmp_path / "folder" / "history.csv"
     shutil.copy(FIRST, secret)
     tab = Tab(session)
-    session.receive(
-        "page", {"type": "open", "files": ["folder/history.csv", str(secret)], "uploads": [], "workspace": ""}
-    )
+    choose(session, "folder/history.csv", str(secret))
     assert tab.until("page", "problem")["problem"] == "Nothing was chosen."
 
 
@@ -155,14 +153,20 @@ def test_an_unreadable_file_returns_to_the_choice(session: Session, tmp_path: Pa
     (tmp_path / "empty.csv").write_bytes(content)
     shutil.copy(FIRST, tmp_path / "good.csv")
     tab = Tab(session)
-    session.receive("page", {"type": "open", "files": ["empty.csv"], "uploads": [], "workspace": ""})
+    choose(session, "empty.csv")
     problem = tab.until("page", "problem")
     assert "empty.csv" in problem["problem"]
     assert "--" not in problem["hint"], "an option of the command line"
     assert tab.until("page", "state")["status"] == "choose"
     assert tab.until("page", "state")["offered"]["files"] == ["empty.csv", "good.csv"]
-    session.receive("page", {"type": "open", "files": ["good.csv"], "uploads": [], "workspace": ""})
+    choose(session, "good.csv")
     tab.until("page", "state", status="open")
+
+
+def choose(session: Session, *files: str, workspace: str = "", uploads: Sequence[list[str | None]] = ()) -> None:
+    """Open files that the page offered, or that were sent to it."""
+    chosen = {"type": "open", "files": [*files], "uploads": [*uploads], "workspace": workspace}
+    session.receive("page", chosen)
 
 
 def upload(session: Session, path: Path) -> str:
@@ -176,8 +180,7 @@ def upload(session: Session, path: Path) -> str:
 def opened(session: Session, *paths: Path, workspace: str = "", day: str | None = None) -> Tab:
     """Upload and open files; return a tab that gets the answer."""
     tab = Tab(session)
-    uploads = [[upload(session, path), day] for path in paths]
-    session.receive("page", {"type": "open", "files": [], "uploads": uploads, "workspace": workspace})
+    choose(session, workspace=workspace, uploads=[[upload(session, path), day] for path in paths])
     return tab
 
 
@@ -200,7 +203,7 @@ def test_uploads_go_into_a_new_workspace_even_if_one_is_unreadable(session: Sess
 @pytest.mark.parametrize("name", ["../week", "a/b", "con.duckdb\0", ".hidden"])
 def test_a_new_workspace_has_a_plain_name_in_the_folder(session: Session, tmp_path: Path, name: str) -> None:
     tab, upload_id = Tab(session), upload(session, FIRST)
-    session.receive("page", {"type": "open", "files": [], "uploads": [[upload_id, None]], "workspace": name})
+    choose(session, workspace=name, uploads=[[upload_id, None]])
     assert tab.until("page", "problem")["problem"] == "A workspace cannot have this name."
     assert [*tmp_path.iterdir()] == []
     assert session.transfers.take(upload_id).name == FIRST.name, "it need not be sent again"
@@ -240,21 +243,17 @@ def test_changes_since_the_last_file_are_counted_shown_and_downloaded(session: S
     assert tab.until("pick", "page", check=is_only(""))["version"] > shown["version"]
 
 
-def test_changes_are_counted_since_the_last_whole_export_and_also_after_a_restart(
-    session: Session, tmp_path: Path
-) -> None:
+def test_changes_are_counted_since_the_last_whole_export(session: Session, tmp_path: Path) -> None:
     def export(day: str, accounts: Iterable[int], associated: Collection[int] = ()) -> Path:
         rows = [f"acct_{n},{'Associated' if n in associated else 'Expired'},Email,2026-01-10" for n in accounts]
         name = f"history_{day}.csv"
         return exported(tmp_path, name, "\n".join([ROWS.partition("\n")[0], *rows, ""]))
 
     parts = [export(f"2026-03-{day}", range(10)) for day in ("16", "23")]
-    opened(
-        session, export("2026-03-09", range(40)), *parts, export("2026-03-30", range(41), associated={5, 39}),
-        workspace="week",
-    ).until("page", "state", status="open")  # fmt: skip
+    first, last = export("2026-03-09", range(40)), export("2026-03-30", range(41), associated={5, 39})
+    opened(session, first, *parts, last, workspace="week").until("page", "state", status="open")
     session.receive("page", {"type": "choose_files"})
-    session.receive("page", {"type": "open", "files": [], "uploads": [], "workspace": "week.duckdb"})
+    choose(session, workspace="week.duckdb")
     tab = Tab(session)
     changes = tab.until("page", "state", status="open", check=lambda state: state.get("changes"))["changes"]
     assert (changes["before"], changes["after"]) == ("2026-03-09", "2026-03-30")
@@ -318,9 +317,7 @@ def test_shown_and_selected_rows_are_downloaded_as_shown(session: Session) -> No
         tab.until("page", "problem", problem=problem)
 
 
-def test_rejected_rows_are_downloaded_in_the_words_of_the_page_with_their_content(
-    session: Session, tmp_path: Path
-) -> None:
+def test_rejected_rows_are_downloaded_in_the_words_of_the_page(session: Session, tmp_path: Path) -> None:
     bad = exported(tmp_path, "bad_2026-04-06.csv", "Account Name,Status,Invitation Time\na,Expired,x\n,,?\n")
     session.open([str(bad)])
     tab = Tab(session)
@@ -378,13 +375,11 @@ CYRILLIC = ROWS.replace("acme", "Общество Ромашка Северна�
 
 @pytest.mark.parametrize(
     ("content", "kind", "answer"),
-    [
-        (ROWS.replace("Account Name", "Konto"), "column", {"columns": {"account_name": "Konto"}}),
-        (CYRILLIC, "encoding", {"encoding": "cp1251"}),
-    ],
-)
+    [(ROWS.replace("Account Name", "Konto"), "column", {"columns": {"account_name": "Konto"}}),
+     (CYRILLIC, "encoding", {"encoding": "cp1251"})],
+)  # fmt: skip
 def test_answers_for_a_file_are_reused_next_week(
-    session: Session, tmp_path: Path, content: str | bytes, kind: str, answer: dict[str, Any]
+    session: Session, tmp_path: Path, content: str | bytes, kind: str, answer: Any
 ) -> None:
     tab = opened(session, exported(tmp_path, "a_2026-04-06.csv", content), workspace="week")
     assert tab.until("page", "problem")["hint"] == "Choose how it is read, or leave it out."
@@ -414,11 +409,8 @@ def test_the_page_asks_for_the_date_of_a_file_without_one(session: Session, tmp_
 
 
 def test_a_time_zone_and_a_date_order_are_saved_and_files_are_read_again(session: Session, tmp_path: Path) -> None:
-    tab = opened(
-        session,
-        exported(tmp_path, "a_2026-04-06.csv", ROWS.replace("Status", "Farbe,Status").replace("acme", "acme,rot")),
-        workspace="week",
-    )
+    rows = ROWS.replace("Status", "Farbe,Status").replace("acme", "acme,rot")
+    tab = opened(session, exported(tmp_path, "a_2026-04-06.csv", rows), workspace="week")
     before = tab.until("page", "state", status="open")
     reading = before["reading"]
     assert (reading["without_offset"], reading["undecided"], reading["headers"]) == (1, 1, ["Farbe"])
@@ -436,13 +428,11 @@ def test_a_time_zone_and_a_date_order_are_saved_and_files_are_read_again(session
     assert row == [("2026-03-04 01:00:00", "rot")]
 
 
-def test_a_word_is_taught_for_all_weeks_of_a_workspace_that_is_opened_without_files(
-    session: Session, tmp_path: Path
-) -> None:
+def test_a_word_is_taught_for_all_weeks_of_a_workspace(session: Session, tmp_path: Path) -> None:
     weeks = [exported(tmp_path, f"a_2026-04-{day}.csv", ROWS.replace("Expired", "On ice")) for day in ("06", "13")]
     opened(session, *weeks, workspace="week").until("page", "state", status="open")
     session.receive("page", {"type": "choose_files"})
-    session.receive("page", {"type": "open", "files": [], "uploads": [], "workspace": "week.duckdb"})
+    choose(session, workspace="week.duckdb")
     tab = Tab(session)
     before = tab.until("page", "state", status="open", check=lambda state: state["unknown"]["records"] == 2)
     session.receive("page", {"type": "teach_words", "words": {"status": {"On ice": "expired"}}})
@@ -556,21 +546,18 @@ def test_the_page_names_the_time_zone_that_an_option_set(session: Session, tmp_p
     assert (reading["time_zone"], reading["day_first"], reading["without_offset"]) == ("Asia/Shanghai", True, 1)
 
 
-@pytest.mark.parametrize(("header", "assumed"), [("邀请时间", 1), ("邀请时间（北京时间）", 0)])
-def test_a_zone_is_said_to_be_assumed_only_if_no_header_states_it(
-    session: Session, tmp_path: Path, header: str, assumed: int
-) -> None:
-    path = exported(tmp_path, "a_2026-04-06.csv", ROWS.replace("Invitation Time", header))
-    state = opened(session, path, workspace="week").until("page", "state", status="open")
-    assert state["reading"]["without_offset"] == assumed
+def test_a_zone_that_a_header_states_is_not_said_to_be_assumed(session: Session, tmp_path: Path) -> None:
+    path = exported(tmp_path, "a_2026-04-06.csv", ROWS.replace("Invitation Time", "邀请时间（北京时间）"))
+    session.open([str(path)])
+    tab = Tab(session)
+    session.receive("page", {"type": "connect"})
+    assert tab.until("page", "state", status="open")["reading"]["without_offset"] == 0
 
 
 DAMAGED = "Account Name,Mobile Number,Status\nacme,1.38E+10,Expired\nbeta,13800001111,Expired\n"
 
 
-def test_the_page_says_that_cells_were_damaged_or_filled_in_the_words_of_check(
-    session: Session, tmp_path: Path
-) -> None:
+def test_damaged_and_filled_cells_are_told_in_the_words_of_check(session: Session, tmp_path: Path) -> None:
     merged = tmp_path / "merged_2026-04-06.xlsx"
     with xlsxwriter.Workbook(merged) as book:
         sheet = book.add_worksheet()
@@ -598,7 +585,7 @@ def test_open_files_stay_open_if_another_is_unreadable(session: Session, tmp_pat
     run = opened(session, FIRST, workspace="week").until("page", "state", status="open")["run"]
     (tmp_path / "empty.csv").write_text("")
     tab = Tab(session)
-    session.receive("page", {"type": "open", "files": ["empty.csv"], "uploads": [], "workspace": ""})
+    choose(session, "empty.csv")
     tab.until("page", "problem")
     assert tab.until("page", "state")["run"] == run
     session.receive("pick", {"type": "connect"})
@@ -682,17 +669,25 @@ def test_an_error_of_a_tab_quotes_no_data(session: Session) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("app")) as address:
-        yield address
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[str]]]:
+    """The address of a page on two files that its workspace has already, and what was printed."""
+    folder, said = tmp_path_factory.mktemp("app"), list[str]()
+    with ik.Workspace(folder / "memory.duckdb") as workspace:
+        workspace.add([FIRST, SECOND])
+    with served(folder, str(FIRST), str(SECOND), "-w", "memory.duckdb", said=said) as address:
+        yield address, said
+
+
+@pytest.fixture
+def page(started: tuple[str, list[str]]) -> str:
+    return started[0]
 
 
 def answer(address: str, **headers: str) -> tuple[int, str, dict[str, str]]:
     parts = urllib.parse.urlsplit(address)
     with contextlib.closing(http.client.HTTPConnection(parts.netloc, timeout=30)) as connection:
-        connection.request(
-            "GET", f"{parts.path}?{parts.query}", headers={k.replace("_", "-"): v for k, v in headers.items()}
-        )
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("GET", f"{parts.path}?{parts.query}", headers=named)
         found = connection.getresponse()
         # A WebSocket connection has no end.
         return found.status, "" if found.status == 101 else found.read().decode(), dict(found.headers)
@@ -714,13 +709,10 @@ def test_the_printed_address_leads_to_the_page_with_a_cookie_of_this_site_only(p
     assert "unsafe" not in headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize(
-    "path", ["", "?token=", "?token=0123456789abcdef", "app.js", "app.css", "socket", "api/kernels"]
-)
-def test_without_the_token_nothing_is_served(page: str, path: str) -> None:
-    status, text, _ = answer(page.partition("?")[0] + path)
-    assert status in {403, 404}
-    assert "script" not in text
+def test_without_the_token_nothing_is_served(page: str) -> None:
+    for path in ("", "?token=", "?token=0123456789abcdef", "app.js", "app.css", "socket", "api/kernels"):
+        status, text, _ = answer(page.partition("?")[0] + path)
+        assert (status in {403, 404}, "script" in text) == (True, False), path
 
 
 def test_another_host_name_is_refused_even_with_the_token(page: str) -> None:
@@ -809,9 +801,7 @@ def scratch(folder: Path) -> list[Path]:
     return [path for path in folder.glob("invitekit*/*/*") if path.is_file()]
 
 
-def test_an_uploaded_file_is_opened_and_its_rejects_are_fetched_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_upload_is_opened_and_its_rejects_are_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     content = (ROWS + ",Expired,Email,03/04/2026 09:00\n").encode()
@@ -842,15 +832,11 @@ def test_an_uploaded_file_is_opened_and_its_rejects_are_fetched_once(
         ({"Host": "attacker.example"}, "a.csv", 403), ({}, "a.exe", 400), ({}, "a", 400),
     ],
 )  # fmt: skip
-def test_an_upload_of_another_site_or_type_is_refused(
-    page: str, headers: dict[str, Any], name: str, status: int
-) -> None:
+def test_an_upload_of_another_site_or_type_is_refused(page: str, headers: Any, name: str, status: int) -> None:
     assert sent(page, b"Account,Status\n", name, **headers)[0] == status
 
 
-def test_an_upload_that_is_empty_cut_off_or_too_large_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_cut_off_or_too_large_upload_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with served(tmp_path) as address:
         assert sent(address, b"", "a.csv")[1]["problem"] == "The file is empty."
@@ -865,16 +851,10 @@ def test_an_upload_that_is_empty_cut_off_or_too_large_leaves_nothing(
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [
-        (["missing.csv"], "missing.csv"),
-        (["-w", "missing.duckdb"], "missing.duckdb"),
-        (["empty.csv"], "empty.csv"),
-        ([str(FIRST), "--rules", "missing.toml"], "missing.toml"),
-    ],
-)
-def test_a_bad_source_fails_before_a_server_is_started(
-    run: Run, tmp_path: Path, words: list[str], expected: str
-) -> None:
+    [(["missing.csv"], "missing.csv"), (["-w", "missing.duckdb"], "missing.duckdb"), (["empty.csv"], "empty.csv"),
+     ([str(FIRST), "--rules", "missing.toml"], "missing.toml")],
+)  # fmt: skip
+def test_a_bad_source_starts_no_server(run: Run, tmp_path: Path, words: list[str], expected: str) -> None:
     (tmp_path / "empty.csv").write_text("")
     ended = run("app", *words, "--no-browser", cwd=tmp_path)
     assert ended.returncode == 1
@@ -883,19 +863,13 @@ def test_a_bad_source_fails_before_a_server_is_started(
     assert not (tmp_path / "missing.duckdb").exists()
 
 
-def test_the_command_lists_the_files_added_to_the_workspace(tmp_path: Path) -> None:
-    words = [str(FIRST), str(SECOND), "-w", "memory.duckdb"]
-    with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
-        workspace.add([FIRST, SECOND])
-    said: list[str] = []
-    with served(tmp_path, *words, said=said) as _:
-        assert len(re.findall("already stored: skipped", "".join(said))) == 2
+def test_the_command_lists_the_files_added_to_the_workspace(started: tuple[str, list[str]]) -> None:
+    assert len(re.findall("already stored: skipped", "".join(started[1]))) == 2
 
 
-def test_a_taken_port_is_refused_in_one_line(page: str, tmp_path: Path) -> None:
+def test_a_taken_port_is_refused_in_one_line(page: str, run: Run, tmp_path: Path) -> None:
     port = page.split(":")[2].partition("/")[0]
-    command = [sys.executable, "-m", "invitekit", "app", "--no-browser", "--port", port]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    ended = run("app", "--no-browser", "--port", port, cwd=tmp_path)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert f"Port {port}" in ended.stderr
 
