@@ -29,7 +29,6 @@ from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceE
 from invitekit.model import schema
 from invitekit.model.annotate import EMAIL_LIFE
 from invitekit.model.catalogue import read_catalogue
-from invitekit.planning import plan_resends
 from invitekit.sample import write_sample
 from invitekit.workspace import (
     CHANGES,
@@ -97,11 +96,13 @@ def wide_mask() -> Iterator[None]:
     os.umask(before)
 
 
-def elsewhere(path: Path, code: str, *, read_only: bool = False) -> str:
-    """Run a line with the workspace ``ws`` in another process; return its output."""
-    opened = f"Workspace({str(path)!r}, read_only={read_only})"
-    lines = ["from invitekit.workspace import Workspace", "try:", f"    ws = {opened}", f"    {code}",
-             "except Exception as error:", "    print(type(error).__name__, error)"]  # fmt: skip
+def elsewhere(path: Path, code: str, *modes: str) -> str:
+    """Open the workspace ``ws`` in another process, to read it or to write, and run a line; return what it prints."""
+    opened = [f"Workspace({str(path)!r}, read_only={mode == 'read'})" for mode in modes or ("write",)]
+    lines = ["from invitekit.workspace import Workspace"]
+    for each in opened:
+        lines += ["try:", f"    ws = {each}", f"    {code}", "    ws.close()",
+                  "except Exception as error:", "    print(type(error).__name__, error)"]  # fmt: skip
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -160,7 +161,9 @@ def test_the_file_and_its_log_are_readable_by_their_owner_only(tmp_path: Path) -
         ws.outcomes().fetchall()
         mark_sent(ws, batch(ws))
         assert modes(tmp_path) == {"memory.duckdb": "0o600", "memory.duckdb.wal": "0o600"}
-    assert modes(tmp_path) == {"memory.duckdb": "0o600"}
+    (tmp_path / "memory.duckdb").chmod(0o644)
+    Workspace(tmp_path / "memory.duckdb").close()
+    assert modes(tmp_path) == {"memory.duckdb": "0o600"}, "it is made private again"
     assert os.umask(0o022) == 0o022
 
 
@@ -179,13 +182,10 @@ def test_the_file_is_private_from_its_first_byte(tmp_path: Path, monkeypatch: py
     assert seen[:2] == [0o600, 0o700]
 
 
-@pytest.mark.parametrize(
-    ("failing", "said"), [("insert into meta", "nothing was changed"), ("checkpoint", "cannot be made")]
-)
-def test_a_creation_that_fails_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str, said: str
-) -> None:
+@pytest.mark.parametrize("step", [("insert into meta", "nothing was changed"), ("checkpoint", "cannot be made")])
+def test_a_failed_creation_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Any) -> None:
     """DuckDB closes a file even if its last checkpoint failed: its tables would only be in the log."""
+    failing, said = step
 
     def run_or_fail(con: Any, statement: str, *more: Any) -> int:
         if statement.startswith(failing):
@@ -216,15 +216,6 @@ def test_a_file_created_meanwhile_by_another_process_is_not_replaced(tmp_path: P
     database.create(path)
     with Workspace(path) as ws:
         assert len(ws.history()) == 1
-
-
-@pytest.mark.usefixtures("wide_mask")
-def test_a_file_that_others_could_read_is_made_private_again(tmp_path: Path) -> None:
-    path = tmp_path / "memory.duckdb"
-    Workspace(path).close()
-    path.chmod(0o644)
-    Workspace(path).close()
-    assert modes(tmp_path) == {"memory.duckdb": "0o600"}
 
 
 def test_its_repr_has_counts_and_no_person(workspace: Workspace, tmp_path: Path) -> None:
@@ -286,22 +277,18 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "sqlite": (lambda path: path.write_bytes(b"SQLite format 3\0" + b"\0" * 5000), "is not a DuckDB database"),
     "other database": (other_database, "not a workspace"),
     "database without tables": (lambda path: duckdb.connect(str(path)).close(), "not a workspace"),
-    "newer": (
-        spoiled("update meta set value = '99' where name = 'schema_version'"),
-        rf"tables of version 99, known: {SCHEMA_VERSION}\).*update invitekit",
-    ),
+    "newer": (spoiled("update meta set value = '99' where name = 'schema_version'"),
+              rf"tables of version 99, known: {SCHEMA_VERSION}\).*update invitekit"),
     "truncated": (truncated, "(is|may be) damaged"),
     "garbled": (garbled, "is not a DuckDB database"),
     "folder": (lambda path: path.mkdir(), "is a folder"),
     "no version": (spoiled("delete from meta where name <> 'kind'"), "does not say which version"),
-    "a version that is none": (
-        spoiled("update meta set value = 'x' where name = 'schema_version'"),
-        "does not say which version",
-    ),
+    "a version that is none": (spoiled("update meta set value = 'x' where name = 'schema_version'"),
+                               "does not say which version"),
     "a table is gone": (spoiled("drop table marks"), "is damaged: it lacks marks"),
     "a link to itself": (lambda path: path.symlink_to(path), "cannot be opened: too many levels"),
     "log left": (lambda path: path.with_name("memory.duckdb.wal").touch(), "left of a file that is gone"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -358,21 +345,20 @@ def test_reading_does_not_create_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_second_process_learns_who_locks_the_file_and_what_to_do(workspace: Workspace) -> None:
-    writer, reader = (elsewhere(workspace.path, "print('opened')", read_only=mode) for mode in (False, True))
+    writer, reader = elsewhere(workspace.path, "print('opened')", "write", "read").splitlines()
     assert writer.startswith(f"WorkspaceError 'memory.duckdb' is open in process {os.getpid()}.")
     assert "close it there" in writer
     assert "helps only if it was opened for reading there" in writer
     assert reader.startswith(f"WorkspaceError 'memory.duckdb' is open for writing in process {os.getpid()}.")
     assert "until then nobody can read it" in reader
-    assert "\n" not in writer + reader
 
 
 def test_several_processes_can_read_together_and_block_a_writer(tmp_path: Path) -> None:
     path = tmp_path / "memory.duckdb"
     Workspace(path).close()
     with Workspace(path, read_only=True):
-        assert elsewhere(path, "print('opened')", read_only=True) == "opened"
-        assert "is open in process" in elsewhere(path, "print('opened')")
+        reader, writer = elsewhere(path, "print('opened')", "read", "write").splitlines()
+        assert (reader, "is open in process" in writer) == ("opened", True)
 
 
 def test_two_workspaces_of_one_process_share_the_file(tmp_path: Path) -> None:
@@ -386,7 +372,6 @@ def test_two_workspaces_of_one_process_share_the_file(tmp_path: Path) -> None:
     assert len(two.history()) == 1
     assert "is open in process" in elsewhere(path, "print('opened')")
     two.close()
-    assert elsewhere(path, "print('opened')") == "opened"
 
 
 def test_a_cell_that_runs_again_opens_the_same_file_again(tmp_path: Path) -> None:
@@ -412,10 +397,8 @@ def test_read_only_after_a_writer_in_one_process_works_and_the_reverse_is_refuse
         assert len(reader.history()) == 0
         with pytest.raises(WorkspaceError, match="reading only"):
             reader.start_export(level="shared")
-    with (
-        Workspace(path, read_only=True),
-        pytest.raises(WorkspaceError, match=r"open for reading in this process.*close that"),
-    ):
+    refused = pytest.raises(WorkspaceError, match=r"open for reading in this process.*close that")
+    with Workspace(path, read_only=True), refused:
         Workspace(path)
 
 
@@ -476,9 +459,7 @@ def test_everything_can_be_read_in_read_only_mode(tmp_path: Path) -> None:
 # ---- migrations ---------------------------------------------------------------------------------
 
 
-def test_an_older_file_is_migrated_once_atomically_and_only_for_writing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_older_file_is_migrated_once_and_only_for_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, versions = tmp_path / "memory.duckdb", migrations.VERSIONS
 
     def next_version(*statements: str) -> None:
@@ -525,9 +506,7 @@ def test_stored_rows_equal_the_rows_read(workspace: Workspace, tmp_path: Path) -
     assert {total for _, _, total in steps} == {sum(path.stat().st_size for path in files)}
 
 
-def test_frames_and_relations_are_stored_alike(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_relations_are_stored_as_frames(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme", Note="7"), row(None))
 
     def on_disk(*given: Any, **how: Any) -> Any:
@@ -594,7 +573,7 @@ def test_a_corrected_file_counts_and_replaces_the_other_on_request(workspace: Wo
     assert (third.already_stored, third.same_name_files, len(workspace.history())) == (False, 0, 1)
 
 
-def test_a_corrected_file_that_is_stored_under_another_name_replaces_the_wrong_one(
+def test_a_corrected_file_stored_under_another_name_replaces_the_wrong_one(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     """The corrected file is added as a copy with another name first."""
@@ -633,19 +612,11 @@ def test_a_file_that_should_not_be_stored_is_removed_with_its_rows(workspace: Wo
     assert (removed.day, removed.files, removed.rows_read, removed.orphaned_events) == (MONDAY, 1, 3, 1)
     assert str(removed).startswith(f"{file.name}: 1 file of {MONDAY} removed, 3 rows. 1 resends and marks belong")
     counts = workspace.counts()
-    assert (counts["files"], counts["rows_read"], counts["records"], counts["rejects"], counts["marks"]) == (
-        1,
-        1,
-        1,
-        0,
-        1,
-    )
+    assert [counts[name] for name in ("files", "rows_read", "records", "rejects", "marks")] == [1, 1, 1, 0, 1]
     assert workspace.history().pl()["account_name"].to_list() == ["beta"]
 
 
-def test_files_of_one_name_that_are_added_together_do_not_correct_each_other(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_files_of_one_name_added_together_do_not_correct_each_other(workspace: Workspace, tmp_path: Path) -> None:
     for region in ("north", "south"):
         (tmp_path / region).mkdir()
         snapshot(tmp_path / region, MONDAY, row(region))
@@ -661,17 +632,14 @@ def test_reading_again_keeps_marks_and_warns_about_them(workspace: Workspace, tm
     mark_sent(workspace, batch(workspace), at=MONDAY)
     workspace.mark_resolved(customers="acme", on=MONDAY, by="anna")
     assert workspace.add(file, replace=True, time_zone="Asia/Shanghai")[0].orphaned_events == 0
-    assert len(workspace.records().pl().join(workspace.sent_events().pl(), on="record_id")) == 1, (
-        "acme has another ID now"
-    )
+    both = workspace.records().pl().join(workspace.sent_events().pl(), on="record_id")
+    assert len(both) == 1, "acme has another ID now"
     corrected = workspace.add(snapshot(tmp_path, MONDAY, row("beta")), supersede=True)[0]
     assert corrected.orphaned_events == 2
     assert "2 resends and marks belong to no record" in str(corrected)
 
 
-def test_a_file_added_meanwhile_by_another_workspace_is_stored_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_added_meanwhile_by_another_is_stored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme"))
     with Workspace(tmp_path / "memory.duckdb") as one, Workspace(tmp_path / "memory.duckdb") as two:
 
@@ -732,9 +700,7 @@ def test_every_row_needs_a_snapshot_date(workspace: Workspace, tmp_path: Path) -
     assert workspace.add(undated, snapshot_at=NEXT)[0].snapshot_at == dt.datetime(2026, 3, 30)
 
 
-def test_a_file_of_the_first_version_gets_the_column_of_the_portals_customer_id(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_the_first_version_gets_the_new_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "memory.duckdb"
     with monkeypatch.context() as first:
         first.setattr(migrations, "VERSIONS", migrations.VERSIONS[:1])
@@ -771,9 +737,8 @@ def test_anonymous_rows_of_files_of_one_name_stay_separate(workspace: Workspace,
 
 def test_records_are_the_newest_state_of_each_invitation(workspace: Workspace, tmp_path: Path) -> None:
     sent = "2026-03-20 10:00:00"
-    workspace.add(
-        snapshot(tmp_path, NEXT, row("acme", "Associated", invited=sent), row("acme", "Expired", invited=sent))
-    )
+    twice = [row("acme", status, invited=sent) for status in ("Associated", "Expired")]
+    workspace.add(snapshot(tmp_path, NEXT, *twice))
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", invited=sent), row("beta"), row("acme", invited="2026-01-01")))
     found = workspace.records().pl().sort("account_name", "invited_at")
     assert found.select("account_name", "status", "source_row").rows() == [
@@ -826,9 +791,7 @@ def test_a_refused_file_leaves_the_earlier_ones(workspace: Workspace, tmp_path: 
     assert [one.already_stored for one in workspace.add([good, bad], snapshot_at=MONDAY)] == [True, False]
 
 
-def test_a_file_is_stored_whole_or_not_at_all(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_is_stored_whole_or_not(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = import_files._stream
 
     def broken(con: Any, table: str, *more: Any) -> int:
@@ -855,9 +818,7 @@ def test_lost_rows_are_an_error(workspace: Workspace, tmp_path: Path, monkeypatc
     assert len(workspace.history()) == 0
 
 
-def test_a_file_that_changes_while_it_is_read_is_refused(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_changed_while_read_fails(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme"))
 
     def slow(*given: Any, **how: Any) -> Any:
@@ -1003,43 +964,31 @@ def test_each_customer_has_one_change_and_unmatched_rows_are_counted(engine: Eng
 
 
 def test_masked_rows_of_the_same_file_name_and_row_are_different_customers() -> None:
-    found = compare(
-        annotated(MONDAY, MASKED), annotated(NEXT, MASKED).with_columns(source_file=pl.lit(f"{MONDAY}.csv"))
-    )
+    later = annotated(NEXT, MASKED).with_columns(source_file=pl.lit(f"{MONDAY}.csv"))
+    found = compare(annotated(MONDAY, MASKED), later)
     assert (found.before.unidentified, found.after.unidentified, found.counts["same"]) == (1, 1, 0)
 
 
-def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=400, weeks=2, masked=True, dirty=0.02).paths)
+def test_a_comparison_agrees_with_a_simple_slow_one(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(write_sample(tmp_path / "files", rows=400, weeks=2, dirty=0).paths)
     found = workspace.compare(MONDAY, NEXT)
-    both = sum(found.counts[name] for name in ("same", "became_associated", "newly_failed", "cause_changed"))
-    assert found.before.customers == both + found.counts["vanished"] + found.before.conflicting
-    assert found.after.customers == both + found.counts["appeared"] + found.after.conflicting
     per_day = dict(fetch(workspace._con, "select snapshot_at::date, count(*) from records group by all"))
     assert (found.before.rows, found.after.rows) == (per_day[MONDAY], per_day[NEXT])
-    assert found.counts["became_associated"] > 0
-    rows_of = dict(found.changes.aggregate("change, count(*)").fetchall())
-    assert {name: rows_of.get(name, 0) for name in CHANGES} == {name: found.counts[name] for name in CHANGES}
-
-
-def test_a_comparison_agrees_with_a_simple_slow_one(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=600, weeks=2, dirty=0).paths)
-    found = workspace.compare(MONDAY, NEXT)
     states: list[dict[str, tuple[str, str | None]]] = []
     for day in (MONDAY, NEXT):
         day_rows = workspace.history().filter(f"snapshot_at = '{day}'")
         speak: dict[str, tuple[str, str | None]] = {}
-        for one in ik.annotate(day_rows, as_of=day).pl().sort("invited_at").iter_rows(named=True):
+        for one in ik.annotate(day_rows, as_of=day).pl().sort("invited_at", nulls_last=True).iter_rows(named=True):
             speak[one["account_name"]] = (one["effective_status"], one["failure_code"])
         states.append(speak)
     before, after = states
+    assert (found.before.customers, found.after.customers) == (len(before), len(after))
     both = before.keys() & after.keys()
     failed = {a for a in both if before[a][0] == after[a][0] == "association_failed"}
     assert found.counts["vanished"] == len(before.keys() - after.keys())
     assert found.counts["appeared"] == len(after.keys() - before.keys())
-    assert found.counts["became_associated"] == sum(
-        after[a][0] == "associated" and before[a][0] != "associated" for a in both
-    )
+    reached = {a for a in both if before[a][0] != "associated" == after[a][0]}
+    assert found.counts["became_associated"] == len(reached) > 0
     assert found.counts["newly_failed"] == sum(after[a][0] == "association_failed" for a in both - failed)
     assert found.counts["cause_changed"] == sum(before[a][1] != after[a][1] for a in failed)
 
@@ -1193,9 +1142,7 @@ def test_an_impossible_batch_is_refused_whole(filled: Workspace) -> None:
     assert len(filled.resends()) == 0
 
 
-def test_marks_on_a_customer_or_your_own_account_release_and_can_be_undone(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_marks_on_a_customer_or_your_account_release_and_are_undone(workspace: Workspace, tmp_path: Path) -> None:
     sent = {"invited": "2026-03-01 10:00:00", "method": "Email"}
     failures = {"acme": "special_contract", "beta": "prepaid_partner", "gamma": "prepaid_partner"}
     workspace.add(snapshot(tmp_path, MONDAY, *(row(name, failure=code, **sent) for name, code in failures.items())))
@@ -1282,9 +1229,8 @@ def test_a_batch_cannot_have_been_sent_before_the_invitation_that_it_repeats(fil
     one, two = (filled.record_batches(batch(filled), at=day)[1] for day in (MONDAY, NEXT))
     # A typing error in the day or the year: the pause would be over at once, and the customer invited again.
     for wrong in (dt.date(2026, 3, 8), dt.date(2025, 3, 30)):
-        with pytest.raises(
-            ArgumentError, match=rf"^1 customer of batch '{one}' was invited after {wrong}, before .*day"
-        ):
+        problem = rf"^1 customer of batch '{one}' was invited after {wrong}, before .*day"
+        with pytest.raises(ArgumentError, match=problem):
             filled.mark_batch_sent(one, by="anna", at=wrong)
     assert len(filled.resends()) == 0
     # An invitation that only a later export shows may be this very resend.
@@ -1353,14 +1299,6 @@ def test_only_an_unsent_batch_can_be_discarded(filled: Workspace) -> None:
     assert len(filled.batches()) == 2
     filled.discard_batches([noted[1]])
     assert filled.batches().pl()["batch_id"].to_list() == [noted[2]]
-
-
-def test_an_ambiguous_name_excludes_nobody(filled: Workspace, tmp_path: Path) -> None:
-    filled.add(snapshot(tmp_path, NEXT, row("b@x.com"), row("b", email="b@x.com")))
-    noted = filled.record_batches(batch(filled, "b@x.com", "b", "beta"))
-    with pytest.raises(ArgumentError, match="The name matches no customer, or several"):
-        filled.mark_batch_sent(noted[1], by="anna", exclude=["b@x.com"])
-    assert len(filled.resends()) == 0
 
 
 def test_the_same_batch_of_a_day_is_stored_once(filled: Workspace) -> None:
@@ -1437,21 +1375,12 @@ def test_the_error_for_an_unknown_batch_lists_the_known_ones(filled: Workspace) 
 
 
 def test_a_customer_is_found_by_account_email_or_record(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(
-        snapshot(
-            tmp_path, MONDAY, row("acme", email="a@b.c", invited="2026-03-01"),
-            row("acme", email="a@b.c", invited="2026-03-20"), row(None, email="only@b.c"),
-        )
-    )  # fmt: skip
+    acme = [row("acme", email="a@b.c", invited=f"2026-03-{day}") for day in ("01", "20")]
+    workspace.add(snapshot(tmp_path, MONDAY, row(None, email="a@b.c")))  # before it had an account
+    workspace.add(snapshot(tmp_path, NEXT, *acme, row(None, email="only@b.c")))
     newest = workspace.records().filter("invited_at = '2026-03-20'").pl()["record_id"][0]
-    only = workspace.records().filter("account_name is null").pl()["record_id"][0]
+    only = workspace.records().filter("email = 'only@b.c'").pl()["record_id"][0]
     assert workspace.find(["Acme", "A@b.c ", newest, "only@b.c"]) == (newest, newest, newest, only)
-
-
-def test_one_customer_with_and_without_an_account_is_found_by_the_address(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(snapshot(tmp_path, MONDAY, row(None, email="a@b.c")))
-    workspace.add(snapshot(tmp_path, NEXT, row("acme", email="a@b.c")))
-    assert workspace.find("a@b.c") == workspace.find(["acme"])
 
 
 def test_bytes_that_are_not_text_find_nobody(filled: Workspace) -> None:
@@ -1464,10 +1393,9 @@ def test_bytes_that_are_not_text_find_nobody(filled: Workspace) -> None:
 
 
 def test_an_unknown_ambiguous_or_masked_name_finds_nobody(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(
-        snapshot(tmp_path, MONDAY, row("acme", email="a@b.c"), row("beta", email="a@b.c"), row("m***d", email="x@b.c"))
-    )
-    for names in ([SECRET], ["a@b.c"], ["m***d"], [""]):
+    rows = [row("acme", email="a@b.c"), row("beta", email="a@b.c"), row("m***d", email="x@b.c")]
+    workspace.add(snapshot(tmp_path, MONDAY, *rows, row("d@b.c"), row("d", email="d@b.c")))
+    for names in ([SECRET], ["a@b.c"], ["d@b.c"], ["m***d"], [""]):
         with pytest.raises(ArgumentError, match="The name matches no customer, or several") as caught:
             workspace.find(names)
         assert SECRET not in str(caught.value)
@@ -1492,14 +1420,13 @@ def test_marks_have_author_and_time_and_stay_stored_when_undone(filled: Workspac
     assert found["record_id"].to_list() == known
     assert found["marked_by"].to_list() == ["anna", "anna", "boris"]
     assert found["unmarked_by"].to_list() == [None, "carla", None]
-    assert sorted(filled.resolutions().select("record_id, resolved_at").fetchall()) == sorted(
-        [(known[0], dt.datetime(2026, 3, 23)), (known[2], dt.datetime(2026, 3, 24, 9, 30))]
-    )
+    resolved = [(known[0], dt.datetime(2026, 3, 23)), (known[2], dt.datetime(2026, 3, 24, 9, 30))]
+    assert sorted(filled.resolutions().select("record_id, resolved_at").fetchall()) == sorted(resolved)
     assert filled.resolutions().columns == ["record_id", "resolved_at", "customer_id", "failure_code", "email"]
 
 
 def test_a_mark_stores_its_customer_and_its_failure(filled: Workspace) -> None:
-    filled.mark_resolved(customers=["acme", "A@b.c"], on=MONDAY, by="anna")
+    assert filled.mark_resolved(customers=["acme", "A@b.c"], on=MONDAY, by="anna") == (1,)
     filled.mark_resolved(filled.find("beta"), on=MONDAY, by="anna")
     found = filled.resolutions().pl().sort("customer_id").select("customer_id", "failure_code").rows()
     assert found == [("account:acme", "link_used"), ("account:beta", "link_used")]
@@ -1548,9 +1475,7 @@ def test_an_address_stays_taken_after_a_correction_of_its_account(workspace: Wor
     assert reasons(NEXT)["beta2"] == "expired"
 
 
-def test_a_mark_is_taken_back_with_those_from_before_the_customer_had_an_account(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_mark_is_undone_with_those_from_before_the_account(workspace: Workspace, tmp_path: Path) -> None:
     acme = {"email": "a@x.example", "failure": "overdue_payment", "invited": "2026-03-01"}
     workspace.add(snapshot(tmp_path, MONDAY, row(None, **acme)))
     workspace.mark_do_not_invite(customers="a@x.example", on=MONDAY, by="anna")
@@ -1564,28 +1489,7 @@ def test_a_mark_is_taken_back_with_those_from_before_the_customer_had_an_account
     assert workspace.marks_of("account:acme") == {}
 
 
-def test_a_customer_marked_not_to_be_invited_stays_out_of_the_plans_of_later_files(
-    workspace: Workspace, tmp_path: Path
-) -> None:
-    rows = [row(name, "Expired", email=f"{name}@x.example", invited="2026-03-01") for name in ("acme", "beta")]
-    workspace.add(snapshot(tmp_path, MONDAY, *rows))
-    names = ["acme", "ACME@x.example"]
-    assert workspace.mark_do_not_invite(customers=names, on=MONDAY, by="anna", note="asked") == (1,)
-    workspace.add(snapshot(tmp_path, NEXT, *rows))
-
-    def decisions() -> dict[str, str]:
-        plan = workspace.plan(as_of=NEXT).filter("decision != 'superseded'")
-        return dict(plan.select("account_name, reason_code").fetchall())
-
-    assert decisions() == {"acme": "do_not_invite", "beta": "expired"}
-    assert workspace.marks().select("failure_code, note").fetchall() == [("do_not_invite", "asked")]
-    assert workspace.unmark(1, by="boris") == (1,)
-    assert decisions() == {"acme": "expired", "beta": "expired"}
-
-
-def test_what_was_marked_follows_the_account_into_a_corrected_file_with_the_portals_id(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_mark_follows_the_account_to_a_file_with_the_portals_id(workspace: Workspace, tmp_path: Path) -> None:
     rows = [row(name, "Expired", invited="2026-03-01 10:00") for name in ("acme", "beta", "gamma")]
     workspace.add(snapshot(tmp_path, MONDAY, *rows))
     workspace.mark_do_not_invite(customers="acme", on=MONDAY, by="anna")
@@ -1771,9 +1675,8 @@ def counted(cause: str, resent: int, associated: int, others: int, others_associ
 
 def test_a_batch_is_compared_with_others_weighted_by_its_causes() -> None:
     # Most of the batch has the hopeless cause; most of the others have the easy one.
-    (one,) = by_batch(
-        [counted("hopeless", 90, 9, 100, 5), counted("easy", 10, 8, 900, 720), counted("rare", 5, 5, 9, 0)]
-    )
+    causes = [("hopeless", 90, 9, 100, 5), ("easy", 10, 8, 900, 720), ("rare", 5, 5, 9, 0)]
+    (one,) = by_batch([counted(*cause) for cause in causes])
     assert (one.sent, one.associated, one.open, one.compared, one.others) == (105, 22, 83, 100, 1000)
     assert (one.rate, one.compared_rate) == (22 / 105, 17 / 100)
     assert one.others_rate == pytest.approx(0.9 * 0.05 + 0.1 * 0.8)
@@ -1783,7 +1686,7 @@ def test_a_batch_is_compared_with_others_weighted_by_its_causes() -> None:
 
 
 @pytest.mark.parametrize(("apart", "others"), [(30, 1), (31, 2)])
-def test_a_customer_invited_within_thirty_days_is_not_a_comparison(
+def test_who_is_invited_within_thirty_days_is_no_comparison(
     workspace: Workspace, tmp_path: Path, apart: int, others: int
 ) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, *(row(name, **FAILED) for name in ("acme", "beta", "gamma", "delta"))))
@@ -1813,9 +1716,7 @@ def test_results_after_the_next_resend_belong_to_that_one(workspace: Workspace, 
     ]  # fmt: skip
 
 
-def test_an_association_dated_before_the_next_resend_belongs_to_the_one_before(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_an_association_before_a_resend_belongs_to_the_one_before(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("beta", **FAILED)))
     mark_sent(workspace, batch(workspace), at=SENT, batch_id="b1")
     mark_sent(workspace, batch(workspace), at=dt.datetime(2026, 4, 2), batch_id="b2")
@@ -1851,14 +1752,12 @@ def test_a_resend_is_not_followed_by_a_reused_id(workspace: Workspace, tmp_path:
 def test_a_masked_customer_is_not_followed_by_a_mask(workspace: Workspace, tmp_path: Path) -> None:
     mask = {"Customer Full Name": "T***m", "Mobile": "138****1234"}
     workspace.add(snapshot(tmp_path, MONDAY, row(None, **FAILED, **mask)))
-    masked = (
-        workspace.records().pl().select("record_id", customer_id="record_id", batch=1, decision=pl.lit("resend_now"))
-    )
+    plan = {"customer_id": pl.col("record_id"), "batch": pl.lit(1), "decision": pl.lit("resend_now")}
+    masked = workspace.records().pl().select("record_id", **plan)
     mark_sent(workspace, masked, at=SENT)
     workspace.add(snapshot(tmp_path, NEXT, row(None, "Associated", **mask)))
-    assert workspace.outcomes().pl().select("cause", "resent", "associated", "not_seen").rows() == [
-        ("unknown", 1, 0, 1)
-    ]
+    shown = ("cause", "resent", "associated", "not_seen")
+    assert workspace.outcomes().pl().select(shown).rows() == [("unknown", 1, 0, 1)]
 
 
 def test_the_status_at_a_time_follows_the_rule_of_annotate(workspace: Workspace, tmp_path: Path) -> None:
@@ -1871,27 +1770,7 @@ def test_the_status_at_a_time_follows_the_rule_of_annotate(workspace: Workspace,
     assert sorted(status for _, status in as_annotated) == ["expired", "expired", "invited"]
 
 
-def test_outcomes_of_a_sample_add_up(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=400).paths)
-    assert workspace.outcomes().fetchall() == []
-    for day in (dt.datetime(2026, 3, 16, 9), dt.datetime(2026, 3, 23, 9)):
-        history = ik.annotate(workspace.history().filter(f"snapshot_at < '{day}'").pl(), as_of=day)
-        plan = plan_resends(history, as_of=day, sent=workspace.sent_events().pl())
-        mark_sent(workspace, plan.filter(pl.col("rank") % 2 == 1).with_columns(batch=pl.lit(1)), at=day)
-    # The sample does not know these resends: its next week is made up here.
-    resent = workspace.resends().pl()["account_name"].drop_nulls().unique()
-    answered = [row(name, "Associated", associated="2026-03-25 09:00:00") for name in resent]
-    workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), *answered))
-    found = workspace.outcomes().pl()
-    assert found["resent"].sum() == len(workspace.resends())
-    parts = ["associated", "already_associated", "failed_again", "expired", "open", "not_seen"]
-    assert found["resent"].to_list() == found.select(pl.sum_horizontal(parts)).to_series().to_list()
-    assert found["batch_id"].n_unique() == 2
-    assert found["associated"].sum() == len(resent) > 0
-    assert found["not_resent"].sum() > 0
-
-
-def test_a_large_history_is_computed_on_disk_with_the_same_results(
+def test_a_large_history_is_computed_on_disk(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [row(f"a{n}", **FAILED) for n in range(4)]

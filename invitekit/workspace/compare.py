@@ -148,7 +148,7 @@ def compare(before: Frame, after: Frame, *, rejected: Sequence[Any] = (None, Non
     with temp_tables() as persist:
         records: Any = nw.from_native(resolve_parts(both.to_native(), _SIDE, only))
         unidentified = nw.when(nw.col("customer_id").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
-        resolved = records.group_by(_SIDE).agg(rows=nw.len(), unidentified=unidentified.sum())
+        resolved = records.group_by(_SIDE).agg(unidentified=unidentified.sum())
         counts = {row[_SIDE]: row for row in collect(resolved).rows(named=True)}
         rows = {side: int(n) for side, n in collect(both.group_by(_SIDE).agg(n=nw.len())).rows()}
         customers = materialize(_with_rejected(_with_changes(records), records, rejected))
