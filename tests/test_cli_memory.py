@@ -127,10 +127,11 @@ def test_a_batch_is_planned_marked_as_sent_and_measured(run: Run, memory: Path, 
     (outcome,), (batch,) = answer["outcomes"], answer["batches"]
     assert (batch["sent"], batch["associated"], batch["rate"], batch["others"]) == (2, 1, 0.5, 0)
     assert (outcome["cause"], outcome["resent"], outcome["associated"]) == ("link_expired", 2, 1)
-    told = run("workspace", "outcomes", "-w", memory).stdout
-    assert "The customer opened" in told
-    assert "50% (9% to 91%)" in told
-    assert "too few" in told
+    target = exports.parent / "outcomes.parquet"
+    told = run("workspace", "outcomes", "-w", memory, "-o", target).stdout
+    assert [text in told for text in ("The customer opened", "50% (9% to 91%)", "too few")] == [True] * 3
+    assert pl.read_parquet(target)["resent"].to_list() == [2]
+    assert run("workspace", "outcomes", "-w", memory, "-o", target).returncode == 1, "it exists already"
 
 
 def test_a_mark_that_a_batch_was_sent_can_be_taken_back(run: Run, memory: Path, batch_id: str) -> None:
@@ -194,9 +195,8 @@ def test_two_snapshots_are_compared_from_files_and_from_a_workspace(run: Run, me
     for sources in ((exports,), ("-w", memory)):
         found = run_json(run, "compare", *sources)
         assert found["counts"] == expected
-        assert (
-            run_json(run, "compare", *sources, "--before", "2026-03-16", "--after", "2026-03-23")["counts"] == expected
-        )
+        named = run_json(run, "compare", *sources, "--before", "2026-03-16", "--after", "2026-03-23")
+        assert named["counts"] == expected
     told = run("compare", exports).stdout
     assert "From 2026-03-16 to 2026-03-23:" in told
     assert not any(name in told for name in NAMES)
@@ -206,9 +206,7 @@ def test_two_snapshots_are_compared_from_files_and_from_a_workspace(run: Run, me
     assert sorted(pl.read_csv(target)["change"]) == ["became_associated", "cause_changed", "vanished"]
 
 
-def test_a_customer_whose_records_contradict_each_other_in_one_snapshot_is_not_compared(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_customer_whose_records_contradict_each_other_is_not_compared(run: Run, tmp_path: Path) -> None:
     lines = {"03-16": ["Invited"], "03-23": ["Associated", "Expired"]}
     for day, states in lines.items():
         rows = ["Account,Status,Invitation Time", *(f"acme,{state},2026-03-01" for state in states)]
@@ -219,8 +217,8 @@ def test_a_customer_whose_records_contradict_each_other_in_one_snapshot_is_not_c
     assert "contradict each other in one of the two" in told
 
 
-@pytest.mark.parametrize(("last", "is_partial"), [(37, False), (36, False), (35, True)])
-def test_a_comparison_says_if_the_later_snapshot_seems_to_hold_only_a_part(
+@pytest.mark.parametrize(("last", "is_partial"), [(36, False), (35, True)])
+def test_a_comparison_says_if_the_later_snapshot_seems_partial(
     run: Run, tmp_path: Path, last: int, is_partial: bool
 ) -> None:
     for day, customers in (("2026-03-16", 40), ("2026-03-23", last)):
@@ -240,14 +238,6 @@ def test_a_stored_file_is_removed(run: Run, memory: Path) -> None:
     removed = run_json(run, "workspace", "remove", stored["source_file"], "--snapshot", "2026-03-16", "-w", memory)
     assert (removed["removed"]["files"], removed["rows_read"]) == (1, 0)
     assert run_json(run, "workspace", "show", "-w", memory)["files"] == []
-
-
-def test_outcomes_are_written_as_counts(run: Run, memory: Path, tmp_path: Path, batch_id: str) -> None:
-    run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)
-    target = tmp_path / "outcomes.parquet"
-    assert run("workspace", "outcomes", "-w", memory, "-o", target).returncode == 0
-    assert pl.read_parquet(target)["resent"].to_list() == [2]
-    assert run("workspace", "outcomes", "-w", memory, "-o", target).returncode == 1
 
 
 def test_planning_and_queries_change_nothing_and_batches_leave_no_table(run: Run, memory: Path, tmp_path: Path) -> None:
@@ -280,20 +270,6 @@ def test_a_full_disk_discards_new_batches_and_keeps_earlier_ones(
     assert [row["batch_id"] for row in found] == list(kept.values())
 
 
-def test_batches_that_cannot_be_written_are_not_stored(run: Run, memory: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("in the way")
-    done = run("plan", "-w", memory, "--batch-dir", tmp_path / "out")
-    assert (done.returncode, "is not a folder" in done.stderr) == (1, True)
-    with Workspace(memory, read_only=True) as ws:
-        assert ws.batches().fetchall() == []
-
-
-def test_a_day_that_has_begun_in_the_east_is_stored_as_now(run: Run, memory: Path, batch_id: str) -> None:
-    """A sending date in the future is refused, but in the east the next day has begun."""
-    today = dt.datetime.now(dt.timezone(dt.timedelta(hours=14))).date()
-    assert run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", str(today), "-w", memory).returncode == 0
-
-
 def test_a_day_of_sending_means_its_end(run: Run, memory: Path, batch_id: str) -> None:
     assert run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "20260320", "-w", memory).returncode == 0
     assert "resend_now" not in decisions(run, memory, "2026-03-27 00:01")
@@ -324,25 +300,18 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
         "Invalid value for --time-zone, --messages: no effect without SOURCES",
     ),
     "a day first in what is not read": (["compare", "-w", "memory.duckdb", "--month-first"], 2, "--day-first/--month"),
-    "a customer in bytes that are no text": (
-        ["workspace", "mark-resolved", os.fsdecode(b"M\xfc"), *RESOLVED], 1, "The name matches no customer, or several",
-    ),
+    "no text": (["workspace", "mark-resolved", os.fsdecode(b"M\xfc"), *RESOLVED], 1, "The name matches no customer"),
     "both": (["plan", "exports", "-w", "memory.duckdb"], 2, "not both"),
     "a workspace that is not there": (
         ["plan", "-w", "other.duckdb", "--batch-dir", "out"], 1, "'other.duckdb' does not exist",
     ),
-    "a workspace with an impossible name": (["plan", "-w", "x" * 300, "--batch-dir", "out"], 1, "cannot be opened"),
     "a batch in one that is not there": (["workspace", "mark-sent", "b", "--by", "a", "-w", "o"], 1, "does not exist"),
-    "an unknown batch": (["workspace", "mark-sent", "b", "--by", "a", "-w", "memory.duckdb"], 1, "No batch of that ID"),
     "nobody's log": (["workspace", "mark-sent", "b9", "-w", "memory.duckdb"], 2, "--by"),
     "several batches with some left out": (
         ["workspace", "mark-sent", "a", "b", "--by", "a", "--exclude", "x", "-w", "memory.duckdb"], 2, "one batch at a",
     ),
-    "an unknown customer": (
-        ["workspace", "mark-resolved", "Secret", *RESOLVED], 1, "The name matches no customer, or several",
-    ),
+    "an unknown customer": (["workspace", "mark-resolved", "Secret", *RESOLVED], 1, "The name matches no customer"),
     "no day": (["workspace", "mark-resolved", "ann", "--by", "a", "--on", "soon"], 2, "is not a date"),
-    "a mark that is none": (["workspace", "unmark", "9", "--by", "a", "-w", "memory.duckdb"], 1, "is unknown, or"),
     "a file of no snapshot": (
         ["compare", "undated.csv", "exports"], 1, "2 of 5 records belong to no snapshot: nothing says when",
     ),

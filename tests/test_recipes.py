@@ -64,9 +64,7 @@ WRITES: dict[str, tuple[object, ...]] = {
 }  # fmt: skip
 
 
-def test_every_command_is_repeated_to_the_same_bytes_from_anywhere(
-    run: Run, week: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_command_is_repeated_to_the_same_bytes(run: Run, week: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, words in WRITES.items():
         record(run, *words, name, "exports")
     monkeypatch.chdir("/")
@@ -118,9 +116,7 @@ DIFFERENT: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("act", "problem"), DIFFERENT.values(), ids=DIFFERENT)
-def test_a_changed_file_is_named_and_nothing_is_run(
-    run: Run, week: Path, act: Callable[[Path], object], problem: str
-) -> None:
+def test_a_changed_file_is_named_and_nothing_is_run(run: Run, week: Path, act: Any, problem: str) -> None:
     record(run, "plan", "exports", "--rules", "rules.toml", "-o", "plan.csv")
     act(week)
     done = run("run", "weekly.toml", "-o", "again")
@@ -131,10 +127,12 @@ def test_a_changed_file_is_named_and_nothing_is_run(
     assert ([one["as_recorded"] for one in found["outputs"]], found["repeat"]) == ([None], False)
 
 
-def test_unusual_names_are_read_back_exactly(tmp_path: Path) -> None:
-    step = Step("check", ['a"b\\\x7f\n\u2028é.csv', "''"], {"column": ["status=# \x00"], "as-of": ""})
-    (tmp_path / "r.toml").write_text(as_toml(Recipe("1", [step])), encoding="utf-8")
-    assert read_recipe(tmp_path / "r.toml").step == [step]
+def test_a_recipe_and_unusual_names_are_read_back_exactly(tmp_path: Path) -> None:
+    files = [File("a", 1, ""), File("a"), File("b", 0, "00")]
+    odd = Step("check", ['a"b\\\x7f\n\u2028é.csv', "''"], {"column": ["status=# \x00"], "as-of": ""})
+    recipe = Recipe("0.1.0", [odd, Step("plan", ["a"], {"as-of": "2026-03-30", '"=1+1"\n': True}, files)])
+    (tmp_path / "r.toml").write_text(as_toml(recipe), encoding="utf-8")
+    assert read_recipe(tmp_path / "r.toml") == recipe
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is text")
@@ -220,13 +218,7 @@ def test_the_printed_command_repeats_the_recipe(run: Run) -> None:
     assert (done.returncode, "1 of 1 output byte for byte as recorded" in done.stdout) == (0, True), done.stderr
     Path("recipes").mkdir()
     done = run("trend", "exports", *DAY, "-o", "t2.csv", "--save-recipe", "recipes/weekly.toml")
-    assert done.stdout.rpartition("to repeat it: ")[2].split() == [
-        "invitekit",
-        "run",
-        "recipes/weekly.toml",
-        "-o",
-        "FOLDER",
-    ]
+    assert done.stdout.rpartition("to repeat it: ")[2].split()[1:] == ["run", "recipes/weekly.toml", "-o", "FOLDER"]
     assert run("run", "recipes/weekly.toml", "--overwrite").returncode == 1, "it writes outside of its folder"
     assert run("run", "recipes/weekly.toml", "-o", "again").returncode == 0
 
@@ -262,9 +254,8 @@ def test_a_customer_list_is_recorded_by_its_hash_and_repeated_or_replaced(run: R
         (week / f"customers_{day}.csv").write_text(f"Account,Association Time\n{rows}", encoding="utf-8")
     record(run, "workspace", "add", "exports", "-w", "w.duckdb")
     found = record(run, "reconcile", "customers_2026-03-24.csv", *DAY, "-w", "w.duckdb", "-o", "found.csv")
-    assert [(file["name"], len(file["sha256"])) for file in found["step"][1]["input"]] == [
-        ("customers_2026-03-24.csv", 64)
-    ]
+    (listed,) = found["step"][1]["input"]
+    assert (listed["name"], len(listed["sha256"])) == ("customers_2026-03-24.csv", 64)
     step = repeated(run, "weekly.toml", "--overwrite")["steps"][1]
     assert (step["listed"], step["findings"]["ours_already"]) == (1, 1)
     new = ("--customer-list", "customers_2026-03-31.csv")
@@ -315,7 +306,7 @@ STRANGE: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize(("command", "option", "problem"), STRANGE.values(), ids=STRANGE)
-def test_a_foreign_recipe_writes_only_in_its_folder_and_starts_no_program(
+def test_a_foreign_recipe_starts_nothing_and_stays_in_its_folder(
     run: Run, week: Path, command: str, option: str, problem: str
 ) -> None:
     sources = "sources = ['--output=../stolen.csv', 'exports']\n[step.options]\n"
@@ -332,11 +323,3 @@ def test_a_date_of_the_recorded_files_does_not_apply_to_others(run: Run) -> None
     record(run, "check", "exports/history_2026-03-16.csv", "--snapshot", "2026-03-17")
     done = run("run", "weekly.toml", "exports/history_2026-03-23.csv")
     assert (done.returncode, "would date the others too" in done.stderr) == (1, True)
-
-
-def test_a_recipe_is_written_back_unchanged(tmp_path: Path) -> None:
-    files = [File("a", 1, ""), File("a"), File("b", 0, "00")]
-    recipe = Recipe("0.1.0", [Step("plan", ["a"], {"as-of": "2026-03-30", '"=1+1"\n': True}, files)])
-    path = tmp_path / "recipe.toml"
-    path.write_text(as_toml(recipe), "utf-8")
-    assert read_recipe(path) == recipe
