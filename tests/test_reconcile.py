@@ -43,13 +43,19 @@ new,,,,P9,2026-02-11
 """
 
 
+def filled(folder: Path, **exports: str) -> ik.Workspace:
+    """Return a workspace with exports of days of March 2026, such as ``m30``."""
+    workspace = ik.Workspace(folder / "w.duckdb")
+    for day, text in exports.items():
+        (path := folder / f"history_2026-03-{day[1:]}.csv").write_text(text, encoding="utf-8")
+        workspace.add(path)
+    return workspace
+
+
 @pytest.fixture(scope="module")
 def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("filled")
-    (folder / "history_2026-03-30.csv").write_text(HISTORY, encoding="utf-8")
-    with ik.Workspace(folder / "w.duckdb") as workspace:
-        workspace.add(folder / "history_2026-03-30.csv")
-    return folder / "w.duckdb"
+    with filled(tmp_path_factory.mktemp("filled"), m30=HISTORY) as workspace:
+        return workspace.path
 
 
 @pytest.fixture
@@ -90,30 +96,22 @@ def test_no_customer_with_the_address_of_an_associated_one_is_invited(tmp_path: 
     # The list has the address with an account that no record has, or without an account, while two records have it.
     rows = ["acme,anna@x.example,Expired,2026-02-01", "beta,Anna@x.example,Expired,2026-02-01"]
     rows += ["gamma,g@x.example,Expired,2026-02-01"]
-    text = "\n".join(["Account,Email,Status,Invitation Time", *rows])
-    (tmp_path / "history_2026-03-30.csv").write_text(text, encoding="utf-8")
-    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
-        workspace.add(tmp_path / "history_2026-03-30.csv")
+    with filled(tmp_path, m30="\n".join(["Account,Email,Status,Invitation Time", *rows])) as workspace:
         workspace.reconcile(write_list(tmp_path, f"Account,Email,Association Time\n{listed},2026-02-11\n"), as_of=DAY)
         assert reasons(workspace) == {"acme": "same_email", "beta": "same_email", "gamma": "expired"}
 
 
 def test_a_listed_account_is_associated_whatever_portal_id_the_list_has(tmp_path: Path) -> None:
-    for day, ids in (("2026-03-23", "123 124"), ("2026-03-30", "100 100")):
-        rows = [f"a{n},9{one},Expired,2026-02-01" for n, one in enumerate(ids.split())]
-        text = "\n".join(["Account,Customer ID,Status,Invitation Time", *rows])
-        (tmp_path / f"history_{day}.csv").write_text(text, encoding="utf-8")
-    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
-        workspace.add(tmp_path / "history_*.csv")
+    head = "Account,Customer ID,Status,Invitation Time"
+    old, new = ([f"a{n},9{one},Expired,2026-02-01" for n, one in enumerate(ids)] for ids in ((123, 124), (100, 100)))
+    with filled(tmp_path, m23="\n".join([head, *old]), m30="\n".join([head, *new])) as workspace:
         assert reasons(workspace) == {"a0": "expired", "a1": "expired"}
         listed = write_list(tmp_path, "Account,Customer ID,Association Time\na0,9777,2026-02-11\n")
         workspace.reconcile(listed, as_of=DAY)
         assert reasons(workspace) == {"a0": "ours_already", "a1": "expired"}
 
 
-def test_the_status_of_the_accounts_on_a_list_is_no_status_of_an_invitation(
-    workspace: ik.Workspace, tmp_path: Path
-) -> None:
+def test_the_status_of_a_listed_account_is_no_status_of_an_invitation(workspace: ik.Workspace, tmp_path: Path) -> None:
     listed = "Account Name,Status,Associated On\nstays,Normal,2026-01-05\nother,Frozen,2026-02-11\n"
     result = workspace.reconcile(write_list(tmp_path, listed), as_of=DAY)
     assert (result.listed, result.counts["associated"], result.counts["ours_already"]) == (2, 1, 1)
@@ -124,40 +122,31 @@ def test_the_status_of_the_accounts_on_a_list_is_no_status_of_an_invitation(
 @pytest.mark.parametrize("missing", ["a6,2026-02-06", "a1,2026-02-01"])
 def test_an_export_is_not_called_partial_because_customers_vanished_who_are_yours(tmp_path: Path, missing: str) -> None:
     rows = ["a1,2026-02-01", *(f"a{n},2026-02-0{n}" for n in range(2, 8)), "old,2026-01-01"]
-    for day, kept in (("2026-03-23", rows), ("2026-03-30", [row for row in rows if row != missing])):
-        lines = [
-            f"{row.split(',')[0]},{'Associated' if row[:2] == 'a1' else 'Expired'},{row.split(',')[1]}" for row in kept
-        ]
-        text = "\n".join(["Account,Status,Invitation Time", *lines])
-        (tmp_path / f"history_{day}.csv").write_text(text, encoding="utf-8")
-    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
-        workspace.add(tmp_path / "history_*.csv")
+    states = [f"{row},{'Associated' if row[:2] == 'a1' else 'Expired'}" for row in rows]
+    old, new = (["Account,Invitation Time,Status", *(s for s in states if not s.startswith(gone))]
+                for gone in ("none", missing))  # fmt: skip
+    with filled(tmp_path, m23="\n".join(old), m30="\n".join(new)) as workspace:
         assert count_decisions(workspace.plan(as_of=DAY)).not_in_newest == 0
         listed = "Account Name,Association Time\na1,2026-02-03\na6,2026-03-25\n"
         workspace.reconcile(write_list(tmp_path, listed, "2026-03-30"), as_of=DAY)
         assert count_decisions(workspace.plan(as_of=DAY)).not_in_newest == 0
 
 
-def test_each_customer_of_a_list_counts_once_and_a_masked_row_is_not_called_new(
+def test_each_listed_customer_counts_once_and_a_masked_one_is_not_new(
     workspace: ik.Workspace, tmp_path: Path, run: Run
 ) -> None:
     rows = ["stays,,a,2026-01-05", "STAYS ,,b,2026-01-06", "n***w,n***@x.example,c,2026-01-07", "new,,d,2026-01-08"]
     listed = write_list(tmp_path, "\n".join(["Account Name,Email,Name,Associated On", *rows]) + "\n")
     result = workspace.reconcile(listed, as_of=DAY)
-    assert (result.listed, result.counts["associated"], result.counts["not_invited"], result.unidentified) == (
-        3,
-        1,
-        1,
-        1,
-    )
+    found = (result.listed, result.counts["associated"], result.counts["not_invited"], result.unidentified)
+    assert found == (3, 1, 1, 1)
     workspace.close()
     printed = run("reconcile", listed, "-w", tmp_path / "w.duckdb", "--as-of", str(DAY)).stdout
     assert "masked, or have a name only, and match no record: 1. Their customers may seem to have left." in printed
 
 
 def test_accounts_that_lost_their_zeros_in_the_list_are_reported(tmp_path: Path, run: Run) -> None:
-    (tmp_path / "history_2026-03-30.csv").write_text("Account,Status\n007,Associated\n", encoding="utf-8")
-    run("workspace", "add", tmp_path / "history_2026-03-30.csv", "-w", tmp_path / "w.duckdb")
+    filled(tmp_path, m30="Account,Status\n007,Associated\n").close()
     for account, is_reported in (("7", True), ("007", False)):
         listed = write_list(tmp_path, f"Account,Association Time\n{account},2026-01-05\n")
         printed = run("reconcile", listed, "-w", tmp_path / "w.duckdb").stdout
@@ -181,17 +170,13 @@ def test_the_page_invites_nobody_of_the_list(workspace: ik.Workspace, tmp_path: 
 
 def test_a_customer_who_vanished_from_the_exports_is_looked_up_in_the_list(tmp_path: Path) -> None:
     rows = "".join(f"a{n},Expired,2026-02-0{n}\n" for n in range(1, 8))
-    for day, text in (("2026-03-23", rows), ("2026-03-30", rows.replace("a6", "b6").replace("a7", "b7"))):
-        (tmp_path / f"history_{day}.csv").write_text(f"Account,Status,Invitation Time\n{text}", encoding="utf-8")
-    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
-        workspace.add(tmp_path / "history_*.csv")
+    old = f"Account,Status,Invitation Time\n{rows}"
+    with filled(tmp_path, m23=old, m30=old.replace("a6", "b6").replace("a7", "b7")) as workspace:
         result = workspace.reconcile(write_list(tmp_path, "Account Name,Association Time\na6,2026-03-25\n"), as_of=DAY)
         assert {name: n for name, n in result.counts.items() if n} == {"vanished_is_ours": 1, "vanished": 1}
 
 
-def test_a_rejected_row_of_a_list_keeps_its_customer_from_being_invited_until_the_next_list(
-    workspace: ik.Workspace, tmp_path: Path
-) -> None:
+def test_a_rejected_row_of_a_list_holds_its_customer_until_the_next(workspace: ik.Workspace, tmp_path: Path) -> None:
     assert reasons(workspace)["other"] == "expired"
     result = workspace.reconcile(write_list(tmp_path, LIST + "other,,,,,2026-02-12,too,many\n"), as_of=DAY)
     assert (result.rejected, reasons(workspace)["other"]) == (1, "row_rejected")
@@ -205,10 +190,7 @@ def test_a_customer_associated_on_the_day_of_the_list_has_not_left(
     tmp_path: Path, since: str, *, has_left: bool
 ) -> None:
     rows = f"stays,Associated,2026-01-01,2026-01-05\nnew,Associated,2026-03-10,{since}\n"
-    text = f"Account,Status,Invitation Time,Association Time\n{rows}"
-    (tmp_path / "history_2026-03-15.csv").write_text(text, encoding="utf-8")
-    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
-        workspace.add(tmp_path / "history_2026-03-15.csv")
+    with filled(tmp_path, m15=f"Account,Status,Invitation Time,Association Time\n{rows}") as workspace:
         result = workspace.reconcile(write_list(tmp_path, "Account,Association Time\nstays,2026-01-05\n"), as_of=DAY)
         assert (result.counts["left_us"], result.unlisted) == (int(has_left), 0)
 
@@ -238,35 +220,22 @@ def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Worksp
     assert sum(n for (n,) in workspace.outcomes().project("associated").fetchall()) == 1
 
 
-@pytest.mark.parametrize(
-    ("text", "day", "problem"),
-    [
-        (
-            "Account,Association Time\na,2026-02-11\n",
-            f"{dt.datetime.now(dt.UTC).year + 2}-01-01",
-            "-01-01 is in the future",
-        ),
-        (HISTORY, "2026-03-15", "5 of 7 rows have another status than associated"),
-        ("Account,Association Time\na,2026-02-11\n", "undated", "Nothing says when the customer list was exported"),
-        ("Account,Association Time\n", "2026-03-15", "The customer list has no customers"),
-        ("Account,Since\na,2026-02-11\n", "2026-03-15", "association time"),
-        (
-            "Account,Association Time,Snapshot Time\na,2026-02-11,2026-03-01\nb,2026-02-11,2026-03-08\n",
-            "undated",
-            "lists of 2 days",
-        ),
-    ],
-)
-def test_an_invalid_customer_list_is_rejected(
-    workspace: ik.Workspace, tmp_path: Path, text: str, day: str, problem: str
-) -> None:
-    with pytest.raises((ArgumentError, SchemaError), match=problem):
-        workspace.reconcile(write_list(tmp_path, text, day))
+HEAD = "Account,Association Time\n"
+INVALID = [
+    (f"{HEAD}a,2026-02-11\n", f"{dt.datetime.now(dt.UTC).year + 2}-01-01", "-01-01 is in the future"),
+    (HISTORY, "2026-03-15", "5 of 7 rows have another status than associated"),
+    (f"{HEAD}a,2026-02-11\n", "undated", "Nothing says when the customer list was exported"),
+    (HEAD, "2026-03-15", "The customer list has no customers"),
+    ("Account,Since\na,2026-02-11\n", "2026-03-15", "association time"),
+    ("Account,Association Time,Snapshot Time\na,2026-02-11,2026-03-01\nb,2026-02-11,2026-03-08\n", "undated",
+     "lists of 2 days"),
+]  # fmt: skip
 
 
-def test_a_newer_list_replaces_the_stored_one_and_an_older_one_does_not(
-    workspace: ik.Workspace, tmp_path: Path
-) -> None:
+def test_an_invalid_or_older_customer_list_is_rejected(workspace: ik.Workspace, tmp_path: Path) -> None:
+    for text, day, problem in INVALID:
+        with pytest.raises((ArgumentError, SchemaError), match=problem):
+            workspace.reconcile(write_list(tmp_path, text, day))
     for day in ("2026-03-01", "2026-03-15"):
         workspace.reconcile(write_list(tmp_path, day=day))
     with pytest.raises(WorkspaceError, match="newer customer list is stored, of 2026-03-15"):
@@ -298,9 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         fault = self.server.faults.pop(0) if self.server.faults else ""
-        signed = (
-            "Access=the-access-key" in self.headers["Authorization"] and "Signature=" in self.headers["Authorization"]
-        )
+        signed = all(text in self.headers["Authorization"] for text in ("Access=the-access-key", "Signature="))
         if self.path != "/v2/partners/sub-customers/query" or not signed or body["limit"] > 100:
             return self._answer(400, {"error_code": "CBC.0100", "error_msg": "Parameter error."})
         if self.headers.get("X-Security-Token") == self.server.expired:
@@ -343,44 +310,28 @@ def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
             thread.join()
 
 
-FAULTS: dict[str, tuple[list[str], list[int]]] = {
-    "none": ([], [0, 100, 200]),
-    "throttled twice": (["", "429", "429"], [0, 100, 200]),
-    "a fault of the server, and a cut connection": (["500", "", "cut"], [0, 100, 200]),
-    "a repeated page": (["", "repeat"], [0, 100, 200, 0, 100, 200]),
-}
+def test_every_customer_of_the_portal_is_listed_once(workspace: ik.Workspace, portal: Portal) -> None:
+    for name, faults, repeated in (
+        ("throttled twice", ["", "429", "429"], []), ("a repeated page", ["", "repeat"], [0, 100, 200]),
+        ("a fault of the server, and a cut connection", ["500", "", "cut"], []),
+    ):  # fmt: skip
+        portal.faults, portal.offsets = faults, []
+        began = dt.datetime.now(dt.UTC).date()
+        result = workspace.reconcile(from_huawei=True, endpoint=portal.url, as_of=DAY)
+        assert (result.listed, result.counts["not_invited"]) == (250, 250), name
+        assert portal.offsets == [*repeated, 0, 100, 200], name
+        assert began <= result.listed_at.date() <= dt.datetime.now(dt.UTC).date()
 
 
-@pytest.mark.parametrize(("faults", "offsets"), FAULTS.values(), ids=FAULTS)
-def test_every_customer_of_the_portal_is_listed_once(
-    workspace: ik.Workspace, portal: Portal, faults: list[str], offsets: list[int]
-) -> None:
-    portal.faults = faults
-    began = dt.datetime.now(dt.UTC).date()
-    result = workspace.reconcile(from_huawei=True, endpoint=portal.url, as_of=DAY)
-    assert (result.listed, result.counts["not_invited"], portal.offsets) == (250, 250, offsets)
-    assert began <= result.listed_at.date() <= dt.datetime.now(dt.UTC).date()
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        ("2026-03-01T08:05:01Z", dt.datetime(2026, 3, 1, 8, 5, 1)),
-        ("2026-03-01T08:05:01+08:00", dt.datetime(2026, 3, 1, 0, 5, 1)),
-        ("2026-03-01 08:05:01", dt.datetime(2026, 3, 1, 8, 5, 1)), ("soon", None), ("", None), (None, None),
-    ],
-)  # fmt: skip
-def test_the_times_of_the_portal_are_utc_wherever_the_machine_is(
-    monkeypatch: pytest.MonkeyPatch, answer: str | None, expected: dt.datetime | None
-) -> None:
+def test_the_times_of_the_portal_are_utc_wherever_the_machine_is() -> None:
+    assert time.tzname[0] != "UTC", "conftest.py sets another zone"
     names = ("customer_id", "account_name", "customer", "email", "telephone", "association_type")
-    customer = SimpleNamespace(associated_on=answer, **dict.fromkeys(names))
-    with monkeypatch.context() as machine:
-        machine.setenv("TZ", "Asia/Shanghai")
-        time.tzset()
-        row = huawei_api._row(customer)
-    time.tzset()
-    assert row[-1] == expected
+    for answer, expected in {
+        "2026-03-01T08:05:01Z": dt.datetime(2026, 3, 1, 8, 5, 1), "soon": None, "": None, None: None,
+        "2026-03-01T08:05:01+08:00": dt.datetime(2026, 3, 1, 0, 5, 1),
+        "2026-03-01 08:05:01": dt.datetime(2026, 3, 1, 8, 5, 1),
+    }.items():  # fmt: skip
+        assert huawei_api._row(SimpleNamespace(associated_on=answer, **dict.fromkeys(names)))[-1] == expected, answer
 
 
 def test_a_run_continues_with_a_new_token_after_the_old_one_expires(
