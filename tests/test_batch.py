@@ -181,9 +181,7 @@ def test_first_invitations_come_first_in_separate_batches_with_their_button(tmp_
     [(DAY - dt.timedelta(days=7), None), (DAY - dt.timedelta(days=8), "is of 2026-03-22, 8 days before 2026-03-30"),
      (DAY, None), (DAY + dt.timedelta(days=1), "is of 2026-03-31, after 2026-03-30")],
 )  # fmt: skip
-def test_the_page_warns_of_an_old_export_and_of_a_later_one(
-    tmp_path: Path, snapshot: dt.date, warning: str | None
-) -> None:
+def test_the_page_warns_of_an_old_and_of_a_later_export(tmp_path: Path, snapshot: dt.date, warning: str | None) -> None:
     write(expired(1, snapshot_at=dt.datetime(snapshot.year, snapshot.month, snapshot.day, 9)), tmp_path / "set")
     page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
     assert ("WARNING: " in page) is (warning is not None)
@@ -301,9 +299,7 @@ def test_a_chance_is_a_percentage_or_no_history(sample_set: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_list_can_be_loaded_again(
-    sample_plan: pl.DataFrame, sample_set: Path, tmp_path: Path, language: Any
-) -> None:
+def test_every_list_can_be_loaded(sample_plan: pl.DataFrame, sample_set: Path, tmp_path: Path, language: Any) -> None:
     folder = sample_set if language == "en" else tmp_path / "set"
     if language == "zh":
         write_batches(sample_plan, folder, language=language)
@@ -694,7 +690,7 @@ def test_an_error_in_a_message_file_names_the_place(tmp_path: Path, text: str, p
         message_templates.read_templates(own_messages(tmp_path, text))
 
 
-def test_the_calendar_has_the_days_of_allowed_resends_and_lapsing_pre_registrations(
+def test_the_calendar_has_the_days_of_resends_and_lapsing_pre_registrations(
     tmp_path: Path,
 ) -> None:
     recently = [{"account_name": f"a{n}", "invited_at": dt.datetime(2026, 3, 28, 9, n)} for n in range(3)]
@@ -861,9 +857,7 @@ def test_a_bad_target_is_refused_before_the_plan_is_read(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_target_without_write_permission_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
-) -> None:
+def test_a_target_without_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
     # Root may write everywhere, so the system error is simulated.
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     if there:
@@ -895,7 +889,7 @@ def disk_of(size: int) -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # xlsxwriter drops its own open file
 @pytest.mark.parametrize(("kind", "small", "there"), [("csv", 1, False), ("xlsx", 100, True), ("xlsx", 1, False)])
-def test_a_full_disk_leaves_nothing_behind(
+def test_a_full_disk_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, small: int, there: bool
 ) -> None:
     monkeypatch.setattr(sheets, "_SMALL", small)
@@ -924,9 +918,7 @@ def refuse() -> None:
 
 
 @pytest.mark.parametrize("step", [1, 4, 8])
-def test_an_error_while_files_are_renamed_restores_everything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
-) -> None:
+def test_an_error_while_renaming_restores_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     write(records({"account_name": "old"}, failed("overdue_payment")), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     assert len(before) == 5

@@ -331,9 +331,7 @@ def test_a_check_page_names_a_tab_between_cells(run: Run, tmp_path: Path) -> Non
     assert r"csv utf-8 &#x27;\t&#x27;" in page
 
 
-def test_check_speaks_chinese_on_its_page(
-    run: Run, export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_speaks_chinese(run: Run, export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with export.open("a", encoding="utf-8") as file:
         file.write("Eve,eve,eve@example.com; eva@example.com,Email,Frozen,,03/02/2026\n")
     monkeypatch.setattr(stores, "ALWAYS_FITS", 0)

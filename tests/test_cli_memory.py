@@ -218,9 +218,7 @@ def test_a_customer_whose_records_contradict_each_other_is_not_compared(run: Run
 
 
 @pytest.mark.parametrize(("last", "is_partial"), [(36, False), (35, True)])
-def test_a_comparison_says_if_the_later_snapshot_seems_partial(
-    run: Run, tmp_path: Path, last: int, is_partial: bool
-) -> None:
+def test_a_comparison_says_if_a_snapshot_seems_partial(run: Run, tmp_path: Path, last: int, is_partial: bool) -> None:
     for day, customers in (("2026-03-16", 40), ("2026-03-23", last)):
         rows = "".join(f"a{n},Expired\n" for n in range(customers))
         (tmp_path / f"h_{day}.csv").write_text("Account Name,Status\n" + rows, encoding="utf-8")
@@ -295,31 +293,25 @@ def test_a_written_batch_is_discarded(run: Run, memory: Path, batch_id: str) -> 
 RESOLVED = ["--by", "a", "--on", "2026-03-18", "-w", "memory.duckdb"]
 REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "neither sources nor a workspace": (["plan"], 2, "Name sources or a --workspace."),
-    "a way of reading what is not read": (
-        ["plan", "-w", "memory.duckdb", "--time-zone", "Asia/Shanghai", "--messages", "nothere.csv"], 2,
-        "Invalid value for --time-zone, --messages: no effect without SOURCES",
-    ),
+    "a way of reading what is not read": (["plan", "-w", "memory.duckdb", "--time-zone", "Asia/Shanghai", "--messages",
+        "nothere.csv"], 2, "Invalid value for --time-zone, --messages: no effect without SOURCES"),
     "a day first in what is not read": (["compare", "-w", "memory.duckdb", "--month-first"], 2, "--day-first/--month"),
     "no text": (["workspace", "mark-resolved", os.fsdecode(b"M\xfc"), *RESOLVED], 1, "The name matches no customer"),
     "both": (["plan", "exports", "-w", "memory.duckdb"], 2, "not both"),
-    "a workspace that is not there": (
-        ["plan", "-w", "other.duckdb", "--batch-dir", "out"], 1, "'other.duckdb' does not exist",
-    ),
+    "a workspace that is not there": (["plan", "-w", "other.duckdb", "--batch-dir", "out"], 1,
+        "'other.duckdb' does not exist"),
     "a batch in one that is not there": (["workspace", "mark-sent", "b", "--by", "a", "-w", "o"], 1, "does not exist"),
     "nobody's log": (["workspace", "mark-sent", "b9", "-w", "memory.duckdb"], 2, "--by"),
-    "several batches with some left out": (
-        ["workspace", "mark-sent", "a", "b", "--by", "a", "--exclude", "x", "-w", "memory.duckdb"], 2, "one batch at a",
-    ),
+    "several batches with some left out": (["workspace", "mark-sent", "a", "b", "--by", "a", "--exclude", "x", "-w",
+        "memory.duckdb"], 2, "one batch at a"),
     "an unknown customer": (["workspace", "mark-resolved", "Secret", *RESOLVED], 1, "The name matches no customer"),
     "no day": (["workspace", "mark-resolved", "ann", "--by", "a", "--on", "soon"], 2, "is not a date"),
-    "a file of no snapshot": (
-        ["compare", "undated.csv", "exports"], 1, "2 of 5 records belong to no snapshot: nothing says when",
-    ),
+    "a file of no snapshot": (["compare", "undated.csv", "exports"], 1,
+        "2 of 5 records belong to no snapshot: nothing says when"),
     "only one snapshot": (["compare", "exports"], 1, "no earlier snapshot to compare with"),
     "a snapshot that is not there": (["compare", "exports", "--before", "2026-01-01"], 1, "no snapshot of 2026-01-01"),
-    "a source as workspace": (
-        ["workspace", "add", "exports", "-w", "exports/history_2026-03-16.csv"], 1, "the name of a source",
-    ),
+    "a source as workspace": (["workspace", "add", "exports", "-w", "exports/history_2026-03-16.csv"], 1,
+        "the name of a source"),
     "no snapshot date": (["workspace", "add", "undated.csv", "-w", "memory.duckdb"], 1, "Nothing says when"),
     "a workspace that is none": (["workspace", "show", "-w", "undated.csv"], 1, "the name of a source"),
 }  # fmt: skip

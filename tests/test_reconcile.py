@@ -132,7 +132,7 @@ def test_an_export_is_not_called_partial_because_customers_vanished_who_are_your
         assert count_decisions(workspace.plan(as_of=DAY)).not_in_newest == 0
 
 
-def test_each_listed_customer_counts_once_and_a_masked_one_is_not_new(
+def test_a_listed_customer_counts_once_and_a_masked_one_is_not_new(
     workspace: ik.Workspace, tmp_path: Path, run: Run
 ) -> None:
     rows = ["stays,,a,2026-01-05", "STAYS ,,b,2026-01-06", "n***w,n***@x.example,c,2026-01-07", "new,,d,2026-01-08"]
@@ -186,9 +186,7 @@ def test_a_rejected_row_of_a_list_holds_its_customer_until_the_next(workspace: i
 
 @pytest.mark.parametrize(("since", "has_left"), [("2026-03-14 23:59", True), ("2026-03-14", True),
                                                   ("2026-03-15 08:30", False), ("2026-03-15", False)])  # fmt: skip
-def test_a_customer_associated_on_the_day_of_the_list_has_not_left(
-    tmp_path: Path, since: str, *, has_left: bool
-) -> None:
+def test_who_was_associated_on_the_day_of_the_list_has_not_left(tmp_path: Path, since: str, *, has_left: bool) -> None:
     rows = f"stays,Associated,2026-01-01,2026-01-05\nnew,Associated,2026-03-10,{since}\n"
     with filled(tmp_path, m15=f"Account,Status,Invitation Time,Association Time\n{rows}") as workspace:
         result = workspace.reconcile(write_list(tmp_path, "Account,Association Time\nstays,2026-01-05\n"), as_of=DAY)

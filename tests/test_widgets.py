@@ -178,9 +178,7 @@ FILTERS = [
 ]  # fmt: skip
 
 
-def test_rows_counts_and_choices_equal_those_of_where(
-    explorer: FakeBrowser, history: pl.DataFrame, newest: pl.DataFrame
-) -> None:
+def test_rows_and_counts_are_those_of_where(explorer: FakeBrowser, history: pl.DataFrame, newest: pl.DataFrame) -> None:
     for every_row, records, step in ((False, newest, 1), (True, history, 1 if SOAK else 3)):
         explorer.widget.every_row = every_row
         for choice in FILTERS[::step]:
@@ -265,7 +263,7 @@ def test_pages_are_in_the_requested_order(explorer: FakeBrowser, newest: pl.Data
 
 
 @pytest.mark.parametrize("few", [0, 100_000])
-def test_a_distant_page_waits_for_the_order(
+def test_a_distant_page_is_sorted(
     history: pl.DataFrame, newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
     monkeypatch.setattr("invitekit.widgets.view._FEW_VALUES", few)
@@ -366,7 +364,7 @@ def test_a_range_is_selected_in_the_order_shown(explorer: FakeBrowser, newest: p
 
 
 @pytest.mark.parametrize("where_from", [payloads, counts])
-def test_what_a_click_has_outdated_is_asked_for_again(
+def test_what_a_click_outdates_is_sent_again(
     explorer: FakeBrowser, monkeypatch: pytest.MonkeyPatch, where_from: Any
 ) -> None:
     query, keys = where_from.selected, explorer.request(type="get_page", first=0, count=2)["page"]["keys"]
@@ -629,9 +627,7 @@ def test_a_view_of_the_picker_keeps_its_layout(newest: pl.DataFrame, tmp_path: P
 # ---- invitations and customers, not rows of files
 
 
-def test_the_switch_for_every_row_works_and_is_saved(
-    history: pl.DataFrame, newest: pl.DataFrame, tmp_path: Path
-) -> None:
+def test_the_switch_for_every_row_is_saved(history: pl.DataFrame, newest: pl.DataFrame, tmp_path: Path) -> None:
     browser = FakeBrowser(ik.Explorer(history, every_row=True, views=tmp_path / "views.json"))
     assert browser.request(type="connect")["counts"]["total"] == browser.widget.count == history.height
     assert browser.widget.df.equals(history)

@@ -85,9 +85,7 @@ def test_files_become_a_page_with_picker_explorer_and_export(browser: Browser, b
         assert wrong == []
 
 
-def test_without_files_the_page_asks_what_to_open_and_a_bad_file_returns_to_it(
-    browser: Browser, tmp_path: Path
-) -> None:
+def test_without_files_the_page_asks_what_to_open_also_after_a_bad_file(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "good.csv").write_bytes(FIRST.read_bytes())
     with served(tmp_path) as address, opened(browser, address) as (page, wrong):
@@ -450,9 +448,7 @@ ATTACK = """async base => {
 }"""
 
 
-def test_a_page_of_another_site_in_the_same_browser_reads_sends_and_changes_nothing(
-    browser: Browser, address: str, tmp_path: Path
-) -> None:
+def test_a_page_of_another_site_reads_sends_and_changes_nothing(browser: Browser, address: str, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("<!doctype html><title>attacker</title><body>", encoding="utf-8")
     site = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     base = address.partition("/?")[0]

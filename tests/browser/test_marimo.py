@@ -18,9 +18,7 @@ NOTEBOOK = DATA.parent / "notebooks" / "1_explore_failures_marimo.py"
 FIGURES = 4
 
 
-def test_the_marimo_notebook_shows_its_findings_and_figures_and_follows_the_explorer(
-    browser: Browser, tmp_path: Path
-) -> None:
+def test_the_marimo_notebook_shows_its_findings_and_follows_the_explorer(browser: Browser, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
