@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,11 +89,15 @@ class FakeBrowser:
         return {one["type"]: one for one in self.messages}
 
 
-@pytest.fixture
-def explorer(history: pl.DataFrame, tmp_path: Path) -> FakeBrowser:
-    widget = ik.Explorer(history, views=tmp_path / "views.json")
+def _connected(widget: Any) -> FakeBrowser:
+    """Return a widget whose rows have been read, with its messages."""
     assert widget.wait(60)
     return FakeBrowser(widget)
+
+
+@pytest.fixture
+def explorer(history: pl.DataFrame, tmp_path: Path) -> FakeBrowser:
+    return _connected(ik.Explorer(history, views=tmp_path / "views.json"))
 
 
 # ---- selections
@@ -293,25 +298,18 @@ def test_the_first_page_of_a_search_does_not_depend_on_the_range_searched(
         assert page["keys"] == rows["key"].to_list()[:100], text
 
 
-def test_a_custom_failure_has_its_own_words(newest: pl.DataFrame) -> None:
-    failed = pl.col("failure_code") == "system_busy"
-    own = {"failure_code": "holiday", "cause": "Away.", "advice": "Wait."}
-    browser = FakeBrowser(ik.Explorer(newest.with_columns(
-        pl.when(failed).then(pl.lit(said)).otherwise(pl.col(name)).alias(name) for name, said in own.items()
+def test_a_custom_failure_and_one_without_a_known_message_have_words(newest: pl.DataFrame) -> None:
+    code, own = pl.col("failure_code"), {"failure_code": "holiday", "cause": "Away.", "advice": "Wait."}
+    known = newest.with_columns(code.replace("link_used", "not_given"))
+    browser = _connected(ik.Explorer(known.with_columns(
+        pl.when(code == "system_busy").then(pl.lit(said)).otherwise(pl.col(name)).alias(name)
+        for name, said in own.items()
     )))  # fmt: skip
-    assert browser.widget.wait(60)
     answers = browser.request(type="connect")
     assert answers["init"]["hints"]["holiday"] == ["Away.", "Wait."]
     assert answers["init"]["hints"]["link_expired"][0] == display.labels("failure_code")["link_expired"]
     (causes,) = [one["values"] for one in answers["counts"]["facets"] if one["name"] == "cause"]
-    assert ["holiday", "Away.", newest.filter(failed).height] in causes
-
-
-def test_a_failure_without_a_known_message_has_words_too(newest: pl.DataFrame) -> None:
-    failed = pl.col("failure_code") == "system_busy"
-    code = pl.when(failed).then(pl.lit("not_given")).otherwise("failure_code")
-    browser = _connected(ik.Explorer(newest.with_columns(failure_code=code)))
-    (causes,) = [one["values"] for one in browser.request(type="connect")["counts"]["facets"] if one["name"] == "cause"]
+    assert ["holiday", "Away.", newest.filter(failure_code="system_busy").height] in causes
     assert [text for code, text, _n in causes if code == "not_given"] == [NOT_GIVEN.cause_en]
 
 
@@ -336,19 +334,13 @@ def test_all_matching_but_two_survives_another_filter(explorer: FakeBrowser, new
     assert not explorer.widget.selection
 
 
-@pytest.mark.parametrize("action", ["add_all", "add_range", "remove_range"])
-def test_rows_that_were_not_shown_yet_are_not_selected(explorer: FakeBrowser, action: str) -> None:
-    seen = explorer.request(type="set_filter", filter={"status": ["expired"]})["page"]["version"]
-    explorer.request(type="select", action="add", keys=[0])
-    explorer.request(type="set_filter", filter={"status": ["associated"]})
-    answers = explorer.request(type="select", version=seen, action=action, start=0, end=3)
-    assert "changed" in answers["error"]["problem"]
-    assert explorer.widget.selected.height == 1
-
-
-def test_a_key_is_valid_across_filters_of_the_same_rows(explorer: FakeBrowser) -> None:
+def test_only_rows_that_were_shown_are_selected_and_a_key_is_valid_across_filters(explorer: FakeBrowser) -> None:
     seen = explorer.request(type="set_filter", filter={"status": ["expired"]})["page"]
     explorer.request(type="set_filter", filter={"status": ["associated"]})
+    for action in ("add_all", "add_range", "remove_range"):
+        answers = explorer.request(type="select", version=seen["version"], action=action, start=0, end=3)
+        assert "changed" in answers["error"]["problem"]
+    assert explorer.widget.selected.height == 0
     assert "error" not in explorer.request(type="select", version=seen["version"], action="add", keys=seen["keys"][:2])
     assert explorer.widget.selected.height == 2
 
@@ -444,32 +436,28 @@ def test_a_brush_gets_its_counts_first(explorer: FakeBrowser, newest: pl.DataFra
     assert "days" not in answers["counts"]
 
 
-def test_a_view_that_connects_during_a_count_gets_the_days(explorer: FakeBrowser) -> None:
-    explorer.request(type="set_filter", filter={"status": ["expired"]})
-    greeted: list[str] = []
+def at_the_first_counts(explorer: FakeBrowser, act: Callable[[], Any]) -> None:
+    """Act once, when the counts of a filter are sent."""
+    acted: list[Any] = []
 
     def send(content: dict[str, Any], buffers: Any = None) -> None:
         explorer.receive(content, buffers)
-        if content["type"] == "counts" and not greeted:
-            greeted.append("hello")
-            explorer.ask({"type": "connect"})
+        if content["type"] == "counts" and not acted:
+            acted.append("once")
+            act()
 
     explorer.widget.send = send
+
+
+def test_days_are_sent_again_to_a_screen_that_may_lack_them(explorer: FakeBrowser) -> None:
+    explorer.request(type="set_filter", filter={"status": ["expired"]})
+    at_the_first_counts(explorer, lambda: explorer.ask({"type": "connect"}))  # another view
     explorer.request(type="set_filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
     assert ["days" in one for one in explorer.messages if one["type"] == "counts"] == [False, True]
-
-
-def test_days_that_a_screen_may_have_dropped_are_sent_again(explorer: FakeBrowser) -> None:
-    changed: list[str] = []
-
-    def send(content: dict[str, Any], buffers: Any = None) -> None:
-        explorer.receive(content, buffers)
-        if content["type"] == "counts" and not changed:
-            changed.append("back")
-            explorer.widget.filter = Filter()  # while the counts of another filter are answers
-
     explorer.request(type="set_filter", filter={})
-    explorer.widget.send = send
+    # A newer view, while the days of this filter are sent: the screen may drop them.
+    brushed = Filter(status="expired", invited_from=dt.date(2026, 2, 1))
+    at_the_first_counts(explorer, lambda: setattr(explorer.widget, "filter", brushed))
     explorer.request(type="set_filter", filter={"status": ["expired"]})
     assert ["days" in one for one in explorer.messages if one["type"] == "counts"] == [True, True]
 
@@ -540,19 +528,18 @@ AGAIN: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_the_code_of_an_explorer_recreates_it(newest: pl.DataFrame, change: Any, how: Any) -> None:
     scope: dict[str, Any] = {"weekly": newest.head(20), "known": how.get("catalogue")}
     shown = scope["shown"] = ik.Explorer(scope["weekly"], **how)
-    assert shown.wait(60)
-    browser = FakeBrowser(shown)
+    browser = _connected(shown)
     before = browser.request(**change)["page"] if change else {}
     exec("code = shown.to_code()", scope)
     scope["shown"] = None
     exec(scope["code"], scope)
     again = scope["shown"]
-    assert again.wait(60)
+    other = _connected(again)
     states = [{name: value for name, value in one._state().items() if name != "acked"} for one in (again, shown)]
     assert states[0] == states[1], scope["code"]
     assert again.df.equals(shown.df)
     assert (again._language, again._options) == (shown._language, shown._options)
-    assert not before or before["keys"] == FakeBrowser(again).request(type="connect")["page"]["keys"]
+    assert not before or before["keys"] == other.request(type="connect")["page"]["keys"]
 
 
 def test_records_without_a_name_have_no_code(newest: pl.DataFrame) -> None:
@@ -661,12 +648,6 @@ def test_the_history_of_a_customer_is_grouped_by_invitation(explorer: FakeBrowse
     days = [(one["states"][-1][0], one["states"][0][1]) for one in answers]
     seen = [(f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}") for a, b in sent.select("first_seen_at", "last_seen_at").iter_rows()]
     assert days == seen
-
-
-def _connected(widget: Any) -> FakeBrowser:
-    """Return a widget whose rows have been read, with its messages."""
-    assert widget.wait(60)
-    return FakeBrowser(widget)
 
 
 def _screen(rows: list[dict[str, str | None]]) -> FakeBrowser:
@@ -954,8 +935,7 @@ def test_every_text_is_in_both_languages_with_the_same_placeholders() -> None:
 
 
 def test_a_chinese_screen_states_its_filter_and_its_errors_in_chinese(newest: pl.DataFrame) -> None:
-    browser = FakeBrowser(ik.Explorer(newest.head(20), language="zh"))
-    assert browser.widget.wait(60)
+    browser = _connected(ik.Explorer(newest.head(20), language="zh"))
     chosen_ = {"text": "云", "status": ["expired", "associated"], "manager": [None], "invited_to": "2026-02-01"}
     chips = browser.request(type="set_filter", filter=chosen_)["page"]["state"]["chips"]
     assert [one["name"] for one in chips] == ["text", "status", "manager", "invited_to"]
@@ -979,9 +959,7 @@ def test_chips_hide_a_number_until_the_eye_is_clicked_and_show_days(language: La
 @pytest.fixture
 def picker(memory: Path, tmp_path: Path) -> FakeBrowser:
     workspace = ik.Workspace(memory)
-    widget = ik.ResendPicker(workspace=workspace, as_of=DAY, folder=tmp_path / "batches")
-    assert widget.wait(120)
-    return FakeBrowser(widget)
+    return _connected(ik.ResendPicker(workspace=workspace, as_of=DAY, folder=tmp_path / "batches"))
 
 
 @pytest.mark.parametrize("use", [ik.latest, ik.plan_resends, ik.progress, ik.Explorer, ik.ExportPanel, ik.ResendPicker])
@@ -995,8 +973,7 @@ def test_records_of_a_closed_workspace_are_an_error_in_plain_words(use: Any) -> 
 
 def test_a_screen_with_a_closed_connection_shows_an_error(newest: pl.DataFrame) -> None:
     with duckdb.connect() as con:
-        browser = FakeBrowser(ik.Explorer(con.from_arrow(newest.to_arrow())))
-        assert browser.widget.wait(60)
+        browser = _connected(ik.Explorer(con.from_arrow(newest.to_arrow())))
     error = browser.request(type="set_filter", filter={"text": "a"})["error"]
     assert "is closed" in error["problem"]
 
