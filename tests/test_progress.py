@@ -134,11 +134,15 @@ def test_a_rate_is_small_below_ten_cases_or_ten_in_all() -> None:
     assert {(n, of): small for n, of, small in found} == cases
 
 
-def test_values_beyond_the_most_frequent_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_and_groups_beyond_the_largest_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(funnels, "MAX_VALUES", 2)
     rows = [*many(5, country="A"), *many(3, country="B"), *many(2, country="C"), {**LINK_EXPIRED, "country": "D"}]
     found = progress(frame(*rows), as_of=AS_OF).by_country
     assert found.select("value", "invited", "failed").rows() == [("A", 5, 0), ("B", 3, 0), (OTHER, 3, 1)]
+    rows = [{"country": f"c{number:02}"} for number in range(MAX_GROUPS + 3) for _ in range(30 - number)]
+    trend = ik.failure_trend(frame(*rows), as_of=AS_OF, by="country")
+    assert trend["group"].to_list() == [*[f"c{number:02}" for number in range(MAX_GROUPS)], OTHER]
+    assert trend["of"].sum() == len(rows)
 
 
 # Rates
@@ -222,13 +226,6 @@ def test_by_a_column_the_share_is_of_its_own_invitations(engine: Engine) -> None
         assert sorted(found[by].select("group", "n", "of").rows()) == [(EMPTY, 1, 1), ("x", 1, 4)]
 
 
-def test_groups_beyond_the_largest_are_one() -> None:
-    rows = [{"country": f"c{number:02}"} for number in range(MAX_GROUPS + 3) for _ in range(30 - number)]
-    found = ik.failure_trend(frame(*rows), as_of=AS_OF, by="country")
-    assert found["group"].to_list() == [*[f"c{number:02}" for number in range(MAX_GROUPS)], OTHER]
-    assert found["of"].sum() == len(rows)
-
-
 def test_a_cause_that_did_not_occur_in_a_week_has_zero_cases() -> None:
     rows = [*many(5, **BUSY), *many(5, invited_at=MONDAY + WEEK)]
     found = ik.failure_trend(frame(*rows), as_of=AS_OF, by="cause")
@@ -268,18 +265,15 @@ def test_an_incomplete_week_is_neither_marked_nor_part_of_the_centre() -> None:
     assert found["centre"].unique().to_list() == [pytest.approx(0.3)]
 
 
-def test_too_few_weeks_are_not_compared() -> None:
+def test_too_few_weeks_and_equal_weeks_have_no_signal() -> None:
     found = ik.failure_trend(weekly(*[0.1, 0.9, 0.1, 0.9, 0.1][: MIN_PERIODS - 1]), as_of=AS_OF)
     assert found["signal"].to_list() == [None] * (MIN_PERIODS - 1)
     assert found["centre"].null_count() == MIN_PERIODS - 1
-
-
-@pytest.mark.parametrize("rate", [0.0, 1.0])
-def test_equal_weeks_have_no_signal(rate: float) -> None:
-    found = ik.failure_trend(weekly(*[rate] * 11), as_of=AS_OF)
-    assert found["signal"].to_list() == [None] * 11
-    found = found.filter(~pl.col("incomplete"))
-    assert found.select("lower_limit", "upper_limit").unique().rows() == [(rate, rate)]
+    for rate in (0.0, 1.0):
+        found = ik.failure_trend(weekly(*[rate] * 11), as_of=AS_OF)
+        assert found["signal"].to_list() == [None] * 11
+        found = found.filter(~pl.col("incomplete"))
+        assert found.select("lower_limit", "upper_limit").unique().rows() == [(rate, rate)]
 
 
 def test_a_long_run_on_one_side_is_marked_from_its_last_week_on() -> None:
@@ -387,21 +381,18 @@ def test_a_waiting_customer_is_censored_when_last_seen(engine: Engine) -> None:
     assert (found["size"][0], found["median_days"][0]) == (12, None)
 
 
-def test_the_median_is_the_first_day_by_which_half_are_associated() -> None:
+def test_each_group_has_its_own_curve_and_the_median_is_the_day_of_the_half() -> None:
     rows = [*many(3, associated_at=MONDAY + DAY), *many(3, associated_at=MONDAY + 5 * DAY), *many(4, **BUSY)]
     found = progress(frame(*rows), as_of=AS_OF).survival.filter(pl.col("group").is_null())
     assert found["median_days"].unique().to_list() == [5]
+    rows = [*many(3, invitation_method="email"), *many(2, associated_at=MONDAY + 9 * DAY)]
+    found = progress(frame(*rows), as_of=AS_OF).survival.filter(pl.col("associated") > 0)
+    assert found.select("group", "days").rows() == [(None, 2), (None, 9), ("email", 2), ("link", 9)]
 
 
 def test_invitations_with_an_outcome_but_no_time_are_counted() -> None:
     found = progress(frame(*MIXED, *many(3, status="expired", invited_at=None)), as_of=AS_OF)
     assert found.counts["without_invited_at"] == 3
-
-
-def test_each_group_has_its_own_curve() -> None:
-    rows = [*many(3, invitation_method="email"), *many(2, associated_at=MONDAY + 9 * DAY)]
-    found = progress(frame(*rows), as_of=AS_OF).survival.filter(pl.col("associated") > 0)
-    assert found.select("group", "days").rows() == [(None, 2), (None, 9), ("email", 2), ("link", 9)]
 
 
 def test_an_association_without_a_time_or_before_its_invitation_is_left_out_and_counted(engine: Engine) -> None:

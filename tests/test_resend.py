@@ -775,18 +775,14 @@ def test_unidentified_records_are_for_review_and_those_of_older_snapshots_do_not
 # ---- order and batches ----------------------------------------------------------------------------
 
 
-def test_without_history_the_longest_allowed_comes_first() -> None:
+def test_the_higher_chance_comes_first_and_without_history_the_longest_allowed() -> None:
     made = plan(*(record(f"c{d}", status="expired", invited=days(d)) for d in (20, 50, 30))).sort("rank")
     assert made["account_name"].to_list() == ["c50", "c30", "c20"]
     assert set(made["chance_from"]) == {ranking.NO_HISTORY}
     assert made["chance"].null_count() == 3
-
-
-def test_the_higher_chance_comes_first() -> None:
     known = SuccessRates({("expired", "email", 2): (200, 20), ("link_used", "email", 2): (200, 120)})
-    expired = record("a", status="expired", invited=days(30))
-    used = record("b", invited=days(20), failure="link_used")
-    made = plan(expired, used, success_rates=known).sort("rank")
+    rows = record("a", "expired", days(30)), record("b", invited=days(20), failure="link_used")
+    made = plan(*rows, success_rates=known).sort("rank")
     assert made["account_name"].to_list() == ["b", "a"]
     low, rate, high = made.select("chance_low", "chance", "chance_high").row(0)
     assert 0.5 < low < rate < high < 0.7
@@ -951,14 +947,11 @@ def test_words_name_the_cause_the_advice_and_the_rules() -> None:
     assert chinese["reason"][0] == f"距上次邀请（{days(2):%Y-%m-%d}）不足 7 天。"
 
 
-@pytest.mark.parametrize("missing", ["effective_status", "account_name", "source_row"])
-def test_records_without_a_needed_column_are_refused(missing: str) -> None:
-    annotated = ik.annotate(frame(record()), as_of=TODAY).drop(missing)
-    with pytest.raises(SchemaError, match=missing):
-        plan_resends(annotated, as_of=TODAY)
-
-
-def test_an_unknown_language_is_rejected() -> None:
+def test_records_without_a_needed_column_and_an_unknown_language_are_refused() -> None:
+    annotated = ik.annotate(frame(record()), as_of=TODAY)
+    for missing in ("effective_status", "account_name", "source_row"):
+        with pytest.raises(SchemaError, match=missing):
+            plan_resends(annotated.drop(missing), as_of=TODAY)
     with pytest.raises(ArgumentError, match="language"):
         plan(record(), language="de")
 

@@ -24,12 +24,10 @@ FIRST = min(DATA.glob("*.csv"))
 
 
 @contextmanager
-def opened(
-    browser: Browser, address: str, *, width: int = 1400, dark: bool = False
-) -> Iterator[tuple[Page, list[str]]]:
-    """Open an address in Chromium; gives the page, and every request or message that should not be."""
+def opened(browser: Browser, url: str, width: int = 1400, *, dark: bool = False, lax: bool = False) -> Iterator[Page]:
+    """Open an address in Chromium; unless lax, check at the end that nothing went wrong or left the machine."""
     wrong: list[str] = []
-    base = address.partition("/?")[0]
+    base = url.partition("/?")[0]
     own = (base, base.replace("http", "ws"), "data:", "blob:")
     scheme: Literal["dark", "light"] = "dark" if dark else "light"
     context = browser.new_context(viewport={"width": width, "height": 850}, color_scheme=scheme)
@@ -38,8 +36,9 @@ def opened(
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.on("pageerror", lambda e: wrong.append(str(e)))
-    page.goto(address)
-    yield page, wrong
+    page.goto(url)
+    yield page
+    assert lax or wrong == []
     context.close()
 
 
@@ -70,7 +69,7 @@ def _selected(page: Page, tab: str, count: int) -> None:
 
 
 def test_files_become_a_page_with_picker_explorer_and_export(browser: Browser, bare: str) -> None:
-    with opened(browser, bare) as (page, wrong):
+    with opened(browser, bare) as page:
         _rows(page, "pick")
         expect(_section(page, "Invite again")).to_contain_text("115")
         expect(page.locator(".ik-warn", has_text="nothing is remembered")).to_be_visible()
@@ -82,13 +81,12 @@ def test_files_become_a_page_with_picker_explorer_and_export(browser: Browser, b
         expect(page.get_by_role("radio")).not_to_have_count(0)
         page.go_back()
         _rows(page, "explore")
-        assert wrong == []
 
 
 def test_without_files_the_page_asks_what_to_open_also_after_a_bad_file(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "good.csv").write_bytes(FIRST.read_bytes())
-    with served(tmp_path) as address, opened(browser, address) as (page, wrong):
+    with served(tmp_path) as address, opened(browser, address) as page:
         for name in ("empty.csv", "good.csv"):
             page.get_by_label(name).check()
             page.get_by_label("Keep in").select_option(label="no workspace: only look")
@@ -98,7 +96,6 @@ def test_without_files_the_page_asks_what_to_open_also_after_a_bad_file(browser:
         _rows(page, "pick")
         page.get_by_role("button", name="Open files").click()
         expect(page.get_by_role("dialog").get_by_label("good.csv")).to_be_visible()
-        assert wrong == []
 
 
 def test_a_file_chosen_in_the_dialog_closes_it_and_counts_of_other_files_are_gone(
@@ -134,7 +131,7 @@ def test_the_list_of_each_screen_and_its_selected_rows_are_downloaded(browser: B
             screen.get_by_role("button", name=name).click()
         return Path(download.value.path())
 
-    with opened(browser, address) as (page, wrong):
+    with opened(browser, address) as page:
         for tab, menu in (("pick", "Options"), ("explore", "Download")):
             if tab == "explore":
                 page.get_by_role("link", name="Trends and causes").click()
@@ -148,11 +145,10 @@ def test_the_list_of_each_screen_and_its_selected_rows_are_downloaded(browser: B
             assert pl.read_excel(downloaded("Download this list (Excel)")).height == rows > 1
             screen.get_by_role("button", name="Clear").click()
             _selected(page, tab, 0)
-        assert wrong == []
 
 
 def test_the_page_counts_customers_also_while_every_row_of_every_file_is_shown(browser: Browser, address: str) -> None:
-    with opened(browser, address) as (page, wrong):
+    with opened(browser, address) as page:
         _rows(page, "pick")
         page.locator("#screen-pick .ik-bar summary", has_text="Options").click()
         page.get_by_label("Every row of every file").check()
@@ -165,11 +161,10 @@ def test_the_page_counts_customers_also_while_every_row_of_every_file_is_shown(b
         page.get_by_label("Every row of every file").uncheck()
         _section(page, "Invite again").click()
         expect(page.locator("#screen-pick .ik-count")).to_contain_text("115")
-        assert wrong == []
 
 
 def test_a_filter_and_a_selection_survive_reload_close_and_a_second_tab(browser: Browser, address: str) -> None:
-    with opened(browser, address) as (page, wrong):
+    with opened(browser, address) as page:
         page.get_by_role("link", name="Trends and causes").click()
         _rows(page, "explore")
         page.locator("#screen-explore .ik-facets label", has_text="Expired").click()
@@ -190,8 +185,7 @@ def test_a_filter_and_a_selection_survive_reload_close_and_a_second_tab(browser:
         other.close()
         page.locator("#screen-explore .ik-line .ik-check input").nth(3).click()
         _selected(page, "explore", 3)
-        assert wrong == []
-    with opened(browser, address) as (page, _):
+    with opened(browser, address) as page:
         page.get_by_role("link", name="Trends and causes").click()
         _selected(page, "explore", 3)
         expect(page.locator("#screen-explore .ik-chip")).to_contain_text("Expired")
@@ -209,7 +203,7 @@ def test_axe_finds_no_problem_and_everything_is_reachable(
             check_accessibility(page, part)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
-    with opened(browser, address, width=width, dark=dark) as (page, wrong):
+    with opened(browser, address, width, dark=dark) as page:
         _rows(page, "pick")
         page.get_by_role("checkbox", name="Select all").click()
         page.get_by_role("button", name="Review and write batches").wait_for()
@@ -239,11 +233,10 @@ def test_axe_finds_no_problem_and_everything_is_reachable(
             check()
         page.get_by_role("button", name="Open files").click()
         check()
-        assert wrong == []
 
 
 def test_a_lost_connection_is_reported_and_restored(browser: Browser, address: str) -> None:
-    with opened(browser, address) as (page, _):
+    with opened(browser, address, lax=True) as page:
         _rows(page, "pick")
         selected = page.locator("#screen-pick .ik-choice strong")
         page.locator("#screen-pick .ik-line .ik-check input").first.click()
@@ -266,7 +259,7 @@ UNPLUG = """() => {
 
 
 def test_a_sorted_column_of_the_plan_keeps_its_direction(browser: Browser, address: str) -> None:
-    with opened(browser, address) as (page, _):
+    with opened(browser, address) as page:
         _rows(page, "pick")
         header = page.locator("#screen-pick [role=columnheader]", has_text="Manager")
         for expected in ("ascending", "descending", "none", "ascending"):
@@ -277,7 +270,7 @@ def test_a_sorted_column_of_the_plan_keeps_its_direction(browser: Browser, addre
 
 
 def test_a_customer_is_marked_as_resolved_and_as_not_to_be_invited(browser: Browser, tmp_path: Path) -> None:
-    with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, wrong):
+    with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as page:
         _section(page, "Customer has to act").click()
         expect(page.locator("#screen-pick h2")).to_have_text("127 customers have to act first")
         page.locator(".ik-menus summary", has_text="Status").click()
@@ -305,7 +298,6 @@ def test_a_customer_is_marked_as_resolved_and_as_not_to_be_invited(browser: Brow
         page.locator("#screen-pick .ik-line", has_text=account).first.click()
         expect(page.locator(".ik-panel")).to_contain_text("Marked on 2026-03-28: do not invite this customer any more.")
         expect(page.locator(".ik-panel").get_by_role("button", name="Take the mark back")).to_be_visible()
-        assert wrong == []
     with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
         marked = workspace.marks().select("failure_code = 'do_not_invite', resolved_at::date::varchar, note").fetchall()
     assert marked == [(False, "2026-03-30", None), (True, "2026-03-28", "by phone")]
@@ -336,7 +328,7 @@ def test_a_weekly_run_takes_twelve_clicks(browser: Browser, tmp_path: Path) -> N
     def button(name: str) -> Locator:
         return page.get_by_role("button", name=name)
 
-    with served(tmp_path) as address, opened(browser, address) as (page, wrong):
+    with served(tmp_path) as address, opened(browser, address) as page:
         with page.expect_file_chooser() as chooser:
             click(button("Choose files"))
         chooser.value.set_files(export)
@@ -367,13 +359,12 @@ def test_a_weekly_run_takes_twelve_clicks(browser: Browser, tmp_path: Path) -> N
         expect(page.locator(".ik-panel .ik-happened").first).to_contain_text("30 Mar 2026 marked as sent by")
         assert clicks <= 12
         assert time.monotonic() - began < 120
-        assert wrong == []
         batch = ik.load(download.value.path().rename(tmp_path / "batch_2026-03-30.xlsx"))
     assert sorted(batch.records["account_name"]) == ["acme", "beta", "cora"]
 
 
 def test_a_dropped_file_without_a_date_in_its_name_asks_for_its_day(browser: Browser, tmp_path: Path) -> None:
-    with served(tmp_path) as address, opened(browser, address) as (page, wrong):
+    with served(tmp_path) as address, opened(browser, address) as page:
         expect(page.get_by_role("button", name="Choose files")).to_be_visible()
         page.evaluate(DROP, ["customers.csv", HEADERS + MONDAY])
         dialog, why = page.get_by_role("dialog"), page.get_by_text("Choose the day on which each file was exported")
@@ -383,11 +374,10 @@ def test_a_dropped_file_without_a_date_in_its_name_asks_for_its_day(browser: Bro
         expect(why).to_be_hidden()
         dialog.get_by_role("button", name="Open", exact=True).click()
         expect(page.locator("#screen-pick h2")).to_contain_text("3 customers can be invited again")
-        assert wrong == []
 
 
 def test_the_day_of_the_plan_is_typed_and_stays_in_focus(browser: Browser, bare: str) -> None:
-    with opened(browser, bare) as (page, wrong):
+    with opened(browser, bare) as page:
         _rows(page, "pick")
         day = page.get_by_label("Plan for")
         day.focus()
@@ -395,17 +385,14 @@ def test_the_day_of_the_plan_is_typed_and_stays_in_focus(browser: Browser, bare:
         expect(page.locator("#screen-pick h2")).to_contain_text("1 Jun 2026")
         expect(day).to_have_value("2026-06-01")
         expect(day).to_be_focused()
-        assert wrong == []
 
 
 def test_an_unknown_word_is_taught_on_the_page(browser: Browser, tmp_path: Path) -> None:
     rows = ["Account Name,Status,Invitation Method,Invitation Time", "acme,In Bearbeitung,Email,2026-01-10 09:00:00"]
     rows += ["beta,Expired,Email,2026-01-10 09:00:00", "cora,On ice,Email,2026-01-10 09:00:00"]
     (tmp_path / "history_2026-03-30.csv").write_text("\n".join(rows) + "\n", "utf-8")
-    with (
-        served(tmp_path, "history_2026-03-30.csv", "-w", "w.duckdb") as address,
-        opened(browser, address) as (page, wrong),
-    ):
+    words = ("history_2026-03-30.csv", "-w", "w.duckdb")
+    with served(tmp_path, *words) as address, opened(browser, address) as page:
         expect(page.locator("#notice")).to_contain_text("2 records have words that are not known")
         expect(_section(page, "Invite again")).to_contain_text("1")
         page.get_by_role("button", name="Say what they mean").click()
@@ -417,8 +404,7 @@ def test_an_unknown_word_is_taught_on_the_page(browser: Browser, tmp_path: Path)
         assert "On ice" not in (tmp_path / "invitekit-words.toml").read_text("utf-8")
         page.reload()
         expect(_section(page, "Invite again")).to_contain_text("2")
-        assert wrong == []
-    with served(tmp_path, "history_2026-03-30.csv") as address, opened(browser, address) as (page, _):
+    with served(tmp_path, "history_2026-03-30.csv") as address, opened(browser, address) as page:
         expect(_section(page, "Invite again")).to_contain_text("2")
 
 
@@ -452,7 +438,7 @@ def test_a_page_of_another_site_reads_sends_and_changes_nothing(browser: Browser
     (tmp_path / "index.html").write_text("<!doctype html><title>attacker</title><body>", encoding="utf-8")
     site = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     base = address.partition("/?")[0]
-    with ThreadingHTTPServer(("127.0.0.1", 0), site) as server, opened(browser, address) as (page, _):
+    with ThreadingHTTPServer(("127.0.0.1", 0), site) as server, opened(browser, address, lax=True) as page:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         _rows(page, "pick")
         files = page.locator("#header").inner_text()

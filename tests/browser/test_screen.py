@@ -198,9 +198,8 @@ def test_a_script_as_a_name_is_shown_as_text(lab: Lab) -> None:
             scroller.evaluate(SCROLL, top)
             expect(page.locator(".ik-line.ik-wait")).to_have_count(0)
             seen |= set(page.locator(".ik-line").evaluate_all("all => all.map(e => e.getAttribute('aria-rowindex'))"))
-            assert (
-                page.locator(".ik-line :is(script, img, a, b, i, u, iframe, svg, title, body, plaintext)").count() == 0
-            )
+            markup = page.locator(".ik-line :is(script, img, a, b, i, u, iframe, svg, title, body, plaintext)")
+            assert markup.count() == 0
         assert len(seen) == len(HOSTILE) + 2
         scroller.evaluate("e => { e.scrollTop = 0 }")
         page.locator(".ik-line").first.click()
@@ -213,7 +212,7 @@ def test_a_script_as_a_name_is_shown_as_text(lab: Lab) -> None:
         assert page.evaluate("window.bad") is None
 
 
-def test_all_matching_but_two_are_confirmed_written_and_marked_as_sent(lab: Lab, memory: Path) -> None:
+def test_all_matching_but_two_are_confirmed_and_written(lab: Lab, memory: Path) -> None:
     with shown(lab, pick(memory)) as (tab, page):
         page.locator("summary", has_text="Change").click()
         page.get_by_label("Days between invitations").fill("30")
@@ -238,21 +237,12 @@ def test_all_matching_but_two_are_confirmed_written_and_marked_as_sent(lab: Lab,
         expect(dialog.get_by_role("heading", level=3)).to_have_text("Batches of 113 customers are written")
         files = sorted((memory.parent / "batches").glob("*/batch_*.csv"))
         assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 113
-        dialog.get_by_role("button", name="Go to the batches").click()
-        card = page.locator(".ik-batch").first
-        card.locator("summary", has_text="Untick customers").click()
-        card.locator(".ik-values input").nth(1).click()
-        n = card.locator(".ik-values input").count() - 1
-        card.get_by_role("button", name=f"Mark {n} as sent").click()
-        expect(page.get_by_role("button", name="Written, not sent yet 2")).to_be_visible(timeout=20_000)
-        tab.until("p.workspace.resends().aggregate('count(*)').fetchall()[0][0]", str(n))
+        tab.until("p.workspace.batches().aggregate('sum(customers)').fetchall()[0][0]", "113")
 
 
 def test_nothing_personal_is_in_a_saved_notebook(lab: Lab, memory: Path) -> None:
-    frame = pl.concat(
-        [pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True) for path in DATA.glob("*.csv")],
-        how="diagonal",
-    )
+    files = [pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True) for path in DATA.glob("*.csv")]
+    frame = pl.concat(files, how="diagonal")
     held = {text for name in frame.columns if re.search("mail|mobile|full name|account name", name, re.IGNORECASE)
             for text in frame[name].drop_nulls() if len(text) > 5}  # fmt: skip
     assert len(held) > 500
