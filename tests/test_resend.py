@@ -21,7 +21,7 @@ from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, DECISIONS_OF, LISTS, RESENDS
 from invitekit.planning import ResendRules, age_warnings, count_decisions, plan_resends, ranking, reason_texts, reasons
 from invitekit.workspace import compare_snapshots
-from tests.conftest import SHAPE, Engine, often
+from tests.conftest import SHAPE, SOAK, Engine
 
 pytestmark = pytest.mark.one_engine
 TODAY = dt.datetime(2026, 3, 30, 9, 0)
@@ -978,7 +978,7 @@ RULES = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=often(60), deadline=None)
+@settings(max_examples=60 if SOAK else 8, deadline=None)
 @given(st.lists(RECORDS, max_size=14), RULES)
 def test_every_record_gets_one_decision_and_none_breaks_a_rule(given_records: list[Any], rules: ResendRules) -> None:
     made = plan(*given_records, rules=rules)
@@ -1002,7 +1002,7 @@ def test_every_record_gets_one_decision_and_none_breaks_a_rule(given_records: li
 
 
 @pytest.mark.slow
-@settings(max_examples=often(20), deadline=None)
+@settings(max_examples=20 if SOAK else 3, deadline=None)
 @given(st.lists(RECORDS, min_size=1, max_size=10), st.integers(0, 40))
 def test_marks_never_make_a_customer_associated(given_records: list[Any], ago: int) -> None:
     rows = [row | {"record_id": f"k{i}"} for i, row in enumerate(given_records)]
