@@ -405,13 +405,10 @@ cli.main()
 @pytest.mark.parametrize(
     ("limit", "word", "code"),
     [
-        (500_000_000, "check", 1),
-        (10**9, "abort", 1),
-        (10**9, "stand_still", 1),
-        (10**9, "hang_up", 0),
+        (500_000_000, "check", 1), (10**9, "abort", 1), (10**9, "stand_still", 1), (10**9, "hang_up", 0),
         (4 * 10**9, "check", 0),
     ],
-)
+)  # fmt: skip
 def test_a_command_with_too_little_memory_ends_with_one_line(tmp_path: Path, limit: int, word: str, code: int) -> None:
     words = [sys.executable, "-c", LIMITED, str(limit), word, str(week(tmp_path, "a"))]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
@@ -466,13 +463,9 @@ def test_a_signal_ends_every_command_with_one_line_and_no_remaining_files(tmp_pa
         words = [str(source) if word == "SOURCE" else word for word in line.split()]
         environment = os.environ | {"TMPDIR": str(folder / "temporary")}
         running[name] = subprocess.Popen(
-            [sys.executable, "-m", "invitekit", *words],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+            [sys.executable, "-m", "invitekit", *words], cwd=folder, env=environment, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
     waiting = set(running)
     while waiting:
         for name in {name for name in waiting if is_at_work(running[name])}:

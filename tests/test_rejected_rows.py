@@ -78,12 +78,10 @@ def test_any_key_in_a_rejected_row_identifies_its_customer(tmp_path: Path, row: 
 @pytest.mark.parametrize(
     "row",
     [
-        "Acme Ltd,other,,,Email,Associated,the other day",
-        "Acme Ltd,,,7700 900199,Email,Associated,the other day",
-        "Acme Ltd,ac***me,a***@acme.example,****00100,Email,Associated,the other day",
-        "Total,,,,,,5 rows",
+        "Acme Ltd,other,,,Email,Associated,the other day", "Acme Ltd,,,7700 900199,Email,Associated,the other day",
+        "Acme Ltd,ac***me,a***@acme.example,****00100,Email,Associated,the other day", "Total,,,,,,5 rows",
     ],
-)
+)  # fmt: skip
 def test_a_rejected_row_of_another_customer_changes_nothing(tmp_path: Path, row: str) -> None:
     write(tmp_path, "2026-03-30", EXPIRED, row)
     assert decisions(tmp_path)["acme"][0] == "resend_now"

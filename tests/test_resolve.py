@@ -244,13 +244,11 @@ def test_duckdb_resolves_the_same_in_shares_and_at_once(monkeypatch: pytest.Monk
 STATUSES = ("invited", "expired", "associated", "association_failed", "pre_registered")
 HISTORIES = st.lists(
     st.tuples(
-        st.integers(0, 3),
-        st.sampled_from(STATUSES),
-        st.none() | st.integers(1, 4),
+        st.integers(0, 3), st.sampled_from(STATUSES), st.none() | st.integers(1, 4),
         st.sampled_from(["acme", "beta", None]),
     ),
     max_size=14,
-)
+)  # fmt: skip
 
 
 @settings(max_examples=often(150), deadline=None)

@@ -317,10 +317,8 @@ def test_the_point_zero_of_a_whole_number_is_left_out_and_reported(tmp_path: Pat
 def test_a_customer_id_on_several_accounts_of_a_file_is_reported(tmp_path: Path, shared: str, engine: Any) -> None:
     one = tmp_path / "one_2026-03-23.csv"
     rows = [f"a{n},a{n}@x.example,Invited,{shared}" for n in range(3)] + [
-        "b,,Invited,7",
-        "B ,,Expired,7",
-        "c***,,Invited,7",
-    ]
+        "b,,Invited,7", "B ,,Expired,7", "c***,,Invited,7",
+    ]  # fmt: skip
     one.write_text("\n".join(["Account Name,Email,Status,Customer ID", *rows]), encoding="utf-8")
     (tmp_path / "two_2026-03-30.csv").write_text(
         "Account Name,Status,Customer ID\nrenamed,Expired,7\n", encoding="utf-8"

@@ -273,10 +273,8 @@ def test_an_invalid_optional_time_is_null(tmp_path: Path) -> None:
     assert f"1 left empty: Expires At is not a valid date or time: {time_forms.NOTHING_KNOWN}." in told
     assert f"1 left empty: Association Time is not a valid date or time: {time_forms.UNKNOWN_WORD}." in told
     assert {d.column: d.unreadable for d in loaded.summary.dates} == {
-        "invited_at": 1,
-        "expires_at": 1,
-        "associated_at": 1,
-    }
+        "invited_at": 1, "expires_at": 1, "associated_at": 1,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
