@@ -113,10 +113,7 @@ def test_the_user_chooses_the_header_of_a_column(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "columns", "problem"),
     [
-        (["Email", "E-mail", "Status"], {}, "Two columns mean email: 'Email' (column 1) and 'E-mail' (column 2)"),
         (["Sent\nAt", "Sent\nAt", "Status"], {}, "Two columns mean invited_at: 'Sent At' (column 1) and 'Sent At'"),
-        (["Email", "Name"], {}, "holds the status. Found: ['Email', 'Name']"),
-        (["Status", "Remarks"], {}, "identifies the customers"),
         (["Email", "State"], {"status": "State", "custom_tag": "state"}, "maps status, custom_tag to 'State'"),
         (["Email", "Status"], {"mail": "Email"}, "choice of columns names 'mail'"),
         (["Email", "Status", "Sent (UTC+8)"], {"mail": "Sent (UTC+8)"}, "choice of columns names 'mail'"),
@@ -131,22 +128,10 @@ def test_columns_that_do_not_fit_are_named(
     assert problem in str(caught.value)
 
 
-def test_text_stays_text_and_ends_are_trimmed() -> None:
-    cells_in = {
-        "Account": ["  007 ", "\u00a0a\u3000", "'=1+1", "x\t", "\u200bz\ufeff"],
-        "Mobile": ["007", "１３８００", "'+49 171", "-", "N/A"],
-        "Status": ["Invited"] * 5,
-    }
-    found = records(ik.load(pl.DataFrame(cells_in)))
-    assert found["account_name"].to_list() == ["007", "a", "=1+1", "x", "z"]
-    assert found["mobile"].to_list() == ["007", "13800", "+49 171", None, None]
-
-
-@pytest.mark.parametrize("nothing", [text for text in schema.NULL_LIKE if text])
-def test_placeholders_are_null(tmp_path: Path, nothing: str) -> None:
-    path = write(tmp_path, text_of([ROW[0], "ann", nothing, nothing, "Invited", nothing, f" {nothing} "]))
-    found = records(ik.load(path)).select("email", "mobile", "invited_at", "remarks")
-    assert found.row(0) == (None, None, None, None)
+def test_placeholders_are_null(tmp_path: Path) -> None:
+    rows = [[ROW[0], "ann", text, text, "Invited", text, f" {text} "] for text in schema.NULL_LIKE if text]
+    found = records(ik.load(write(tmp_path, text_of(*rows)))).select("email", "mobile", "invited_at", "remarks")
+    assert found.rows() == [(None, None, None, None)] * len(rows)
 
 
 @pytest.mark.parametrize(("raw", "meant"), [("x,", "x"), ("y" * 3_000_000, "y" * 3_000_000)], ids=["comma", "long"])
@@ -202,7 +187,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @pytest.mark.slow
-@settings(max_examples=often(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(ANY_TEXT, ANY_TEXT), min_size=1, max_size=8), quoting=st.sampled_from([0, 1]))
 def test_any_text_in_any_cell_is_never_lost(tmp_path: Path, rows: list[tuple[str, str]], quoting: int) -> None:
     target = io.StringIO()
@@ -224,7 +209,7 @@ PIECES = ("a", "b", ",", ",", '"', '""', '"a"', "\n", "\r\n", "\r", " ", "é", "
 
 
 @pytest.mark.slow
-@settings(max_examples=often(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(120), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=40))
 def test_splitting_in_blocks_equals_splitting_line_by_line(tmp_path: Path, pieces: list[str]) -> None:
     path = write(tmp_path, b"h1,h2,h3\n" + "".join(pieces).encode("utf-8", "surrogateescape"))
@@ -591,21 +576,20 @@ def test_a_codec_that_is_not_for_text_is_rejected(tmp_path: Path, encoding: str)
 # ---- more fixed bugs ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("offset", ["+14:01", "-12:30", "+08:75", "+99:00"])
 @pytest.mark.parametrize("form", ["2026-03-01T09:00:00{}", "2026/3/1 9:00 {}"])
-def test_offsets_end_at_12_hours_west_and_14_east(tmp_path: Path, form: str, offset: str) -> None:
-    cells_in = [form.format(o) for o in (offset, "+14:00", "-12:00")]
-    loaded = of_one_column(tmp_path, *cells_in)
+def test_offsets_end_at_12_hours_west_and_14_east(tmp_path: Path, form: str) -> None:
+    offsets = ("+14:00", "-12:00", "+14:01", "-12:30", "+08:75", "+99:00")
+    loaded = of_one_column(tmp_path, *map(form.format, offsets))
     found = records(loaded).sort("source_row")["invited_at"].to_list()
     assert found == [dt.datetime(2026, 2, 28, 19), dt.datetime(2026, 3, 1, 21)]
-    assert loaded.rejects["source_row"].to_list() == [2]
+    assert loaded.rejects["source_row"].to_list() == [4, 5, 6, 7]
 
 
-@pytest.mark.parametrize("cell", ["0001-01-02T00:00+08:00", "9999-12-30 23:00-08:00", "9999-12-30 23:00", "0001-01-02"])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/New_York"])
-def test_a_time_at_the_end_of_the_calendar_is_refused(tmp_path: Path, cell: str, zone: str) -> None:
-    loaded = ik.load(write(tmp_path, text_of([*ROW[:5], cell, ""])), time_zone=zone)
-    assert loaded.rejects["column"].to_list() == ["invited_at"]
+def test_a_time_at_the_end_of_the_calendar_is_refused(tmp_path: Path, zone: str) -> None:
+    cells_in = ("0001-01-02T00:00+08:00", "9999-12-30 23:00-08:00", "9999-12-30 23:00", "0001-01-02")
+    loaded = ik.load(write(tmp_path, text_of(*([*ROW[:5], cell, ""] for cell in cells_in))), time_zone=zone)
+    assert loaded.rejects["column"].to_list() == ["invited_at"] * len(cells_in)
 
 
 def book_of(path: Path, **sheets: list[list[str]]) -> Path:
@@ -725,12 +709,13 @@ def test_a_number_is_read_the_same_from_json_as_from_a_column_of_floats(tmp_path
 
 def test_bytes_that_are_not_text_are_rejected_but_kept_in_an_extra_column() -> None:
     frame = pl.DataFrame(
-        {"Account": [b"a", b"\xff\x00", b"c"], "Status": ["Invited"] * 3,
+        {"Account": [b"a", b"\xff\x00", b"c"], "Status": [b"Invited", b"Invited", "谜".encode()],
          "Remarks": [b"\xfe", "é".encode(), None],
          "Hash": [b"\xff", b"\xc3\xa9", None]}
     )  # fmt: skip
     loaded = ik.load(frame)
-    assert records(loaded).select("account_name", "remarks", "Hash").rows() == [("c", None, None)]
+    assert records(loaded).select("account_name", "status", "remarks", "Hash").rows() == [("c", "unknown", None, None)]
+    assert loaded.summary.unknown_codes == {"status": {"谜": 1}}
     refused = loaded.rejects
     assert refused.select("source_row", "column", "reason").rows() == [
         (1, "remarks", "holds bytes that are not text"),
@@ -764,14 +749,6 @@ def test_white_space_is_trimmed_everywhere_in_a_file(tmp_path: Path) -> None:
     assert last.rows() == [("Ann", "late", None)] * len(TRIM_CHARS)
 
 
-def test_codes_in_bytes_are_read_like_text() -> None:
-    frame = pl.DataFrame({"Account": ["a", "b", "c"], "Status": [b"Invited", "谜".encode(), b"\xff"]})
-    loaded = ik.load(frame)
-    assert records(loaded)["status"].to_list() == ["invited", "unknown"]
-    assert loaded.summary.unknown_codes == {"status": {"谜": 1}}
-    assert loaded.rejects.select("column", "reason").rows() == [("status", "holds bytes that are not text")]
-
-
 # ---- wide sources -----------------------------------------------------------------------------------
 
 
@@ -779,12 +756,12 @@ def test_formatted_empty_cells_are_not_columns(tmp_path: Path) -> None:
     with xlsxwriter.Workbook(tmp_path / "wide.xlsx") as book:
         sheet, grey = book.add_worksheet(), book.add_format({"bg_color": "gray"})
         sheet.write_row(0, 0, ["Account", "Status", "", "", "Memo"])
-        for row in range(1, 300):
+        for row in range(1, 40):
             sheet.write_row(row, 0, [f"a{row}", "Invited", None, "x", "y"])
             sheet.write_blank(row, 16_383, None, grey)
     loaded = ik.load(tmp_path / "wide.xlsx")
     assert loaded.summary.files[0].extras == ("column 4", "Memo")
-    assert loaded.summary.records == 299
+    assert loaded.summary.records == 39
 
 
 @pytest.mark.parametrize("engine", ["polars", "duckdb"])
@@ -799,9 +776,9 @@ def test_an_empty_column_without_a_header_is_no_column(tmp_path: Path, engine: A
 
 
 @pytest.mark.parametrize("name", ["wide.csv", "wide.xlsx", "wide.jsonl"])
-def test_a_thousand_columns_are_read(tmp_path: Path, name: str) -> None:
-    names = [f"x{i}" for i in range(1000)]
-    rows = [["a", "Invited", *map(str, range(1000))], ["b", "Expired", *map(str, range(1000))]]
+def test_hundreds_of_columns_are_read(tmp_path: Path, name: str) -> None:
+    names = [f"x{i}" for i in range(300)]
+    rows = [["a", "Invited", *map(str, range(300))], ["b", "Expired", *map(str, range(300))]]
     if name.endswith("csv"):
         write(tmp_path, text_of(*rows, header=["Account", "Status", *names]), name)
     elif name.endswith("xlsx"):
@@ -810,13 +787,13 @@ def test_a_thousand_columns_are_read(tmp_path: Path, name: str) -> None:
         objects = [dict(zip(["Account", "Status", *names], row, strict=True)) for row in rows]
         write(tmp_path, "\n".join(map(json.dumps, objects)), name)
     found = records(ik.load(tmp_path / name))
-    assert found.select(names).row(1) == tuple(map(str, range(1000)))
+    assert found.select(names).row(1) == tuple(map(str, range(300)))
 
 
 def test_headers_of_one_name_are_numbered(tmp_path: Path) -> None:
-    header = ["Account", "Status", *["x"] * 3000]
-    loaded = ik.load(write(tmp_path, text_of(["a", "Invited", *["1"] * 3000], header=header)))
-    assert loaded.summary.files[0].extras[:2] + loaded.summary.files[0].extras[-1:] == ("x", "x (2)", "x (3000)")
+    header = ["Account", "Status", *["x"] * 300]
+    loaded = ik.load(write(tmp_path, text_of(["a", "Invited", *["1"] * 300], header=header)))
+    assert loaded.summary.files[0].extras == ("x", *(f"x ({number})" for number in range(2, 301)))
 
 
 # ---- engines ----------------------------------------------------------------------------------------
