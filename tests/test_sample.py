@@ -80,8 +80,8 @@ def test_the_number_of_threads_changes_nothing(tmp_path: Path, monkeypatch: pyte
 
 
 def test_another_seed_gives_other_people(tmp_path: Path) -> None:
-    one, two = (canonical(write_sample(tmp_path / str(s), rows=50, weeks=1, seed=s).paths[0]) for s in (1, 2))
-    assert one["customer_name"].to_list() != two["customer_name"].to_list()
+    one, two = (hashes(write_sample(tmp_path / str(s), rows=50, weeks=1, seed=s)) for s in (1, 2))
+    assert one != two
 
 
 def commands() -> list[list[str]]:
@@ -134,7 +134,7 @@ def test_one_file_a_week_is_named_after_its_day(tmp_path: Path) -> None:
     assert [path.name for path in made.paths] == [f"history_records_{day}.csv" for day in days]
 
 
-@pytest.mark.parametrize(("rows", "weeks"), [(0, 2), (1, 4), (999, 3)])
+@pytest.mark.parametrize(("rows", "weeks"), [(0, 2), (1, 2), (999, 3)])
 def test_the_files_hold_exactly_as_many_rows_as_asked_for(tmp_path: Path, rows: int, weeks: int) -> None:
     made = write_sample(tmp_path, rows=rows, weeks=weeks)
     read = load(tmp_path).summary
@@ -147,19 +147,15 @@ def test_progress_names_each_file_before_it_is_written(tmp_path: Path) -> None:
     assert told == [(made.paths[0].name, 0, 1000), (made.paths[1].name, 411, 1000)]
 
 
-def test_existing_files_are_refused_and_left_alone(tmp_path: Path) -> None:
+def test_existing_files_are_replaced_only_when_asked(tmp_path: Path) -> None:
     there = tmp_path / "history_records_2026-03-30.csv"
     there.write_text("mine")
     with pytest.raises(OutputError, match="exists already"):
         write_sample(tmp_path, rows=10)
     assert (there.read_text(), [p.name for p in tmp_path.iterdir()]) == ("mine", [there.name])
-
-
-def test_existing_files_are_replaced_when_asked(tmp_path: Path) -> None:
-    (tmp_path / "history_records_2026-03-30.csv").write_text("mine")
     write_sample(tmp_path, rows=10, weeks=1, overwrite=True)
-    assert [p.name for p in tmp_path.iterdir()] == ["history_records_2026-03-30.csv"]
-    assert len((tmp_path / "history_records_2026-03-30.csv").read_text().splitlines()) > 10
+    assert len(there.read_text().splitlines()) > 10
+    assert [p.name for p in tmp_path.iterdir()] == [there.name]
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
@@ -188,11 +184,11 @@ def test_an_invalid_argument_is_rejected(tmp_path: Path, given: dict[str, Any], 
 # --- formats
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
-def test_every_encoding_holds_the_same_rows(tmp_path: Path, encoding: str) -> None:
-    plain = write_sample(tmp_path / "plain", rows=1200, weeks=1).paths[0]
-    other = write_sample(tmp_path / "other", rows=1200, weeks=1, encoding=encoding).paths[0]
-    assert other.read_bytes().decode(encoding) == plain.read_text(encoding="utf-8")
+def test_every_encoding_holds_the_same_rows(tmp_path: Path) -> None:
+    plain = write_sample(tmp_path / "plain", rows=400, weeks=1).paths[0].read_text(encoding="utf-8")
+    for encoding in ("utf-8-sig", "utf-16", "gb18030"):
+        other = write_sample(tmp_path / encoding, rows=400, weeks=1, encoding=encoding).paths[0]
+        assert other.read_bytes().decode(encoding) == plain
 
 
 def test_a_workbook_holds_times_as_times_and_mobiles_as_text(tmp_path: Path) -> None:
@@ -295,9 +291,9 @@ def test_every_message_of_the_site_occurs(tmp_path: Path, language: str) -> None
 
 @pytest.mark.parametrize("dirty", [0, 0.5])
 def test_every_address_is_reserved_for_examples(tmp_path: Path, dirty: float) -> None:
-    frame = canonical_text(write_sample(tmp_path, rows=20_000, weeks=1, dirty=dirty).paths[0])
+    frame = canonical_text(write_sample(tmp_path, rows=6_000, weeks=1, dirty=dirty).paths[0])
     emails = frame["Email"].drop_nulls()
-    assert emails.len() > 19_000
+    assert emails.len() > 5_500
     invalid = {"ragged"}
     assert {email for email in emails if not RESERVED.fullmatch(email.strip())} <= invalid
 
@@ -314,7 +310,7 @@ def test_every_mobile_number_is_in_an_unused_range(newest: pl.DataFrame) -> None
 
 def test_a_masked_sample_shows_no_name_mobile_or_email(tmp_path: Path) -> None:
     plain, masked = (
-        canonical_text(write_sample(tmp_path / str(m), rows=20_000, weeks=1, masked=m, dirty=0.5).paths[0])
+        canonical_text(write_sample(tmp_path / str(m), rows=6_000, weeks=1, masked=m, dirty=0.5).paths[0])
         for m in (False, True)
     )
     shapes = {
@@ -334,7 +330,7 @@ def test_a_masked_sample_shows_no_name_mobile_or_email(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_clean_sample_is_clean(tmp_path: Path, language: str) -> None:
-    made = write_sample(tmp_path, rows=10_000, weeks=2, dirty=0, language=language)
+    made = write_sample(tmp_path, rows=4_000, weeks=2, dirty=0, language=language)
     read = load(tmp_path).summary
     assert (made.unreadable_rows, read.rejects, read.failed_without_message) == (0, 0, 0)
     assert not any(read.unknown_codes.values())
