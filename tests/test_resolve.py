@@ -232,8 +232,8 @@ def test_each_invitation_of_the_sample_is_counted_once_whatever_the_number_of_it
 
 
 def test_duckdb_resolves_the_same_in_shares_and_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("invitekit.engine.materialize.SHARE", 700)
-    annotated = ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF)
+    monkeypatch.setattr("invitekit.engine.materialize.SHARE", 500)
+    annotated = ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF).gather_every(2)
     with duckdb.connect() as con:
         found = resolve(con.from_arrow(annotated)).pl()
         assert len(con.sql("from duckdb_tables()")) == 1, "shares leave nothing behind"
@@ -251,7 +251,7 @@ HISTORIES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=often(150), deadline=None)
+@settings(max_examples=often(80), deadline=None)
 @given(HISTORIES)
 def test_in_any_history_each_invitation_and_customer_has_one_latest_record(history: list[Any]) -> None:
     records = frame(
