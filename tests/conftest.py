@@ -49,9 +49,9 @@ SOAK = os.environ.get("INVITEKIT_SOAK") == "true"
 """Whether tests take hours and not minutes: see "make soak"."""
 
 
-def often(times: int) -> int:
-    """How often a test repeats itself: so many times in a soak run, a quarter of it else."""
-    return times if SOAK else max(times // 4, 1)
+def often(times: int, ordinarily: int | None = None) -> int:
+    """How often a test repeats itself: so many times in a soak run, a quarter of it or a given number else."""
+    return times if SOAK else ordinarily or max(times // 4, 1)
 
 
 @cache

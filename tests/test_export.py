@@ -687,7 +687,7 @@ def _state(target: Path, _files: tuple[tuple[int, int], ...]) -> str:
     return "whole"
 
 
-KILLS = often(48)
+KILLS = often(60, 12)
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def test_a_changed_bit_of_a_workspace_is_one_clear_error_and_never_another_answe
     whole, dice, refused = memory.read_bytes(), random.Random(20260330), set[str]()
     commands = [("plan", "--as-of", "2026-03-30"), ("workspace", "show"), ("compare",)]
     answers = {words: run(*words, "-w", memory, "--json").stdout for words in commands}
-    for _, (words, answer) in zip(range(80 if SOAK else 12), itertools.cycle(answers.items()), strict=False):
+    for _, (words, answer) in zip(range(often(80, 12)), itertools.cycle(answers.items()), strict=False):
         content, place = bytearray(whole), dice.randrange(len(whole))
         content[place] ^= 1 << dice.randrange(8)
         memory.write_bytes(content)
@@ -60,7 +60,7 @@ def test_a_changed_bit_of_a_workspace_is_one_clear_error_and_never_another_answe
 
 # Kills
 
-KILLS = 8 if SOAK else 6
+KILLS = often(8, 6)
 ERAS = 125 if SOAK else 1
 """How often the kills begin anew, in an empty folder: a long history takes long to work on."""
 ROWS = 6

@@ -109,12 +109,12 @@ def json_files(seeds: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
     return texts | st.composite(lambda draw: damage(draw(texts), draw))()
 
 
-def target(examples: int = 40, **inputs: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
-    """Make a test of a function, which ``make fuzz`` runs too, with a number of examples in a soak run."""
+def target(examples: int = often(40), **inputs: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
+    """Make a test of a function, which ``make fuzz`` runs too, with a number of examples."""
 
     def register(check: Callable[..., None]) -> Any:
         how: dict[str, Any] = {"deadline": None, "database": None, "derandomize": True, "phases": [Phase.generate]}
-        quick = settings(max_examples=often(examples), suppress_health_check=[*HealthCheck], **how)
+        quick = settings(max_examples=examples, suppress_health_check=[*HealthCheck], **how)
         test = TARGETS[check.__name__.removeprefix("test_fuzz_")] = quick(given(**inputs)(check))
         return test
 
@@ -145,7 +145,7 @@ def written(name: str, content: bytes) -> Path:
 # Files that are read
 
 
-@target(examples=160, file=bad_files())
+@target(examples=often(400, 40), file=bad_files())
 def test_fuzz_readers(file: tuple[str, bytes]) -> None:
     check_it_adds_up(written(*file))
 

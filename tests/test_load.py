@@ -187,7 +187,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @pytest.mark.slow
-@settings(max_examples=often(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(150, 25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(ANY_TEXT, ANY_TEXT), min_size=1, max_size=8), quoting=st.sampled_from([0, 1]))
 def test_any_text_in_any_cell_is_never_lost(tmp_path: Path, rows: list[tuple[str, str]], quoting: int) -> None:
     target = io.StringIO()
@@ -209,7 +209,7 @@ PIECES = ("a", "b", ",", ",", '"', '""', '"a"', "\n", "\r\n", "\r", " ", "é", "
 
 
 @pytest.mark.slow
-@settings(max_examples=often(120), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(300, 30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=40))
 def test_splitting_in_blocks_equals_splitting_line_by_line(tmp_path: Path, pieces: list[str]) -> None:
     path = write(tmp_path, b"h1,h2,h3\n" + "".join(pieces).encode("utf-8", "surrogateescape"))

@@ -25,7 +25,7 @@ from invitekit.metrics import OTHER, MetricsReport, progress
 from invitekit.model.catalogue import read_catalogue
 from invitekit.planning import PlanSummary, count_decisions
 from invitekit.privacy.disclosure import STEP, round_count, round_table
-from invitekit.report import KINDS, TRENDS, Page, for_audience, page, report
+from invitekit.report import TRENDS, Page, for_audience, page, report
 from invitekit.report.audience import RULES, plan_for_audience
 from invitekit.report.by_manager import manager_files
 from invitekit.report.html import as_html
@@ -140,7 +140,7 @@ def texts(metrics: Any) -> Iterator[str]:
 def persons(text: str, records: pl.DataFrame, columns: tuple[str, ...] = PERSONAL) -> list[str]:
     """Return the values of personal columns that are whole words of the text."""
     values = {value for name in columns for value in records[name].drop_nulls().unique().to_list()}
-    near = [value for value in values if value in text]  # a quick look first: few of thousands are left
+    near = pl.Series([text]).str.extract_many(sorted(values), overlapping=True)[0].unique()  # few of thousands
     return sorted(value for value in near if re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", text))
 
 
@@ -289,17 +289,16 @@ def pdf_text(tmp_path: Path) -> Callable[[Page], str]:
 
 
 @pytest.mark.paper
-@pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_pdf_contains_no_name_address_number_or_account(
-    annotated: Any, pages: dict[str, Page], language: Any, pdf_text: Callable[[Page], str]
+    annotated: Any, pages: dict[str, Page], pdf_text: Callable[[Page], str]
 ) -> None:
-    made = pages[language]
+    made = pages["zh"]
     text = pdf_text(made)
     assert persons(text, annotated) == []
     assert made.audience.replace(" ", "") in text.replace(" ", "")
     # The searched text contains the words of the page and the labels of figures.
     assert made.privacy.replace(" ", "") in text.replace(" ", "")
-    assert charts.Look(language=language).words["limits"].replace(" ", "") in text.replace(" ", "")
+    assert charts.Look(language="zh").words["limits"].replace(" ", "") in text.replace(" ", "")
     manager = annotated["account_manager"].drop_nulls()[0]
     assert persons(pdf_text(replace(made, summary=(manager,))), annotated) == [manager]
 
@@ -602,16 +601,16 @@ def test_no_blank_is_before_about_in_chinese() -> None:
 
 def test_only_large_differences_of_many_records_get_a_sentence() -> None:
     names = [f"{letter} land" for letter in "ABCDEFGH"]
-    country = [name for name in names for _ in range(5000)]
+    country = [name for name in names for _ in range(2000)]
     shares = {"A land": 40, "B land": 41, "C land": 60, "D land": 62, "E land": 64, "F land": 66, "G land": 40}
     status = ["association_failed" if place % 100 < shares.get(name, 40) else "expired"
-              for name in names for place in range(5000)]  # fmt: skip
-    sentences = summary_of(rows(40_000, country=country, effective_status=status))
+              for name in names for place in range(2000)]  # fmt: skip
+    sentences = summary_of(rows(16_000, country=country, effective_status=status))
     named = re.findall(r"Country or region (. land)", sentences)
     assert named == ["F land", "E land", "A land"]
     close = ["association_failed" if place % 100 < 40 + 4 * (name == "A land") else "expired"
-             for name in names for place in range(5000)]  # fmt: skip
-    near = progress(rows(40_000, country=country, effective_status=close), as_of=AS_OF)
+             for name in names for place in range(2000)]  # fmt: skip
+    near = progress(rows(16_000, country=country, effective_status=close), as_of=AS_OF)
     assert "among all others" not in summary_text(public(near))
 
 
@@ -660,15 +659,14 @@ def test_a_section_whose_rates_are_all_hidden_has_a_table_and_no_empty_figure(sh
 
 
 @pytest.mark.parametrize("count", [0, 9])
-def test_small_counts_get_no_sentence_in_public(count: int, tmp_path: Path) -> None:
+def test_small_counts_get_no_sentence_in_public(count: int) -> None:
     made = page(progress(rows(count), as_of=AS_OF), charts.Look(), planned(rows(count)), audience="public")
     assert made.summary == ()
     assert made.sections == ()
     assert "fewer than 10 invitations" in made.facts[1]
-    for ending in KINDS:
-        path = report(rows(count), tmp_path / f"r{ending}", audience="public", as_of=AS_OF)
-        assert path.stat().st_size > 500
-    assert words("en")["no_summary"] in (tmp_path / "r.html").read_text("utf-8")
+    assert words("en")["no_summary"] in as_html(made).decode()
+    assert words("en")["no_summary"] in as_markdown(made).decode()
+    assert as_pdf(made).startswith(b"%PDF")
 
 
 # The same numbers everywhere
@@ -763,10 +761,7 @@ def test_a_report_is_written_whole_or_not_at_all_for_its_owner_only(tmp_path: Pa
 # On the command line
 
 
-def test_the_command_writes_a_report_and_prints_its_sentences(run: Run, tmp_path: Path, made: Page) -> None:
-    done = run("report", ROOT / "data", "--as-of", "2026-03-30", "-o", tmp_path / "r.html")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert all(sentence in done.stdout.replace("\n", " ") for sentence in made.summary)
+def test_the_command_writes_a_report_and_prints_it_as_json(run: Run, tmp_path: Path, made: Page) -> None:
     line = json.loads(run("report", ROOT / "data", "--as-of", "2026-03-30", "-o", tmp_path / "r.md", "--json").stdout)
     assert (line["rows_read"], line["records"], line["rejects"]) == (2400, 2397, 3)
     assert line["summary"] == list(made.summary)

@@ -251,7 +251,7 @@ HISTORIES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=often(80), deadline=None)
+@settings(max_examples=often(150, 20), deadline=None)
 @given(HISTORIES)
 def test_in_any_history_each_invitation_and_customer_has_one_latest_record(history: list[Any]) -> None:
     records = frame(
