@@ -302,12 +302,22 @@ def test_an_action_of_a_policy_file_that_does_nothing_is_detected(
     assert left(tmp_path) == before
 
 
-def test_a_column_that_should_be_dropped_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+CHANGES: dict[tuple[str, str], pl.Expr] = {
+    ("file", "columns"): pl.col("status").alias("raw"), ("has_remarks", "types"): pl.col("has_remarks").cast(pl.Int8),
+    ("invited_month", "types"): pl.col("invited_month").cast(pl.Datetime("us")),
+}  # fmt: skip
+"""What is done to a released column, by the column that the error names and the check that finds it."""
+
+
+@pytest.mark.parametrize("found", CHANGES)
+def test_a_column_too_many_or_of_another_type_is_detected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: tuple[str, str]
+) -> None:
     true = transform.release
-    monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(raw=b["email"]))
+    monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(CHANGES[found]))
     with pytest.raises(LeakError) as refused:
-        ik.export(annotated(), tmp_path / "out.csv")
-    assert (refused.value.column, refused.value.check) == ("file", "columns")
+        ik.export(every_column(), tmp_path / "out.parquet")
+    assert (refused.value.column, refused.value.check) == found
     assert left(tmp_path) == []
 
 
@@ -375,52 +385,25 @@ def test_a_raw_value_that_looks_like_a_token_is_detected(tmp_path: Path, monkeyp
     assert refused.value.count == 200
 
 
-@pytest.mark.parametrize("spoilt", ["rows", "nulls"])
-def test_a_lost_row_or_cell_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str) -> None:
-    true = writers.SINKS[".parquet"]
-
-    def lose(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
-        cut = (f.tail(-1) if spoilt == "rows" else f.with_columns(status=pl.lit(None, pl.String)) for f in frames)
-        true(cut, part, safe=safe)
-
-    monkeypatch.setitem(writers.SINKS, ".parquet", lose)
-    with pytest.raises(LeakError) as refused:
-        ik.export(annotated(), tmp_path / "out.parquet")
-    assert refused.value.check == spoilt
-    assert left(tmp_path) == []
+NONE = pl.lit(None, pl.String)
+BAD_WRITERS: dict[str, Callable[[pl.DataFrame, Path], object]] = {
+    "rows": lambda frame, part: writers.write_parquet([frame.tail(-1)], part, safe=True),
+    "nulls": lambda frame, part: writers.write_parquet([frame.with_columns(status=NONE)], part, safe=True),
+    "metadata": lambda frame, part: pq.write_table(frame.to_arrow().replace_schema_metadata({"pandas": "x"}), part),
+    "readable": lambda frame, part: part.write_bytes(b"PAR1" + str(frame).encode() + b"PAR1"),
+}
+"""Writers of a wrong file, by the check that finds it."""
 
 
-def test_extra_metadata_in_the_footer_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def chatty(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
-        del safe
-        table = pl.concat(frames).to_arrow()
-        pq.write_table(table.replace_schema_metadata({"pandas": "canary"}), part)
-
-    monkeypatch.setitem(writers.SINKS, ".parquet", chatty)
-    with pytest.raises(LeakError) as refused:
-        ik.export(annotated(), tmp_path / "out.parquet")
-    assert refused.value.check == "metadata"
-
-
-@pytest.mark.parametrize(("column", "kind"), [("has_remarks", pl.Int8()), ("invited_month", pl.Datetime("us"))])
-def test_a_column_of_another_type_is_detected(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, kind: pl.DataType
+@pytest.mark.parametrize("check", BAD_WRITERS)
+def test_a_file_that_is_not_what_was_released_is_detected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: str
 ) -> None:
-    true = transform.release
-    monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(pl.col(column).cast(kind)))
+    write = BAD_WRITERS[check]
+    monkeypatch.setitem(writers.SINKS, ".parquet", lambda frames, part, **_: write(pl.concat(frames), part))
     with pytest.raises(LeakError) as refused:
-        ik.export(every_column(), tmp_path / "out.parquet")
-    assert (refused.value.column, refused.value.check) == (column, "types")
-
-
-def test_an_unreadable_file_is_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
-        del safe
-        part.write_bytes(b"PAR1" + str(list(frames)).encode() + b"PAR1")
-
-    monkeypatch.setitem(writers.SINKS, ".parquet", broken)
-    with pytest.raises(LeakError, match="readable") as refused:
         ik.export(annotated(), tmp_path / "out.parquet")
+    assert refused.value.check == check
     assert "canary" not in "".join(traceback.format_exception(refused.value)).lower()
     assert left(tmp_path) == []
 
@@ -736,23 +719,16 @@ def held(error: BaseException | None) -> str:
     return "\n".join(told)
 
 
-def spoilt() -> dict[str, Any]:
-    """Records that cannot be exported for several reasons, with personal data in every cell."""
-    frame, con = annotated(), duckdb.connect()
-    con.execute("set enable_progress_bar = false")
-    return {
-        "text for a number": frame.with_columns(days_to_associate=pl.lit("canary.9@canary.example")),
-        "a lazy frame that fails": frame.lazy().with_columns(pl.col("email").cast(pl.Int64)),
-        "text for a time": frame.with_columns(invited_at=pl.lit("call Ann Canary")),
-        "list": frame.with_columns(status=pl.Series([["Ann Canary"]] * 200)),
-        "a query that fails": con.from_arrow(frame.to_arrow()).project("* replace (email::integer as email)"),
-        "a column that nobody named": frame.with_columns(pl.lit("Ann Canary").alias("ann@canary.example")),
-        "no frame": ["Ann Canary"],
-    }
-
-
-SPOILT = ("text for a number", "a lazy frame that fails", "text for a time", "list", "a query that fails",
-          "a column that nobody named", "no frame")  # fmt: skip
+SPOILT: dict[str, Callable[[pl.DataFrame], Any]] = {
+    "text for a number": lambda frame: frame.with_columns(days_to_associate=pl.lit("canary.9@canary.example")),
+    "a lazy frame that fails": lambda frame: frame.lazy().with_columns(pl.col("email").cast(pl.Int64)),
+    "text for a time": lambda frame: frame.with_columns(invited_at=pl.lit("call Ann Canary")),
+    "list": lambda frame: frame.with_columns(status=pl.Series([["Ann Canary"]] * 200)),
+    "a query that fails": lambda frame: duckdb.from_arrow(frame.to_arrow()).project("* replace (email::int as email)"),
+    "a column that nobody named": lambda frame: frame.with_columns(pl.lit("Ann Canary").alias("ann@canary.example")),
+    "no frame": lambda _: ["Ann Canary"],
+}
+"""Records that cannot be exported for several reasons, with personal data in every cell."""
 
 
 @pytest.mark.parametrize("how", SPOILT)
@@ -761,7 +737,7 @@ def test_an_error_quotes_no_cell_and_no_key_and_leaves_nothing(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(InvitekitError) as refused:
-        ik.export(spoilt()[how], tmp_path / "out.parquet", key=KEY)
+        ik.export(SPOILT[how](annotated()), tmp_path / "out.parquet", key=KEY)
     told = "".join(traceback.format_exception(refused.value)) + caplog.text + "".join(capfd.readouterr())
     # The traceback shows lines of this test; other texts must not be from a cell.
     said = str(refused.value) + held(refused.value) + caplog.text + told.rpartition("InvitekitError")[2]
@@ -817,7 +793,7 @@ def test_the_workspace_records_completed_and_failed_exports(tmp_path: Path) -> N
     with ik.Workspace(tmp_path / "memory.duckdb") as kept:
         done = ik.export(annotated(), tmp_path / "out.csv", workspace=kept, purpose="q1", key=KEY)
         with pytest.raises(SchemaError):
-            ik.export(spoilt()["text for a time"], tmp_path / "two.csv", workspace=kept)
+            ik.export(SPOILT["text for a time"](annotated()), tmp_path / "two.csv", workspace=kept)
         first, second = kept.exports().pl().rows(named=True)
     told = {"level": "pseudonymised", "purpose": "q1", "file_name": "out.csv", "key_id": KEY.id}
     assert {name: first[name] for name in told} == told

@@ -28,28 +28,18 @@ def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> Uniqueness
     return ik.export(frame, folder / "out.parquet", policy=rules, **how).uniqueness[-1]  # type: ignore[arg-type]
 
 
-def test_a_shared_token_of_an_extra_column_is_counted_and_named(tmp_path: Path) -> None:
-    told = exported(tmp_path, 39)
-    assert "team" in told.by
-    assert told.unique == 38
+@pytest.mark.parametrize(
+    ("teams", "empty", "counted", "groups"),
+    [(39, 0, True, (38, 40, 1)), (1, 38, True, (0, 2, 2)), (40, 0, False, (0, 0, 40)), (40, 1, False, (0, 0, 40)),
+     (40, 39, False, (0, 0, 40))],
+)  # fmt: skip
+def test_a_token_of_an_extra_column_is_counted_and_named_if_records_share_it(
+    tmp_path: Path, teams: int, empty: int, counted: bool, groups: tuple[int, ...]
+) -> None:
+    told = exported(tmp_path, teams, empty)
+    assert ("team" in told.by) == counted
+    assert (told.unique, told.small, told.smallest) == groups
     assert all(name in told.sentence() and name in told.sentence("zh") for name in told.by)
-
-
-def test_a_unique_token_of_an_extra_column_is_not_counted(tmp_path: Path) -> None:
-    told = exported(tmp_path, 40)
-    assert "team" not in told.by
-    assert told.unique == 0
-
-
-@pytest.mark.parametrize("empty", [1, 2, 39, 40])
-def test_records_without_a_token_share_none(tmp_path: Path, empty: int) -> None:
-    assert "team" not in exported(tmp_path, 40, empty).by
-
-
-def test_a_token_of_two_records_is_counted_among_many_without_one(tmp_path: Path) -> None:
-    told = exported(tmp_path, 1, 38)
-    assert "team" in told.by
-    assert (told.unique, told.small, told.smallest) == (0, 2, 2)
 
 
 @pytest.mark.parametrize("remarks", ["drop", "scrub"])
