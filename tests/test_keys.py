@@ -15,7 +15,7 @@ from invitekit.errors import ArgumentError, OutputError
 from invitekit.export import key_override, new_key, resolve_key, rotate_key, stored_key
 from invitekit.export.keys import NAME, SERVICE, default_file
 from invitekit.privacy import Key
-from tests.conftest import Run
+from tests.conftest import SOAK, Run
 
 KEY = Key(bytes(range(32)))
 
@@ -133,11 +133,11 @@ for file in map(Path, sys.argv[1:]):
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 """Rotates keys; each rotation is killed at another access to the disk."""
-MOMENTS = 40
+MOMENTS = range(0, 40, 1 if SOAK else 2)
 
 
 def test_a_kill_during_a_rotation_loses_no_key(tmp_path: Path) -> None:
-    files = [tmp_path / str(moment) / "key" for moment in range(MOMENTS)]
+    files = [tmp_path / str(moment) / "key" for moment in MOMENTS]
     for file in files:
         file.parent.mkdir()
     made = [new_key(file)[0] for file in files]

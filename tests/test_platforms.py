@@ -47,8 +47,6 @@ annotate data -o annotated.parquet
 report data --as-of 2026-03-30 -o report.pdf
 export data --as-of 2026-03-30 -o export.parquet
 export data --as-of 2026-03-30 -o export.xlsx --level masked
-verify export.parquet
-verify export.xlsx
 """
 WRITTEN = {"annotated.xlsx", "batches", "data", "export.csv", "export.csv.manifest.json", "key", "memory.duckdb"}
 MORE_WRITTEN = {"rejected.csv", "report.md", "annotated.parquet", "report.pdf", "export.parquet", "export.xlsx",

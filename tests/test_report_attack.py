@@ -295,7 +295,7 @@ def test_no_count_below_ten_can_be_derived_from_one_report(count: int, period: A
 
 
 def test_no_count_can_be_derived_from_several_snapshots(tmp_path: Path) -> None:
-    ik.write_sample(tmp_path, rows=2400, seed=1)
+    ik.write_sample(tmp_path, rows=1600, seed=1)
     loaded = ik.load(str(tmp_path))
     attacker = attack(ik.annotate(loaded.records, as_of=AS_OF), loaded.summary)
     assert sum(high < STEP for high in attacker.high.values()) > 50
@@ -304,8 +304,7 @@ def test_no_count_can_be_derived_from_several_snapshots(tmp_path: Path) -> None:
 
 def test_the_attack_derives_counts_from_exact_totals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disclosure, "rounded", lambda count: pl.when(count >= STEP).then(count))
-    pinned = [attack(records_of(seed, 400), exact=True).pinned() for seed in range(3)]
-    assert all(pinned)
+    assert attack(records_of(0, 400), exact=True).pinned()
 
 
 def test_figures_show_only_numbers_of_the_tables() -> None:
