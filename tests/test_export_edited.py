@@ -166,9 +166,7 @@ def test_csv_in_another_format_is_rejected(tmp_path: Path, line: bytes) -> None:
     assert refusal(path) == ("file", "readable", 1)
 
 
-def test_a_formula_in_csv_is_detected_and_a_negative_number_is_none(
-    tmp_path: Path,
-) -> None:
+def test_a_formula_in_csv_is_detected_and_a_negative_number_is_none(tmp_path: Path) -> None:
     rules, frame = (tmp_path / "policy.toml", FRAME.with_columns(change=pl.lit(-3), tier=pl.lit("=1")))
     rules.write_text(POLICY)
     path = ik.export(frame, tmp_path / "out.csv", policy=rules).path

@@ -440,7 +440,7 @@ def test_running_out_of_memory_is_not_reported_as_a_bug(
 
 STOPPED = (
     "check SOURCE -o check.html", "annotate SOURCE -o a.xlsx", "plan SOURCE --batch-dir batches --reminders",
-    "report SOURCE -o r.pdf", "trend SOURCE -o t.csv", "export SOURCE -o e.csv", "find ann SOURCE -o f.csv",
+    "report SOURCE -o r.pdf", "export SOURCE -o e.csv",
 )  # fmt: skip
 IN_ONE_LINE = "invitekit: stopped by SIGTERM; nothing was left half written.\n"
 

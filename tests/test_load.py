@@ -332,16 +332,20 @@ def test_a_second_file_adds_messages_by_key(tmp_path: Path) -> None:
 CANARY = "canary.person@example.com"
 
 
-def test_a_folder_or_pattern_without_files_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="holds no file"):
-        ik.load(tmp_path)
-    with pytest.raises(SourceError, match="matches no file"):
-        ik.load(tmp_path / "*.csv")
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("", "holds no file"), ("*.csv", "matches no file"), ("x" * 300 + ".csv", "Hint: "), ("\0.csv", "Hint: ")],
+)
+def test_a_source_that_is_no_file_is_one_clear_error(tmp_path: Path, name: str, problem: str) -> None:
+    with pytest.raises(SourceError, match=problem):
+        ik.load(tmp_path / name)
 
 
-def test_an_object_that_is_no_frame_is_rejected() -> None:
+def test_an_object_that_is_no_frame_and_an_engine_that_does_not_exist_are_rejected() -> None:
     with pytest.raises(ArgumentError, match="type int"):
         ik.load(7)
+    with pytest.raises(ArgumentError, match="engine is 'spark'"):
+        ik.load(PLAIN, engine=cast("Any", "spark"))
 
 
 def test_the_summary_escapes_and_hides_addresses() -> None:
@@ -528,12 +532,6 @@ def test_ignored_files_of_a_folder_are_reported(tmp_path: Path) -> None:
     assert ik.load(tmp_path / "history.csv").summary.ignored == ()
 
 
-def test_a_name_that_is_too_long_for_any_file_is_one_clear_error(tmp_path: Path) -> None:
-    for name in ("x" * 300 + ".csv", "\0.csv"):
-        with pytest.raises(SourceError):
-            ik.load(tmp_path / name)
-
-
 FAILED = "Account,Status\nann,Association failed\nbea,Association failed\n"
 
 
@@ -636,12 +634,10 @@ CHINESE = "客户账号,状态,客户全称\n示例,已关联,示例科技有限
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("times_", [1, 9000])
-def test_utf16_without_a_mark_is_detected_by_its_separators(tmp_path: Path, encoding: str, times_: int) -> None:
+def test_utf16_without_a_mark_is_detected_by_its_separators(tmp_path: Path, encoding: str) -> None:
     head, body = CHINESE.split("\n", 1)
-    path = write(tmp_path, f"{head}\n{body * times_}".encode(encoding))
-    loaded = ik.load(path)
-    assert (loaded.summary.records, loaded.summary.files[0].encoding) == (2 * times_, encoding)
+    loaded = ik.load(write(tmp_path, f"{head}\n{body * 9000}".encode(encoding)))
+    assert (loaded.summary.records, loaded.summary.files[0].encoding) == (18000, encoding)
     assert set(records(loaded)["status"]) == {"associated", "invited"}
 
 
@@ -799,11 +795,6 @@ def test_headers_of_one_name_are_numbered(tmp_path: Path) -> None:
 # ---- engines ----------------------------------------------------------------------------------------
 
 
-def test_an_engine_that_does_not_exist_is_rejected() -> None:
-    with pytest.raises(ArgumentError, match="engine is 'spark'"):
-        ik.load(PLAIN, engine=cast("Any", "spark"))
-
-
 def test_sources_that_do_not_fit_into_memory_go_to_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, text_of(ROW))
     summaries = [ik.load(path, engine="auto").summary]
@@ -833,7 +824,7 @@ def test_both_engines_add_messages_and_extra_columns_in_the_same_way(tmp_path: P
     assert polars.records.select("failure_message", "Score").rows() == [("one", "7"), (None, "8")]
 
 
-def test_a_country_has_one_name_in_whatever_language_and_spelling_a_file_has_it(tmp_path: Path) -> None:
+def test_a_country_has_one_name_however_it_is_spelt_and_a_rejected_row_quotes_the_file(tmp_path: Path) -> None:
     header = [*HEADER[:-1], "Country"]
     spellings = ["China", "中国", "cn", "Chinese Mainland", "香港", "Hong Kong (China)", "UK", "Atlantis", "C***a", ""]
     path = write(tmp_path, text_of(*([*ROW[:-1], spelling] for spelling in spellings), header=header))
@@ -841,9 +832,5 @@ def test_a_country_has_one_name_in_whatever_language_and_spelling_a_file_has_it(
     hong_kong = "Hong Kong SAR China"
     expected = [*["China"] * 4, hong_kong, hong_kong, "United Kingdom", "Atlantis", "C***a", None]
     assert polars["country"].to_list() == stored.pl()["country"].to_list() == expected
-
-
-def test_a_rejected_row_quotes_its_country_as_the_file_has_it(tmp_path: Path) -> None:
-    row = ["", "", "", "", "Invited", "2026-03-01", "中国"]
-    rejects = ik.load(write(tmp_path, text_of(ROW, row, header=[*HEADER[:-1], "Country"]))).rejects
-    assert "中国" in rejects["content"][0]
+    nobody = ["", "", "", "", "Invited", "2026-03-01", "中国"]
+    assert "中国" in ik.load(write(tmp_path, text_of(ROW, nobody, header=header))).rejects["content"][0]

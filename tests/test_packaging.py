@@ -61,15 +61,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
         yield opened
 
 
-def test_the_wheel_contains_exactly_the_files_of_the_package(wheel: zipfile.ZipFile) -> None:
-    own = {name for name in wheel.namelist() if ".dist-info/" not in name and "/example_files/" not in name}
-    assert own == {*tracked("invitekit")}
-
-
-def test_notebooks_and_made_up_data_are_in_the_wheel_and_user_files_are_not(
-    wheel: zipfile.ZipFile,
-) -> None:
+def test_the_wheel_contains_exactly_the_package_the_notebooks_and_the_made_up_data(wheel: zipfile.ZipFile) -> None:
     start = "invitekit/example_files/"
+    own = {name for name in wheel.namelist() if ".dist-info/" not in name and not name.startswith(start)}
+    assert own == {*tracked("invitekit")}
     packaged = {name.removeprefix(start): wheel.read(name) for name in wheel.namelist() if name.startswith(start)}
     assert packaged == {name: (ROOT / name).read_bytes() for name in tracked("notebooks", "data")}
 
@@ -148,34 +143,30 @@ def test_a_name_without_its_extra_is_an_error_that_names_it() -> None:
     assert (done.stdout.splitlines(), done.stderr) == (expected, "")
 
 
+MAIN = "from invitekit.cli import main; main()"
+
+
 @pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (
-            ["report", "x.csv", "-o", "r.html"],
-            'The report needs more libraries. Hint: pip install "invitekit[report]".',
-        ),
-        (["lab"], 'The notebooks need more libraries. Hint: pip install "invitekit[lab]".'),
-    ],
+    ("words", "who", "extra"),
+    [(["report", "x.csv", "-o", "r.html"], "The report needs", "report"), (["lab"], "The notebooks need", "lab")],
 )
-def test_a_command_without_its_extra_is_one_line_that_names_it(words: list[str], message: str) -> None:
-    done = run_without(LAB, "from invitekit.cli import main; main()", *words)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"invitekit: {message}\n")
+def test_a_command_without_its_extra_is_one_line_that_names_it(words: list[str], who: str, extra: str) -> None:
+    done = run_without(LAB, MAIN, *words)
+    told = f'invitekit: {who} more libraries. Hint: pip install "invitekit[{extra}]".\n'
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
 
 
-def test_the_core_needs_none_of_the_extras(tmp_path: Path) -> None:
-    script = "from invitekit.cli import main; main()"
-    words = ["plan", str(ROOT / "data"), "--as-of", "2026-03-30", "--batch-dir", str(tmp_path / "batches")]
-    done = run_without(f"{LAB},keyring,pyspark,babel,pandas,scipy,numpy", script, *words)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "batches").is_dir()
-
-
-def test_a_report_needs_neither_scipy_nor_numpy_nor_pandas(tmp_path: Path) -> None:
-    script = "from invitekit.cli import main; main()"
-    words = ["report", str(ROOT / "data"), "--as-of", "2026-03-30", "-o", str(tmp_path / "r.html")]
-    done = run_without("scipy,numpy,pandas,babel", script, *words)
-    assert (done.returncode, done.stderr) == (0, "")
+@pytest.mark.parametrize(
+    ("command", "option", "missing"),
+    [("plan", "--batch-dir", f"{LAB},keyring,pyspark,babel,pandas,scipy,numpy"),
+     ("report", "-o", "scipy,numpy,pandas,babel")],
+)  # fmt: skip
+def test_a_plan_needs_none_of_the_extras_and_a_report_no_more_than_its_own(
+    tmp_path: Path, command: str, option: str, missing: str
+) -> None:
+    target = tmp_path / ("batches" if command == "plan" else "r.html")
+    done = run_without(missing, MAIN, command, str(ROOT / "data"), "--as-of", "2026-03-30", option, str(target))
+    assert (done.returncode, done.stderr, target.exists()) == (0, "", True)
 
 
 @pytest.mark.slow
@@ -239,9 +230,7 @@ def page_of(address: str) -> bytes:
             time.sleep(0.2)
 
 
-def test_the_image_is_built_from_wheel_and_lock_and_starts_a_known_command(
-    wheel: zipfile.ZipFile,
-) -> None:
+def test_the_image_is_built_from_wheel_and_lock_and_starts_a_known_command(wheel: zipfile.ZipFile) -> None:
     lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
     (copied,) = (line.split()[1:-1] for line in lines if line.startswith("COPY "))
     rules = [line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if not line.startswith("#")]

@@ -483,19 +483,14 @@ def test_deadlines_are_those_of_the_next_seven_days() -> None:
     ]
 
 
-def test_the_most_frequent_cause_is_named_unless_it_is_other(shown: MetricsReport) -> None:
-    first = shown.pareto.row(0, named=True)
-    share = share_in_words(first["n"], first["of"], words("en"))
-    assert f"The most frequent cause, with {share} of the failures".replace("\u00a0", " ") in summary_text(shown)
-    rest = shown.pareto.with_columns(failure_code=pl.lit(OTHER))
-    assert "most frequent cause" not in summary_text(shown, pareto=rest)
-
-
-def test_no_cause_is_the_most_frequent_if_another_is_as_frequent(shown: MetricsReport) -> None:
-    first, second = shown.pareto.head(1), shown.pareto[1:2]
-    tied = pl.concat([first, second.with_columns(n=first["n"])])
-    assert "most frequent cause" in summary_text(shown, pareto=pl.concat([first, second]))
-    assert "most frequent cause" not in summary_text(shown, pareto=tied)
+def test_the_most_frequent_cause_is_named_unless_it_is_other_or_another_is_as_frequent(shown: MetricsReport) -> None:
+    two = shown.pareto.head(2)
+    n, of = two.row(0, named=True)["n"], two.row(0, named=True)["of"]
+    said = f"The most frequent cause, with {share_in_words(n, of, words('en'))} of the failures".replace("\u00a0", " ")
+    for pareto, named in ((two, True), (two.with_columns(failure_code=pl.lit(OTHER)), False),
+                          (two.with_columns(n=n), False)):  # fmt: skip
+        assert (said in summary_text(shown, pareto=pareto)) == named
+        assert ("most frequent cause" in summary_text(shown, pareto=pareto)) == named
 
 
 def test_unusual_periods_are_named_and_stability_is_stated_only_if_true(shown: MetricsReport) -> None:
@@ -517,15 +512,6 @@ def test_unusual_periods_are_named_and_stability_is_stated_only_if_true(shown: M
     assert "stands out" not in changed
     in_chinese = summarise(replace(shown, trend=more_fail, trends={}), no_plan(), charts.Look(language="zh"))
     assert "自 2026-02-09 那一周起失败增多" in "".join(in_chinese)
-
-
-def test_causes_that_changed_are_named_with_their_period(shown: MetricsReport) -> None:
-    moved = replace(shown, trends={"cause": trend_of([None, None, "low"], "link_expired")})
-    assert "Less often than chance explains in the week from 2026-01-19: The customer opened the link" in summary_text(
-        moved
-    )
-    still = replace(shown, trends={"cause": trend_of([None] * 3, "link_expired")})
-    assert "often than chance explains" not in summary_text(still)
 
 
 def test_a_group_is_named_only_if_it_differs_significantly() -> None:
@@ -614,14 +600,21 @@ def test_only_large_differences_of_many_records_get_a_sentence() -> None:
     assert "among all others" not in summary_text(public(near))
 
 
-def test_three_changed_causes_are_named_and_the_others_are_counted(shown: MetricsReport) -> None:
-    codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"]
-    moved = pl.concat([trend_of([None, None, "low"], code) for code in codes])
-    fewer = replace(shown, trends={"cause": moved.filter(pl.col("group") != "link_used")})
-    assert "The trends of causes show 1 more such change." in summary_text(fewer)
-    sentences = summary_text(shown, trends={"cause": moved})
-    assert sentences.count("Less often than chance explains") == 3
-    assert "The trends of causes show 2 more such changes." in sentences
+@pytest.mark.parametrize(
+    ("causes", "more"),
+    [(1, ""), (4, "The trends of causes show 1 more such change."),
+     (5, "The trends of causes show 2 more such changes.")],
+)  # fmt: skip
+def test_three_changed_causes_are_named_with_their_period_and_the_others_are_counted(
+    shown: MetricsReport, causes: int, more: str
+) -> None:
+    codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"][:causes]
+    moved, still = (pl.concat([trend_of([None, None, signal], code) for code in codes]) for signal in ("low", None))
+    said = summary_text(shown, trends={"cause": moved})
+    assert "Less often than chance explains in the week from 2026-01-19: The customer opened the link" in said
+    assert said.count("Less often than chance explains") == min(causes, 3)
+    assert more in said
+    assert "often than chance explains" not in summary_text(shown, trends={"cause": still})
 
 
 def test_the_time_to_association_is_the_median_or_the_share_so_far() -> None:
