@@ -123,8 +123,8 @@ def test_a_text_is_returned_in_the_chosen_language_or_else_in_the_other() -> Non
     def texts(failure: Failure, language: str) -> list[str | None]:
         return [failure.cause(language), failure.advice(language), failure.suggested_operation(language)]
 
-    en = {"cause_en": "cause", "advice_en": "advice", "suggested_operation_en": "operation"}
-    zh = {"cause_zh": "原因", "advice_zh": "建议", "suggested_operation_zh": "操作"}
+    en: dict[str, Any] = {"cause_en": "cause", "advice_en": "advice", "suggested_operation_en": "operation"}
+    zh: dict[str, Any] = {"cause_zh": "原因", "advice_zh": "建议", "suggested_operation_zh": "操作"}
     for written, shown in ((en | zh, (en, zh)), (en, (en, en)), (zh, (zh, zh))):
         failure = Failure(code="c", who_acts="nobody", resend_rule="never", **written)
         assert [texts(failure, language) for language in ("en", "zh")] == [list(some.values()) for some in shown]

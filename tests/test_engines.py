@@ -60,7 +60,7 @@ def test_every_step_from_records_to_a_plan_is_the_same_on_every_engine(engine: E
         ],
         how="diagonal_relaxed",
     )
-    rejects = loaded.rejects
+    rejects = loaded.rejects.with_columns(content=pl.lit(f'{{"account_name": "{few[0]}"}}'))
     annotated, found = ik.annotate(records, as_of=TODAY), ik.annotate(engine(records), as_of=TODAY)
     assert_same(engine, found, annotated)
     expired = ik.Filter(status="expired", text="A", invited_from=dt.date(2026, 2, 1))
@@ -83,7 +83,7 @@ def test_every_step_from_records_to_a_plan_is_the_same_on_every_engine(engine: E
     assert_same(engine, found, plan)
     assert count_decisions(found) == count_decisions(plan)
     assert len(set(plan["reason_code"])) > 20
-    assert {"ours_already", "left_us"} < set(plan["reason_code"])
+    assert {"ours_already", "left_us", "row_rejected"} < set(plan["reason_code"])
 
     ours, theirs = ik.progress(annotated, as_of=TODAY), ik.progress(engine(annotated), as_of=TODAY)
     for name in ours.__slots__:

@@ -2,16 +2,13 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
 import invitekit as ik
-from tests.conftest import Engine, Run
+from tests.conftest import Run
 
 DAY = dt.date(2026, 3, 31)
 HEADER = "Customer Full Name,Account Name,Email,Mobile,Invitation Method,Status,Invited At"
@@ -26,19 +23,18 @@ def write(folder: Path, date: str, *rows: str, header: str = HEADER) -> Path:
     return path
 
 
-def decisions(folder: Path, engine: Callable[[pl.DataFrame], Any] = lambda frame: frame) -> dict[str, tuple[str, str]]:
+def decisions(folder: Path) -> dict[str, tuple[str, str]]:
     """Plan the files of a folder; return decision and reason of each customer by account."""
     loaded = ik.load(folder)
-    annotated = ik.annotate(engine(loaded.records), as_of=DAY)
-    planned: Any = nw.from_native(ik.plan_resends(annotated, as_of=DAY, rejected=loaded.rejects)).lazy().collect()
-    newest = planned.filter(nw.col("decision") != "superseded").select("account_name", "decision", "reason")
+    planned = ik.plan_resends(ik.annotate(loaded.records, as_of=DAY), as_of=DAY, rejected=loaded.rejects)
+    newest = planned.filter(pl.col("decision") != "superseded").select("account_name", "decision", "reason")
     return {account: (decision, reason) for account, decision, reason in newest.rows()}
 
 
-def test_a_customer_whose_newest_row_was_rejected_is_for_review_with_its_row(tmp_path: Path, engine: Engine) -> None:
+def test_a_customer_whose_newest_row_was_rejected_is_for_review_with_its_row(tmp_path: Path) -> None:
     write(tmp_path, "2026-03-02", EXPIRED, OTHER)
     write(tmp_path, "2026-03-30", OTHER, "Acme Ltd,acme,anna@acme.example,,Email,Associated,the other day")
-    found = decisions(tmp_path, engine)
+    found = decisions(tmp_path)
     assert found["acme"][0] == "review"
     assert f"{NEWEST}, row 3 (Invitation Time)." in found["acme"][1]
     assert found["beta"][0] == "resend_now"
