@@ -63,9 +63,7 @@ def test_spelling_variants_match_and_other_words_do_not(engine: Any) -> None:
 
 
 @pytest.mark.parametrize(("status", "code"), [("association_failed", "not_given"), ("invited", None)])
-def test_a_failure_without_a_message_or_with_an_empty_one_has_its_own_code(
-    engine: Any, status: str, code: str | None
-) -> None:
+def test_a_failure_without_message_or_with_an_empty_one_has_a_code(engine: Any, status: str, code: str | None) -> None:
     messages = [None, "", "   ", "\t\n", "\u00a0\u3000", "\ufeff"]
     found = annotated(engine, *[record(status=status, failure_message=message) for message in messages])
     assert [(row["failure_code"], row["failure_message"]) for row in found] == [(code, one) for one in messages]
@@ -272,9 +270,7 @@ def history() -> pl.DataFrame:
 @FORETOLD
 @pytest.mark.parametrize("native", IN_MEMORY.values(), ids=IN_MEMORY.keys())
 @pytest.mark.parametrize("verb", FROM_HISTORY)
-def test_frames_of_pandas_and_arrow_give_the_answers_of_polars(
-    history: pl.DataFrame, verb: str, native: Callable[[Any], Any]
-) -> None:
+def test_pandas_and_arrow_answer_like_polars(history: pl.DataFrame, verb: str, native: Callable[[Any], Any]) -> None:
     found, expected = (FROM_HISTORY[verb](history, convert) for convert in (native, lambda frame: frame))
     rows = nw.from_native(found).lazy().collect("polars").to_native()
     assert expected.height

@@ -286,9 +286,7 @@ def test_a_process_that_takes_too_long_is_stopped_and_leaves_no_files(
     assert (psutil.Process().children(), [*tmp_path.iterdir()]) == (before, [path])
 
 
-def test_an_old_workbook_is_rejected_if_no_process_can_be_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_old_workbook_is_rejected_if_no_process_can_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "book.xls").write_bytes(XLS)
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     with pytest.raises(SourceError, match="cannot be started here"):
@@ -456,9 +454,7 @@ def test_merged_cells_of_an_old_workbook_have_their_value_in_each_row(tmp_path: 
          b'<Cell ss:MergeDown="1"><Data>%s</Data></Cell>'),
     ],
 )  # fmt: skip
-def test_a_cell_that_spans_rows_has_its_value_in_each(
-    tmp_path: Path, name: str, content: bytes, cell: bytes, spanning: bytes
-) -> None:
+def test_a_spanning_cell_is_repeated(tmp_path: Path, name: str, content: bytes, cell: bytes, spanning: bytes) -> None:
     ann, bea = ANN[0].encode(), BEA[0].encode()
     content = content.replace(cell % ann, spanning % ann).replace(cell % bea, b"")
     (tmp_path / name).write_bytes(content.replace(b"<Row><Cell ss:", b'<Row ss:Hidden="1"><Cell ss:'))

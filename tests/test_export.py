@@ -310,9 +310,7 @@ CHANGES: dict[tuple[str, str], pl.Expr] = {
 
 
 @pytest.mark.parametrize("found", CHANGES)
-def test_a_column_too_many_or_of_another_type_is_detected(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: tuple[str, str]
-) -> None:
+def test_a_wrong_column_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: tuple[str, str]) -> None:
     true = transform.release
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(CHANGES[found]))
     with pytest.raises(LeakError) as refused:
@@ -396,9 +394,7 @@ BAD_WRITERS: dict[str, Callable[[pl.DataFrame, Path], object]] = {
 
 
 @pytest.mark.parametrize("check", BAD_WRITERS)
-def test_a_file_that_is_not_what_was_released_is_detected(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: str
-) -> None:
+def test_a_file_with_other_content_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: str) -> None:
     write = BAD_WRITERS[check]
     monkeypatch.setitem(writers.SINKS, ".parquet", lambda frames, part, **_: write(pl.concat(frames), part))
     with pytest.raises(LeakError) as refused:
@@ -910,9 +906,7 @@ def test_one_customer_is_counted_once_however_written(tmp_path: Path, how: str) 
 # -- engines -------------------------------------------------------------
 
 
-def test_records_are_spilled_to_a_private_folder_that_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_records_are_spilled_to_a_private_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     relation = duckdb.from_arrow(annotated().to_arrow())
     opened = with_customer_numbers(open_source(relation, None), ["status"])

@@ -39,9 +39,7 @@ BORDERS |= {"last": 253_402_300_799_999_999, "after": 253_402_300_800_000_000}
 @pytest.mark.parametrize(
     ("border", "leaves"), [("before", 0), ("first", "0001-01-01"), ("last", "9999-12"), ("after", 0)]
 )
-def test_the_years_1_to_9999_are_exported_completely(
-    tmp_path: Path, kind: str, level: Level, border: str, leaves: str
-) -> None:
+def test_the_years_1_to_9999_are_exported(tmp_path: Path, kind: str, level: Level, border: str, leaves: str) -> None:
     moments = pl.Series("invited_at", [BORDERS[border], *[BORDERS["first"]] * 19]).cast(pl.Datetime("us"))
     frame = records().with_columns(moments)
     if not leaves:

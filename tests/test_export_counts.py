@@ -66,9 +66,7 @@ def test_counts_of_many_small_frames_are_those_of_all_records_at_once(seed: int)
         assert {row[0]: row[1:] for row in made.rows()} == plainly(rows)
 
 
-def test_a_customer_of_two_row_groups_is_counted_once_and_all_records_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_customer_of_two_row_groups_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "BATCH_ROWS", 2_048)
     rows = 2_048 + 20
     frame = pl.DataFrame(

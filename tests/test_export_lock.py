@@ -126,9 +126,7 @@ print("stored", flush=True)
 time.sleep(600)"""
 
 
-def test_folders_of_a_killed_kernel_are_removed_and_those_of_a_running_one_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_of_killed_kernels_only_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     told: dict[str, Any] = {"stdout": subprocess.PIPE, "env": os.environ | {"TMPDIR": str(tmp_path)}}
     with contextlib.ExitStack() as ends:
@@ -160,9 +158,7 @@ def test_a_dangling_link_counts_as_an_existing_file(tmp_path: Path, how: str) ->
 
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("kind", ["file", "link to nowhere"])
-def test_a_file_created_at_the_last_moment_is_not_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, links: bool
-) -> None:
+def test_a_new_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, links: bool) -> None:
     part, target = tmp_path / "part", tmp_path / "out.csv"
     part.write_text("ours")
     if kind == "file":

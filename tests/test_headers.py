@@ -416,9 +416,7 @@ def test_a_skeleton_lists_unknown_words_but_none_that_may_be_personal(tmp_path: 
     assert taught.taught["status"] == {"expird": "expired", "ab": "invited"}
 
 
-def test_check_writes_the_skeleton_and_every_command_takes_the_words(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_writes_a_skeleton_that_commands_take(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     source, taught = "history_2026-03-30.csv", ("--words", "w.toml")
     Path(source).write_text("Account,Status\nann,Open now\n")

@@ -76,18 +76,14 @@ def fsync_refused(number: int, kind: Callable[[int], bool]) -> Callable[[int], N
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EACCES, errno.EPERM, errno.EBADF, errno.EIO])
-def test_a_folder_that_cannot_be_synced_is_not_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_a_folder_that_does_not_sync_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(os, "fsync", fsync_refused(number, stat.S_ISDIR))
     target = atomic_write.write_file(tmp_path / "a.txt", lambda part: part.write_text("whole"), overwrite=False)
     assert (target.read_text(), len(list(tmp_path.iterdir()))) == ("whole", 1)
 
 
 @pytest.mark.parametrize("overwrite", [True, False])
-def test_a_file_is_renamed_although_a_scanner_opens_it_briefly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, overwrite: bool
-) -> None:
+def test_a_scanner_stops_no_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, overwrite: bool) -> None:
     name, looks = "replace" if overwrite else "rename", [1, 2]
     rename = getattr(os, name)
 

@@ -95,9 +95,7 @@ def test_a_keyring_failure_during_a_rotation_loses_no_key(chest: Chest, writes: 
     assert chest.kept[SERVICE, f"{NAME} {made.id}"] == made.text()
 
 
-def test_the_environment_overrides_a_new_key_and_the_user_is_informed(
-    chest: Chest, monkeypatch: pytest.MonkeyPatch, run: Run
-) -> None:
+def test_the_environment_overrides_a_new_key(chest: Chest, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     assert key_override() is None
     monkeypatch.setenv("INVITEKIT_KEY", KEY.text())
     said = run("key", "new")

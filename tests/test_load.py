@@ -120,9 +120,7 @@ def test_the_user_chooses_the_header_of_a_column(tmp_path: Path) -> None:
         (["Email", "Status"], {"mobile": "Cell"}, "to 'Cell', which no file has"),
     ],
 )
-def test_columns_that_do_not_fit_are_named(
-    tmp_path: Path, header: list[str], columns: dict[str, str], problem: str
-) -> None:
+def test_unfit_columns_are_named(tmp_path: Path, header: list[str], columns: dict[str, str], problem: str) -> None:
     with pytest.raises(SchemaError) as caught:
         ik.load(write(tmp_path, text_of(["x"] * len(header), header=header)), columns=columns)
     assert problem in str(caught.value)
@@ -164,9 +162,7 @@ def test_a_row_with_bytes_that_do_not_decode_is_rejected_whole(
     assert loaded.rejects.select("reason", "content").rows() == [("holds bytes that do not decode", shown)]
 
 
-def test_a_cell_of_too_many_lines_has_a_quote_that_is_not_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cell_of_too_many_lines_has_an_unclosed_quote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delimited, "MAX_RECORD_LINES", 3)
     loaded = ik.load(write(tmp_path, text_of([*ROW[:-1], "1\n2\n3"], [*ROW[:-1], "1\n2\n3\n4"])))
     assert records(loaded).select("source_row", "remarks").rows() == [(2, "1\n2\n3")]
@@ -453,9 +449,7 @@ def test_every_sheet_with_a_status_is_read_under_its_own_name(tmp_path: Path) ->
     ("sheets", "days"),
     [(("2026-03-23", "30.3.2026"), (23, 30)), (("23 Mar 2026", "Notes"), (23, 31)), (("2026-03-23",), (31,))],
 )
-def test_sheets_with_different_dates_are_dated_by_their_names(
-    tmp_path: Path, sheets: tuple[str, ...], days: tuple[int, ...]
-) -> None:
+def test_sheets_are_dated_by_their_names(tmp_path: Path, sheets: tuple[str, ...], days: tuple[int, ...]) -> None:
     path = tmp_path / "weeks 2026-03-31.xlsx"
     with xlsxwriter.Workbook(path) as book:
         for name in sheets:
@@ -552,9 +546,7 @@ def test_rejected_rows_of_the_second_file_are_reported(tmp_path: Path) -> None:
         (None, "folder", "holds 2 files"),
     ],
 )
-def test_a_second_file_that_cannot_help_is_one_clear_error(
-    tmp_path: Path, content: str | None, name: str, said: str
-) -> None:
+def test_a_useless_second_file_is_one_clear_error(tmp_path: Path, content: str | None, name: str, said: str) -> None:
     if content is None:
         (tmp_path / name).mkdir()
         for each in ("1.csv", "2.csv"):
@@ -726,9 +718,7 @@ def test_bytes_that_are_not_text_are_rejected_but_kept_in_an_extra_column() -> N
     ("header", "columns"),
     [("Account,Stand", {}), ("Email,E-mail,Status", {}), ("Account,Status", {"status": "Status", "remarks": "status"})],
 )
-def test_a_hint_is_valid_in_python_and_on_the_command_line(
-    tmp_path: Path, header: str, columns: dict[str, str]
-) -> None:
+def test_a_hint_fits_python_and_the_command_line(tmp_path: Path, header: str, columns: dict[str, str]) -> None:
     with pytest.raises(SchemaError) as caught:
         ik.load(write(tmp_path, f"{header}\nx,y,z\n"), columns=columns)
     problem, hint = str(caught.value).split("Hint: ")

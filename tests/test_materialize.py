@@ -46,9 +46,7 @@ def test_an_eager_frame_stays_as_it_is() -> None:
         assert persist(frame) is frame
 
 
-def test_each_share_drops_what_it_computed_on_the_way(
-    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_share_drops_its_own_tables(con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("invitekit.engine.materialize.SHARE", 2)
     frame = nw.from_native(materialize(con.sql("from range(6)")))
     held = []
@@ -72,9 +70,7 @@ def test_tables_are_dropped_at_the_end_of_the_block_unless_persisted(con: duckdb
     assert [*before.fetchall(), *second.fetchall()] == [(0,), (2,)]
 
 
-def test_a_table_persisted_in_an_inner_block_is_dropped_at_the_end_of_the_outer_one(
-    con: duckdb.DuckDBPyConnection,
-) -> None:
+def test_a_table_persisted_in_an_inner_block_is_dropped_after_the_outer_one(con: duckdb.DuckDBPyConnection) -> None:
     with temp_tables():
         with temp_tables() as persist:
             materialized = persist(materialize(con.sql("select 1 as n")))

@@ -161,9 +161,7 @@ def test_a_command_without_its_extra_is_one_line_that_names_it(words: list[str],
     [("plan", "--batch-dir", f"{LAB},keyring,pyspark,babel,pandas,scipy,numpy"),
      ("report", "-o", "scipy,numpy,pandas,babel")],
 )  # fmt: skip
-def test_a_plan_needs_none_of_the_extras_and_a_report_no_more_than_its_own(
-    tmp_path: Path, command: str, option: str, missing: str
-) -> None:
+def test_plan_and_report_need_no_other_extras(tmp_path: Path, command: str, option: str, missing: str) -> None:
     target = tmp_path / ("batches" if command == "plan" else "r.html")
     done = run_without(missing, MAIN, command, str(ROOT / "data"), "--as-of", "2026-03-30", option, str(target))
     assert (done.returncode, done.stderr, target.exists()) == (0, "", True)

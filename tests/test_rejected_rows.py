@@ -129,9 +129,7 @@ def test_a_customer_is_identified_by_any_portal_id_of_its_account(tmp_path: Path
     ("mobile", "account", "decision"),
     [("1.38E+10", "", "review"), ("1.38E+10", "other", "resend_now"), ("-", "", "resend_now")],
 )
-def test_a_name_whose_mobile_was_shortened_may_be_the_customer(
-    tmp_path: Path, mobile: str, account: str, decision: str
-) -> None:
+def test_a_name_with_a_cut_mobile_may_be_the_customer(tmp_path: Path, mobile: str, account: str, decision: str) -> None:
     older = "Acme Ltd,,,13800001000,Email,Expired,2026-02-20"
     write(tmp_path, "2026-03-30", older, OTHER, f"Acme Ltd,{account},,{mobile},Email,Associated,2026-03-12")
     loaded = ik.load(tmp_path)

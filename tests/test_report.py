@@ -328,9 +328,7 @@ def test_a_heading_is_on_the_page_of_its_figure(made: Page, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_pdf_is_refused_if_a_character_has_no_font(
-    pages: dict[str, Page], language: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_font_is_an_error(pages: dict[str, Page], language: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = pages[language]
     monkeypatch.setattr("typst.compile", functools.partial(typst.compile, ignore_system_fonts=True))
     if language == "en":
@@ -605,9 +603,7 @@ def test_only_large_differences_of_many_records_get_a_sentence() -> None:
     [(1, ""), (4, "The trends of causes show 1 more such change."),
      (5, "The trends of causes show 2 more such changes.")],
 )  # fmt: skip
-def test_three_changed_causes_are_named_with_their_period_and_the_others_are_counted(
-    shown: MetricsReport, causes: int, more: str
-) -> None:
+def test_three_changed_causes_are_named_and_the_others_counted(shown: MetricsReport, causes: int, more: str) -> None:
     codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"][:causes]
     moved, still = (pl.concat([trend_of([None, None, signal], code) for code in codes]) for signal in ("low", None))
     said = summary_text(shown, trends={"cause": moved})
@@ -665,9 +661,7 @@ def test_small_counts_get_no_sentence_in_public(count: int) -> None:
 # The same numbers everywhere
 
 
-def test_a_report_a_notebook_and_the_command_line_give_the_same_numbers(
-    made: Page, metrics: MetricsReport, run: Run
-) -> None:
+def test_report_notebook_and_command_line_give_the_same_numbers(made: Page, metrics: MetricsReport, run: Run) -> None:
     trend = next(section for section in made.sections if section.key == "trend")
     shown = {row[0]: (row[1], row[2]) for row in trend.table.rows}
     line = json.loads(run("trend", ROOT / "data", "--as-of", "2026-03-30", "--json").stdout)

@@ -179,9 +179,7 @@ def test_two_portal_ids_of_an_account_in_one_file_stay_two_customers(engine: Eng
     assert answers(engine, frame(*rows), "customer_id") == ["customer:c1", "customer:c2", "customer:c2"]
 
 
-def test_an_account_with_an_id_of_its_own_is_not_the_customer_of_an_id_that_a_file_has_on_several_accounts(
-    engine: Engine,
-) -> None:
+def test_an_account_with_its_own_id_is_not_the_customer_of_an_id_on_several_accounts_of_a_file(engine: Engine) -> None:
     # A spreadsheet rounded all IDs of the second file to one: a customer that it shows as associated was invited.
     rows = [record(0, "expired", at(1), account_name=f"a{n}", portal_customer_id=f"c{n}f") for n in range(2)]
     rows += [

@@ -60,9 +60,7 @@ def test_missing_last_cells_are_empty_and_reported(tmp_path: Path) -> None:
         (["Cem Example,cem,,,Invited,2026-03-03,x,y"], [(3, "has 8 cells, not 7")]),
     ],
 )
-def test_a_row_that_lacks_more_or_is_broken_is_rejected(
-    tmp_path: Path, lines: Sequence[str], rejected: list[tuple[int, str]]
-) -> None:
+def test_a_broken_row_is_rejected(tmp_path: Path, lines: Sequence[str], rejected: list[tuple[int, str]]) -> None:
     loaded = load(tmp_path, HEADER, ANN, *lines, BEA)
     assert reasons(loaded) == rejected
 
@@ -143,9 +141,7 @@ def test_totals_notes_and_repeated_headers_are_no_customers(tmp_path: Path, line
 
 @pytest.mark.parametrize("extra", [",Deal Size", ""])
 @pytest.mark.parametrize("names", ["Account Name,Status,Email", "账号名,状态,邮箱"])
-def test_a_repeated_header_is_recognised_in_another_language_and_beside_extra_columns(
-    tmp_path: Path, names: str, extra: str
-) -> None:
+def test_a_repeated_header_is_found_in_another_language_and_with_extras(tmp_path: Path, names: str, extra: str) -> None:
     size = extra and ",large"
     header = "Account Name,Status,Email" + extra
     loaded = load(tmp_path, header, "a,Invited,a@x.example" + size, names + extra, "b,Invited,b@x.example" + size)
@@ -349,9 +345,7 @@ def test_garbled_names_are_counted(name: str) -> None:
         ("iso2022_jp", "サンプル株式会社", "seems to be written in iso2022_jp."),
     ],
 )
-def test_an_ambiguous_encoding_is_rejected_with_a_choice(
-    tmp_path: Path, encoding: str, name: str, problem: str
-) -> None:
+def test_an_ambiguous_encoding_is_rejected_with_choices(tmp_path: Path, encoding: str, name: str, problem: str) -> None:
     lines = [HEADER, *(ANN.replace("Ann Example", f"{name} {i}") for i in range(12))]
     with pytest.raises(SourceError) as refused:
         load(tmp_path, *lines, encoding=encoding)

@@ -339,9 +339,7 @@ SEVERAL = {
 
 
 @pytest.mark.parametrize(("text", "own", "others", "expected"), SEVERAL.values(), ids=SEVERAL)
-def test_of_several_names_the_longest_is_replaced(
-    text: str, own: tuple[str, ...], others: tuple[str, ...], expected: str
-) -> None:
+def test_the_longest_name_is_replaced(text: str, own: tuple[str, ...], others: tuple[str, ...], expected: str) -> None:
     assert scrub(text, *own, others=others) == expected
 
 

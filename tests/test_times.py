@@ -134,9 +134,7 @@ def test_an_invalid_time_is_rejected_with_its_form_but_not_its_value() -> None:
         ("5. lip 2026", "1. sij 2026", 6), ("5 lip 2026", "1 sty 2026", 7), ("5. srp 2026", "1. led 2026", 8),
     ],
 )  # fmt: skip
-def test_the_other_months_of_a_column_show_the_language_of_one_that_means_several(
-    several: str, other: str, month: int
-) -> None:
+def test_other_months_of_a_column_show_the_language_of_an_ambiguous_one(several: str, other: str, month: int) -> None:
     assert times(several, other)[0] == dt.datetime(2026, month, 5)
     assert time_forms.SEVERAL_MONTHS in reason(several, other, "1 rujna 2026", "1 września 2026")
 
