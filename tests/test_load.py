@@ -317,12 +317,15 @@ def test_a_second_file_adds_messages_by_key(tmp_path: Path) -> None:
     rows = [[n, s, None] for n, s in [("Ann", "Failed"), ("bea", "Failed"), ("cem", "Associated"), ("d***", "Failed")]]
     frame = pl.DataFrame(rows, schema=["Account", "Status", "Failure Cause"], orient="row")
     second = [["ann", "one"], ["bea", "one"], ["bea", "two"], ["cem", "one"], ["d***", "one"], ["eve", "one"]]
-    loaded = ik.load(frame, messages=write(tmp_path, text_of(*second, header=["Account", "Reason"])))
+    ragged = "ann,The system is busy, try later\n"
+    loaded = ik.load(frame, messages=write(tmp_path, text_of(*second, header=["Account", "Reason"]) + ragged))
     assert dict(records(loaded).select("account_name", "failure_message").rows())["Ann"] == "one"
     assert records(loaded)["failure_message"].count() == 1
     found = loaded.summary.messages
     assert found is not None
-    assert (found.key, found.rows, found.added, found.ambiguous, found.unmatched) == ("account_name", 6, 1, 1, 2)
+    assert (found.key, found.rows, found.rejected) == ("account_name", 7, 1)
+    assert (found.added, found.ambiguous, found.unmatched) == (1, 1, 2)
+    assert "1 row of the second file could not be read" in str(loaded.summary)
 
 
 CANARY = "canary.person@example.com"
@@ -481,9 +484,7 @@ def test_a_rejected_row_keeps_its_words_and_is_not_counted_among_records(tmp_pat
     assert loaded.summary.unknown_codes == {"status": {"Lost": 1}}
 
 
-def test_a_few_chinese_lines_make_a_file_gb18030_and_one_broken_byte_costs_one_row(tmp_path: Path) -> None:
-    ascii_rows = "".join(f"p{i},Associated,x\n" for i in range(40))
-    assert ik.load(write(tmp_path, ("客户账号,状态,备注\n" + ascii_rows).encode("gb18030"))).summary.records == 40
+def test_one_broken_byte_of_gb18030_costs_one_row(tmp_path: Path) -> None:
     broken = "客户全称,客户账号,状态\n示例公司甲,jia,已关联\n示例".encode("gb18030") + b"\x81\x20,yi,\xd2\xd1\n"
     loaded = ik.load(write(tmp_path, broken + "示例公司丙,bing,已失效\n".encode("gb18030")))
     assert (loaded.summary.records, loaded.summary.rejects) == (2, 1)
@@ -527,15 +528,6 @@ def test_ignored_files_of_a_folder_are_reported(tmp_path: Path) -> None:
 
 
 FAILED = "Account,Status\nann,Association failed\nbea,Association failed\n"
-
-
-def test_rejected_rows_of_the_second_file_are_reported(tmp_path: Path) -> None:
-    second = write(tmp_path, "Account,Reason\nann,The system is busy, try later\nbea,x\nbea,y\ncem,z\n", "m.csv")
-    loaded = ik.load(write(tmp_path, FAILED), messages=second)
-    found = loaded.summary.messages
-    assert found is not None
-    assert (found.rows, found.rejected, found.ambiguous, found.unmatched) == (4, 1, 1, 1)
-    assert "1 row of the second file could not be read" in str(loaded.summary)
 
 
 @pytest.mark.parametrize(

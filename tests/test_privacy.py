@@ -458,10 +458,7 @@ REFUSED = (
     ("levels = 1", "'mine.toml' sets levels"), ('level = "anonymous"', "no such level"), ("fewest = 1", "fewest"),
     ("column = 3", "not a table"), ('[[column]]\naction = "drop"', "row 1: field 'name' is missing"),
     ('[[column]]\nname = "Deal"', "row 1 ('Deal'): field 'action' is missing"),
-    (
-        '[[column]]\nname = "a"\naction = "drop"\n[[column]]\nname = "Deal"\naction = "copy"',
-        "row 2 ('Deal'): there is no",
-    ),
+    ('[[column]]\nname = "ann@example.com"\naction = "copy"', "row 1: there is no action"),
     ('[[column]]\nname = "Deal"\naction = "drop"\nnaem = "x"', "did you mean 'name'"),
     ('[[column]]\nname = "Deal"\naction = 3', "field 'action' has a wrong type"),
     ('[[column]]\nname = "Deal"\naction = "keep"', "('Deal'): the action keep needs either"),
@@ -488,6 +485,7 @@ def test_a_wrong_policy_file_is_refused_by_file_row_and_column(tmp_path: Path, t
     assert "mine.toml" in str(refused.value)
     assert message in str(refused.value)
     assert "Hint: " in str(refused.value)
+    assert "ann@" not in str(refused.value)
 
 
 LOOSE = (
@@ -496,10 +494,7 @@ LOOSE = (
     ("pseudonymised", make_row("age_days", "keep", form=Range(0, 9))),
     ("masked", make_row("source_row", "keep", form=Range(0, 9))),
     ("masked", make_row("source_file", "generalise", "top")), ("masked", make_row("email", "keep", form=Range(0, 9))),
-    ("masked", make_row("Phone2", "keep", form=Range(0, 10_001))),
     ("masked", make_row("Phone2", "keep", form=Range(0, 1, whole=False))),
-    ("masked", make_row("Who", "keep", form=Words(frozenset(map(str, range(60)))))),
-    ("masked", make_row("Who", "keep", form=Words(frozenset({"x" * 41})))),
     ("pseudonymised", make_row("Birthday", "generalise", "day")),
     ("aggregated", make_row("account_manager", "pseudonymise")), ("aggregated", make_row("Deal", "mask")),
     ("aggregated", make_row("custom_tag", "generalise", "top")), ("aggregated", make_row("Deal", "generalise", "top")),
@@ -577,7 +572,7 @@ def test_kept_values_are_limited_in_number_and_length() -> None:
     for form in (Words(frozenset({*few, OTHER})), Words(frozenset({"x" * LONGEST})), Range(5, 5 + WIDEST)):
         assert standard().with_rows([make_row("Deal", "keep", form=form)]).actions("Deal")
     for form in (Words(frozenset({*many, OTHER})), Words(frozenset({"x" * (LONGEST + 1)})), Range(5, 6 + WIDEST)):
-        with pytest.raises(PolicyError, match="at most"):
+        with pytest.raises(PolicyError, match=r"The policy loosens.*at most"):
             standard().with_rows([make_row("Deal", "keep", form=form)])
 
 
@@ -591,9 +586,6 @@ def test_a_policy_that_leaves_no_column_is_refused() -> None:
 def test_a_policy_file_that_loosens_a_rule_is_rejected_with_the_column(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"mine.toml: The policy loosens column \d+ \('invited_at'\): .*Hint"):
         policy(tmp_path, '[[column]]\nname = "invited_at"\naction = "generalise"\nhow = "day"')
-    with pytest.raises(PolicyError, match="row 1: there is no action") as refused:
-        policy(tmp_path, '[[column]]\nname = "ann@example.com"\naction = "copy"')
-    assert "ann" not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["{}x", "x{}", "{}\n", " {}", "{}{}"])
