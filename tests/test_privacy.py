@@ -43,7 +43,6 @@ from invitekit.privacy import (
 from invitekit.privacy.actions import ACTIONS, Rule, country_names
 from invitekit.privacy.output_types import LETTERS, Form
 from invitekit.privacy.policy import LEAST_DAYS, PREFIXES, TABLE, make_row
-from invitekit.privacy.policy_limits import LONGEST, MOST_WORDS, WIDEST
 from invitekit.privacy.tokens import Secret, hmac_sha256, tokens
 from tests.conftest import often
 
@@ -568,10 +567,10 @@ def test_a_policy_reveals_no_more_than_the_built_in_one(level: str, row: Rule) -
 
 
 def test_kept_values_are_limited_in_number_and_length() -> None:
-    few, many = ([f"tier {n}" for n in range(count)] for count in (MOST_WORDS, MOST_WORDS + 1))
-    for form in (Words(frozenset({*few, OTHER})), Words(frozenset({"x" * LONGEST})), Range(5, 5 + WIDEST)):
+    few, many = ([f"tier {n}" for n in range(count)] for count in (50, 51))
+    for form in (Words(frozenset({*few, OTHER})), Words(frozenset({"x" * 40})), Range(5, 10_005)):
         assert standard().with_rows([make_row("Deal", "keep", form=form)]).actions("Deal")
-    for form in (Words(frozenset({*many, OTHER})), Words(frozenset({"x" * (LONGEST + 1)})), Range(5, 6 + WIDEST)):
+    for form in (Words(frozenset({*many, OTHER})), Words(frozenset({"x" * 41})), Range(5, 10_006)):
         with pytest.raises(PolicyError, match=r"The policy loosens.*at most"):
             standard().with_rows([make_row("Deal", "keep", form=form)])
 
