@@ -10,14 +10,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
 from invitekit.engine.frames import as_narwhals, as_narwhals_like
 from invitekit.engine.literal_table import literal_table
-from invitekit.engine.materialize import (
-    count_rows,
-    join_by_row,
-    materialize,
-    temp_tables,
-    with_next,
-    with_row_numbers,
-)
+from invitekit.engine.materialize import count_rows, materialize, temp_tables, with_next
 from invitekit.errors import check_language
 from invitekit.i18n import Language
 from invitekit.metrics.success_rates import SuccessRates, count_resends
@@ -56,7 +49,7 @@ _OPTIONAL: dict[str, Any] = {
 _ZONES = "14h"
 """The furthest that the times of two files can be apart if they are in different zones: usually UTC and a local one."""
 _OF_CUSTOMER = ("decision", "reason_code", "reason", "next_step", "retry_at", "attempts", *ranking.COLUMNS)
-_ROW, _DETAIL = "_ik_planned_row", "_ik_detail"
+_DETAIL = "_ik_detail"
 _SLOTS = {"cause": "cause", "advice": "advice"} | dict.fromkeys(reason_texts.DETAILS, _DETAIL)
 """The placeholders of the texts of reasons, and the columns that fill them."""
 NEEDED = (*RESOLVING, *(c.name for c in schema.ANNOTATED[:6]), "status", "invitation_method", "expires_at",
@@ -66,12 +59,9 @@ NEEDED = (*RESOLVING, *(c.name for c in schema.ANNOTATED[:6]), "status", "invita
 def used_by_plan(records: Frame) -> Frame:
     """Return the columns of resolved records that ``plan_resends`` reads: enough to count a plan."""
     frame: Any = nw.from_native(records)
-    return cast("Frame", frame.select(*_used(frame.collect_schema().names())).to_native())
-
-
-def _used(names: list[str]) -> list[str]:
+    names = frame.collect_schema().names()
     used = {"record_id", *used_columns((*NEEDED, *_OF_RECORDS, *_OPTIONAL), names)}
-    return [name for name in names if name in used]
+    return cast("Frame", frame.select(*(name for name in names if name in used)).to_native())
 
 
 def plan_resends(
@@ -131,9 +121,8 @@ def plan_resends(
     names = base.collect_schema().names()
     require(names, NEEDED)
     with temp_tables() as persist:
-        # Only the columns that a plan reads are sorted and joined; the others are joined by row number at the end.
-        numbered = with_row_numbers(base, _ROW)
-        frame: Any = nw.from_native(with_resolved(numbered.select(_ROW, *_used(names)).to_native()))
+        frame: Any = nw.from_native(cast("Any", with_resolved(base.to_native())))
+        frame = frame.drop([name for name in _PLAN if name != "customer_id"], strict=False)
         rejected = getattr(rejected, "rejects", rejected)  # of a whole result of load
         events = {"sent": sent, "resolved": resolved, "customer_list": customer_list}
         known = {name: as_narwhals_like(base, one, name) for name, one in events.items() if one is not None}
@@ -148,14 +137,10 @@ def plan_resends(
         decided = decided.select("_ik_customer", "reason_code", "retry_at", "attempts", *dict.fromkeys(_SLOTS.values()))
         decided = decided.join(ranked, on="_ik_customer", how="left")
         decided = _with_decisions(decided, rules, moment, language).select("_ik_customer", *_OF_CUSTOMER)
-        kept = [name for name in names if name not in _PLAN]
-        of_record = [
-            name for name in (_ROW, "_ik_customer", "customer_id", "is_latest_of_customer") if name not in kept
-        ]
-        planned = join_by_row(numbered.select(_ROW, *kept), frame.select(*of_record), _ROW, complete=True)
-        planned = _superseded(planned.join(decided, on="_ik_customer", how="left"), language)
+        planned = _superseded(frame.join(decided, on="_ik_customer", how="left"), language)
         planned = planned.with_columns(planned_at=literal(moment), plan_rules=nw.lit(rules.to_json()))
-        return persist(materialize(cast("Frame", planned.select(*kept, *_PLAN).to_native())))
+        planned = planned.select(*(name for name in names if name not in _PLAN), *_PLAN)
+        return persist(materialize(cast("Frame", planned.to_native())))
 
 
 def _decided(
