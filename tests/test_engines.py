@@ -66,8 +66,8 @@ def test_every_step_from_records_to_a_plan_is_the_same_on_every_engine(engine: E
     expired = ik.Filter(status="expired", text="A", invited_from=dt.date(2026, 2, 1))
     assert_same(engine, ik.where(found, expired), ik.where(annotated, expired))
 
-    resolved, found = resolve(annotated), resolve(found)
-    assert_same(engine, found, resolved)
+    resolved, history = resolve(annotated), resolve(found)
+    assert_same(engine, history, resolved)
     failed = resolved.filter(pl.col("failure_code").is_not_null(), "is_latest_of_customer").head(9)
     sent = failed.select("record_id", "customer_id", sent_at=pl.lit(TODAY - dt.timedelta(days=2)))
     done = failed.select("record_id", "customer_id", "failure_code", resolved_at=pl.lit(TODAY - dt.timedelta(days=1)))
@@ -79,13 +79,13 @@ def test_every_step_from_records_to_a_plan_is_the_same_on_every_engine(engine: E
     )
     plan = ik.plan_resends(resolved, as_of=TODAY, sent=sent, resolved=done, rejected=rejects, customer_list=listed)
     events = {"sent": engine(sent), "resolved": engine(done), "customer_list": engine(listed)}
-    found = ik.plan_resends(found, as_of=TODAY, rejected=rejects, **events)
+    found = ik.plan_resends(history, as_of=TODAY, rejected=rejects, **events)
     assert_same(engine, found, plan)
     assert count_decisions(found) == count_decisions(plan)
     assert len(set(plan["reason_code"])) > 20
     assert {"ours_already", "left_us", "row_rejected"} < set(plan["reason_code"])
 
-    ours, theirs = ik.progress(annotated, as_of=TODAY), ik.progress(engine(annotated), as_of=TODAY)
+    ours, theirs = ik.progress(annotated, as_of=TODAY), ik.progress(history, as_of=TODAY)
     for name in ours.__slots__:
         one, other = getattr(ours, name), getattr(theirs, name)
         if isinstance(one, pl.DataFrame):
