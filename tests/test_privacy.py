@@ -75,12 +75,9 @@ def test_every_tokenised_column_has_a_unique_prefix_that_load_does_not_use() -> 
     assert not set("kr") & set(LETTERS)
 
 
-def test_a_column_without_a_rule_stops_the_export_and_is_named_by_position_if_it_may_be_personal() -> None:
-    with pytest.raises(PolicyError, match=r"column 2 \('Deal size'\)"):
-        standard().applied(["status", "Deal size"])
-    with pytest.raises(PolicyError) as refused:
-        standard().applied(["status", "ann@example.com"])
-    assert "column 2" in str(refused.value)
+def test_columns_without_a_rule_stop_the_export_and_are_named_by_position_if_they_may_be_personal() -> None:
+    with pytest.raises(PolicyError, match=r"what happens to 'Deal size', column 3\.") as refused:
+        standard().applied(["status", "Deal size", "ann@example.com"])
     assert "ann" not in str(refused.value)
 
 
@@ -583,7 +580,7 @@ def test_a_policy_that_leaves_no_column_is_refused() -> None:
 
 
 def test_a_policy_file_that_loosens_a_rule_is_rejected_with_the_column(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match=r"mine.toml: The policy loosens column \d+ \('invited_at'\): .*Hint"):
+    with pytest.raises(PolicyError, match=r"mine.toml: The policy loosens 'invited_at': .*Hint"):
         policy(tmp_path, '[[column]]\nname = "invited_at"\naction = "generalise"\nhow = "day"')
 
 

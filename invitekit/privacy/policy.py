@@ -163,12 +163,11 @@ class Policy:
         """
         present = list(columns)
         known = {row.column for row in self.rows}
-        for position, column in enumerate(present, 1):
-            if column not in known:
-                raise PolicyError(
-                    _("The policy does not say what happens to {column}.", column=shown(column, position)),
-                    hint=_('add a [[column]] row to a policy file: name = "...", action = "drop".'),
-                )
+        if unknown := tuple(shown(name, number) for number, name in enumerate(present, 1) if name not in known):
+            raise PolicyError(
+                _("The policy does not say what happens to {columns}.", columns=unknown),
+                hint=_('add a [[column]] row for each to a policy file: name = "...", action = "drop".'),
+            )
         rows = [row for column in present for row in self.rows if row.column == column and row.action != "drop"]
         # The failure code is derived from the message only if the records are not annotated.
         duplicate = ("failure_message", "failure_code") if "failure_code" in present else ()
@@ -224,10 +223,9 @@ def scrubbed_remarks() -> Rule:
 
 
 def shown(column: str, position: int) -> Message:
-    """Return a column for a message: its position, and its name unless that may be personal data."""
-    if name := quotable(column):
-        return _("column {position} ('{name}')", position=position, name=name)
-    return _("column {position}", position=position)
+    """Return a column for a message: its name, or its position if the name may be personal data."""
+    name = quotable(column)
+    return _("'{name}'", name=name) if name else _("column {position}", position=position)
 
 
 def quotable(column: str) -> str:
