@@ -222,13 +222,13 @@ EXPECTED: dict[str, Read | Refused] = {
         SchemaError, "Two columns mean customer_full_name: 'Full Name' (column 1) and '客户全称' (column 3).",
     ),
     "no_status.csv": Refused(
-        SchemaError, "No column of 'no_status.csv' holds the status. Found: ['Customer Full Name', 'Email', 'Mobile'].",
+        SchemaError, "No column of 'no_status.csv' holds the status. Found: 'Customer Full Name', 'Email', 'Mobile'.",
     ),
     "no_status.parquet": Refused(
-        SchemaError, "No column of 'no_status.parquet' holds the status. Found: ['Customer Full Name', 'Email'].",
+        SchemaError, "No column of 'no_status.parquet' holds the status. Found: 'Customer Full Name', 'Email'.",
     ),
     "no_identity.csv": Refused(
-        SchemaError, "No column of 'no_identity.csv' identifies the customers. Found: ['Status', 'Remarks'].",
+        SchemaError, "No column of 'no_identity.csv' identifies the customers. Found: 'Status', 'Remarks'.",
     ),
     "no_header.csv": Refused(
         SchemaError, "No column of 'no_header.csv' holds the status. Found: 5 columns, 1 with a known header.",

@@ -85,8 +85,8 @@ def test_a_message_and_its_parts_are_translated_together() -> None:
 
 def test_lists_and_plurals_follow_the_language() -> None:
     names = tuple(_("'{name}'", name=name) for name in "ab")
-    assert _("[{names}]", names=names) == "['a', 'b']"
-    assert translate(_("[{names}]", names=names), "zh") == "“a”、“b”"
+    assert _("{names}", names=names) == "'a', 'b'"
+    assert translate(_("{names}", names=names), "zh") == "“a”、“b”"
     for n, english in ((1, "KEY is not set."), (2, "KEY are not set.")):
         message = ngettext("{names} is not set.", "{names} are not set.", n, names="KEY")
         assert message == english

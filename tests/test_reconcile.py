@@ -78,6 +78,8 @@ def reasons(workspace: ik.Workspace) -> dict[str, str]:
 def test_a_customer_list_shows_who_is_associated_and_who_left(workspace: ik.Workspace, tmp_path: Path) -> None:
     result = workspace.reconcile(write_list(tmp_path), as_of=DAY)
     assert repr(workspace).endswith(", customer list of 2026-03-15")
+    with pytest.raises(SchemaError, match="list of Customer Management is for 'invitekit reconcile'; else say"):
+        workspace.add(write_list(tmp_path))
     assert result.counts == {
         "associated": 1, "ours_already": 4, "vanished_is_ours": 0, "vanished": 0, "left_us": 1, "not_invited": 1,
     }  # fmt: skip

@@ -377,9 +377,13 @@ def missing_column(
     if are_headers:
         found = show_headers(names)
     what, example = schema.label_in_message(required, lower=True), _("Its header")
+    hint = _("say which one is the {what}: {how}.", what=what, how=how_to_choose(required, example))
+    columns = {column for name in names for column in _columns_of(name)}
+    if required == "status" and "associated_at" in columns and "invited_at" not in columns:
+        hint = _("a customer list of Customer Management is for 'invitekit reconcile'; else {hint}", hint=hint)
     return SchemaError(
         _("No column of '{name}' holds the {what}. Found: {found}.", name=source, what=what, found=found),
-        hint=_("say which one is the {what}: {how}.", what=what, how=how_to_choose(required, example)),
+        hint=hint,
         choice=Choice("column", source, tuple(names) if are_headers else (), (required,)),
     )
 
@@ -421,4 +425,4 @@ def show_headers(names: Sequence[str]) -> Message:
     safe = [h for h in names if h.strip() and not MAY_IDENTIFY.search(h) and len(h) < 60]
     shown = safe[:_MAX_SHOWN] + ["..."] * (len(safe) > _MAX_SHOWN)
     quoted = tuple(_("'{name}'", name=repr(name)[1:-1]) for name in shown)
-    return _("[{names}]", names=quoted)
+    return _("{names}", names=quoted)
