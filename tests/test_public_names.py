@@ -94,6 +94,7 @@ EXPORTING = ["invitekit.batches", "invitekit.export", "invitekit.report", "invit
     [
         (["--help"], [*ENGINES, *SCREENS, *EXPORTING, "narwhals", "polars"]),
         (["check"], [*ENGINES, *SCREENS, *EXPORTING, "invitekit.metrics", "invitekit.planning"]),
+        (["annotate", "--as-of", "2026-03-30"], [*ENGINES, *SCREENS, *EXPORTING, "invitekit.planning"]),
         (["plan", "--as-of", "2026-03-30"], [*ENGINES, *SCREENS, *EXPORTING]),
         (["trend", "--as-of", "2026-03-30"], [*ENGINES, *SCREENS, *EXPORTING, "invitekit.planning"]),
     ],
