@@ -306,7 +306,7 @@ CHANGES: dict[tuple[str, str], pl.Expr] = {
     ("file", "columns"): pl.col("status").alias("raw"), ("has_remarks", "types"): pl.col("has_remarks").cast(pl.Int8),
     ("invited_month", "types"): pl.col("invited_month").cast(pl.Datetime("us")),
 }  # fmt: skip
-"""What is done to a released column, by the column that the error names and the check that finds it."""
+"""A wrong released column for each pair of the column that the error names and the check that fails."""
 
 
 @pytest.mark.parametrize("found", CHANGES)

@@ -604,9 +604,9 @@ def test_a_logged_resend_matches_the_invitation_of_its_time() -> None:
     cases = [
         ((20, 12), (30, 12), 3),  # the newest file shows the second one only
         ((17,), (30, 20), 2),  # written down three days later
-        ((16,), (30, 20), 3),  # later than that it is one of its own
+        ((16,), (30, 20), 3),  # four days later: a resend of its own
         ((21,), (30, 20), 2),  # the day before, by another clock
-        ((22,), (30, 20), 3),  # earlier than that it is one of its own
+        ((22,), (30, 20), 3),  # two days before: a resend of its own
         ((20, 19), (30, 20), 3),  # an invitation shows one of them
         ((9,), (30, 30), 2),  # two records of one invitation are not two resends
     ]

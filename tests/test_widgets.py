@@ -90,7 +90,7 @@ class FakeBrowser:
 
 
 def _connected(widget: Any) -> FakeBrowser:
-    """Return a widget whose rows have been read, with its messages."""
+    """Wait until a widget has read its rows, and connect a browser to it."""
     assert widget.wait(60)
     return FakeBrowser(widget)
 
@@ -235,7 +235,7 @@ def _answers(explorer: FakeBrowser, records: pl.DataFrame, choice: Filter) -> No
     assert explorer.widget.filter == choice
     assert answers["counts"]["matched"] == expected.height == explorer.widget.count
     assert explorer.widget.df.equals(expected)
-    # Whoever brushes has the days.
+    # If only the dates differ, the days are not sent again.
     days = answers["counts"].get("days") or explorer.request(type="connect")["counts"]["days"]
     assert sum(n for _, *ns in days for n in ns[:1]) == _dated(records, choice)
     assert answers["customers"]["customers"] == expected["customer_id"].n_unique()

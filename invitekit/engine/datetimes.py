@@ -15,7 +15,7 @@ from invitekit.i18n import _
 YEARS = range(2000, 2100)
 """Years that a time can have [assumed]; others are typing errors."""
 ALL_YEARS = range(dt.MINYEAR, dt.MAXYEAR + 1)
-"""The years of the calendar: who types a year into a filter passes through 2, 20 and 202."""
+"""All years of the calendar, for filters: while a person types the year 2026, it is 2, 20 and 202 first."""
 AHEAD = dt.timedelta(hours=14)
 """The largest offset ahead of UTC: in some time zone, tomorrow in UTC is today."""
 _DAY = 24 * 60 * 60

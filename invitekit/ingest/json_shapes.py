@@ -38,7 +38,7 @@ def json_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def flat(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record whose objects are columns of their own, such as ``customer.email``."""
+    """Return a record with a key for each value inside its objects, such as ``customer.email``."""
     if not any(isinstance(value, dict) for value in record.values()):
         return record
     pairs = [*_leaves(record, ())]

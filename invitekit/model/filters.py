@@ -117,9 +117,8 @@ class Filter:
             object.__setattr__(self, name, values)
         for name in ("invited_from", "invited_to"):
             if getattr(self, name) is not None:
-                object.__setattr__(
-                    self, name, as_utc(_typed(name, getattr(self, name), dt.date), name, ALL_YEARS).date()
-                )
+                day = as_utc(_typed(name, getattr(self, name), dt.date), name, ALL_YEARS).date()
+                object.__setattr__(self, name, day)
         if self.invited_from and self.invited_to and self.invited_from > self.invited_to:
             raise ArgumentError(
                 _(

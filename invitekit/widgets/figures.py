@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ClickableFigure(anywidget.AnyWidget):
-    """A figure whose bars and points filter the screen that shows its records."""
+    """A figure above a screen: a click on a bar or a point filters the screen to its records."""
 
     _esm = static("figure.js")
     figure = traitlets.Unicode(help="The figure as XHTML.").tag(sync=True)

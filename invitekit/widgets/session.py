@@ -196,8 +196,11 @@ class Session:
             self._reset(opened)
             self._sources = replace(sources, paths=tuple(dict.fromkeys((*before, *read))))
             self._unread = replace(sources, paths=tuple(unread))
-            is_new = [not (one.already_stored or one.superseded_files or one.same_name_files) for one in opened.added]
-            self._new = [one for one, new in zip(opened.added, is_new, strict=True) if new and not is_reread]
+            if not is_reread:
+                self._new = [
+                    one for one in opened.added
+                    if not (one.already_stored or one.superseded_files or one.same_name_files)
+                ]  # fmt: skip
             self._state |= {
                 "status": "open",
                 "files": opened.files,
